@@ -1,0 +1,258 @@
+/// How an entity is shown (ETSI GS CIM 009 clauses 4.5.1 to 4.5.4 and 6.3.7, 6.3.11, 6.3.14).
+public struct Representation: Sendable, Hashable {
+  public enum Form: Sendable, Hashable {
+    case normalized
+    case concise
+    case simplified
+  }
+
+  public var form: Form
+  /// Whether `createdAt`, `modifiedAt` and `deletedAt` are shown.
+  public var systemAttributes: Bool
+  /// Language ranges by preference (RFC 4647 lookup) that turn LanguageProperties into Properties; none leaves them.
+  public var languages: [String]
+
+  public init(_ form: Form = .normalized, systemAttributes: Bool = false, languages: [String] = []) {
+    self.form = form
+    self.systemAttributes = systemAttributes
+    self.languages = languages
+  }
+
+  /// Every member, expanded names: what the store keeps.
+  static let stored = Representation(.normalized, systemAttributes: true)
+}
+
+/// Writes entities as JSON text.
+public struct EntityWriter: Sendable {
+  let context: Context
+  let representation: Representation
+
+  public init(context: Context, representation: Representation) {
+    self.context = context
+    self.representation = representation
+  }
+
+  /// The form the store keeps; ``stored(_:)`` reads it back.
+  public static func storedBytes(_ entity: Entity) -> [UInt8] {
+    var writer = JSONWriter()
+    EntityWriter(context: .identity, representation: .stored).write(entity, to: &writer)
+    return writer.bytes
+  }
+
+  /// Reads what ``storedBytes(_:)`` wrote.
+  public static func stored(_ bytes: UnsafeBufferPointer<UInt8>) throws(Problem) -> Entity {
+    let json: JSON
+    do { json = try JSONParser.parse(bytes) } catch {
+      throw Problem(.internalError, "a stored entity cannot be read: \(error)")
+    }
+    return try EntityReader(context: .identity, rules: .systemMembers).entity(json).entity()
+  }
+
+  /// - Parameter embeddedContext: what to write as `@context`; nothing when it is given in a `Link` header.
+  public func write(_ entity: Entity, embeddedContext: JSON? = nil, to writer: inout JSONWriter) {
+    writer.open("{")
+    writer.key("id" as StaticString)
+    writer.write(entity.id)
+    names(entity.types, key: "type", to: &writer)
+    if !entity.scopes.isEmpty {
+      writer.key("scope" as StaticString)
+      list(entity.scopes.map(JSON.string), to: &writer)
+    }
+    times(
+      created: entity.createdAt, modified: entity.modifiedAt, deleted: entity.deletedAt, to: &writer)
+    if let expiresAt = entity.expiresAt, representation.form != .simplified { time(expiresAt, "expiresAt", &writer) }
+    for set in entity.attributes { write(set, to: &writer) }
+    if let embeddedContext {
+      writer.key("@context" as StaticString)
+      writer.write(embeddedContext)
+    }
+    writer.close("}")
+  }
+
+  /// Writes `"name": value` for all instances of one attribute.
+  public func write(_ set: AttributeSet, to writer: inout JSONWriter) {
+    writer.key(context.compact(set.name))
+    if representation.form == .simplified {
+      simplified(set, to: &writer)
+    } else if set.instances.count == 1 {
+      write(set.instances[0], to: &writer)
+    } else {
+      writer.open("[")
+      for instance in set.instances {
+        writer.separate()
+        write(instance, to: &writer)
+      }
+      writer.close("]")
+    }
+  }
+
+  /// Writes one instance as an object, or bare where the concise form allows it.
+  public func write(_ attribute: Attribute, to writer: inout JSONWriter) {
+    let attribute = attribute.inLanguage(representation.languages)
+    let concise = representation.form == .concise
+    if concise, isBare(attribute) {
+      writer.write(shown(attribute))
+      return
+    }
+    writer.open("{")
+    if !concise {
+      writer.key("type" as StaticString)
+      writer.write(attribute.kind.rawValue)
+    }
+    writer.key(attribute.kind.valueMember)
+    value(attribute, to: &writer)
+    if !attribute.objectType.isEmpty { names(attribute.objectType, key: "objectType", to: &writer) }
+    if let valueType = attribute.valueType { text(context.compact(valueType), "valueType", &writer) }
+    if let unitCode = attribute.unitCode { text(unitCode, "unitCode", &writer) }
+    if let observedAt = attribute.observedAt { time(observedAt, "observedAt", &writer) }
+    if let datasetId = attribute.datasetId { text(datasetId, "datasetId", &writer) }
+    if let expiresAt = attribute.expiresAt { time(expiresAt, "expiresAt", &writer) }
+    if let instanceId = attribute.instanceId { text(instanceId, "instanceId", &writer) }
+    if let language = attribute.language { text(language, "lang", &writer) }
+    if let previous = attribute.previousValue {
+      writer.key(attribute.kind.previousMember)
+      writer.write(attribute.kind == .vocabProperty ? compactNames(previous) : previous)
+    }
+    times(
+      created: attribute.createdAt, modified: attribute.modifiedAt, deleted: attribute.deletedAt, to: &writer)
+    for set in attribute.subAttributes { write(set, to: &writer) }
+    writer.close("}")
+  }
+}
+
+// MARK: - Values
+
+extension EntityWriter {
+  private func value(_ attribute: Attribute, to writer: inout JSONWriter) {
+    switch attribute.kind {
+    case .vocabProperty: writer.write(compactNames(attribute.value))
+    case .listRelationship where !context.isIdentity:
+      writer.open("[")
+      for item in attribute.value.items {
+        writer.separate()
+        writer.write(["object": item])
+      }
+      writer.close("]")
+    default: writer.write(attribute.value)
+    }
+  }
+
+  private func compactNames(_ json: JSON) -> JSON {
+    switch json {
+    case .string(let iri): .string(iri == Core.null ? iri : context.compact(iri))
+    case .array(let items): .array(items.map(compactNames))
+    default: json
+    }
+  }
+
+  /// The value as the simplified form shows it: the object of a relationship, `{"languageMap": …}`, `{"json": …}` …
+  public func shown(_ attribute: Attribute) -> JSON {
+    switch attribute.kind {
+    case .property, .geoProperty, .relationship: attribute.value
+    case .languageProperty: ["languageMap": attribute.value]
+    case .vocabProperty: ["vocab": compactNames(attribute.value)]
+    case .jsonProperty: ["json": attribute.value]
+    case .listProperty: ["valueList": attribute.value]
+    case .listRelationship: ["objectList": attribute.value]
+    }
+  }
+
+  private func simplified(_ set: AttributeSet, to writer: inout JSONWriter) {
+    if set.instances.count == 1, set.instances[0].datasetId == nil {
+      writer.write(shown(set.instances[0].inLanguage(representation.languages)))
+      return
+    }
+    writer.open("{")
+    writer.key("dataset" as StaticString)
+    writer.open("{")
+    for instance in set.instances {
+      writer.key(instance.datasetId ?? "@none")
+      writer.write(shown(instance.inLanguage(representation.languages)))
+    }
+    writer.close("}")
+    writer.close("}")
+  }
+
+  /// Whether the concise form may leave out the braces: a Property or GeoProperty with nothing but its value.
+  private func isBare(_ attribute: Attribute) -> Bool {
+    guard attribute.kind == .property || attribute.kind == .geoProperty else { return false }
+    // A plain object as value would be read back as an attribute, unless it is a geometry.
+    if attribute.kind == .property, attribute.value.object != nil { return false }
+    if attribute.kind == .property, let items = attribute.value.array, items.contains(where: { $0.object != nil }) {
+      return false
+    }
+    let showsTimes =
+      representation.systemAttributes
+      && (attribute.createdAt != nil || attribute.modifiedAt != nil || attribute.deletedAt != nil)
+    return attribute.datasetId == nil && attribute.observedAt == nil && attribute.unitCode == nil
+      && attribute.valueType == nil && attribute.expiresAt == nil && attribute.instanceId == nil
+      && attribute.language == nil && attribute.previousValue == nil && attribute.subAttributes.isEmpty && !showsTimes
+  }
+}
+
+// MARK: - Members
+
+extension EntityWriter {
+  private func names(_ iris: [String], key: StaticString, to writer: inout JSONWriter) {
+    writer.key(key)
+    if iris.count == 1 {
+      writer.write(context.compact(iris[0]))
+      return
+    }
+    writer.open("[")
+    for iri in iris {
+      writer.separate()
+      writer.write(context.compact(iri))
+    }
+    writer.close("]")
+  }
+
+  private func list(_ items: [JSON], to writer: inout JSONWriter) {
+    writer.write(items.count == 1 ? items[0] : .array(items))
+  }
+
+  private func times(created: DateTime?, modified: DateTime?, deleted: DateTime?, to writer: inout JSONWriter) {
+    guard representation.systemAttributes else { return }
+    if let created { time(created, "createdAt", &writer) }
+    if let modified { time(modified, "modifiedAt", &writer) }
+    if let deleted { time(deleted, "deletedAt", &writer) }
+  }
+
+  private func time(_ time: DateTime, _ key: StaticString, _ writer: inout JSONWriter) {
+    writer.key(key)
+    writer.write(time.description)
+  }
+
+  private func text(_ text: String, _ key: StaticString, _ writer: inout JSONWriter) {
+    writer.key(key)
+    writer.write(text)
+  }
+}
+
+extension Attribute {
+  /// A LanguageProperty as a Property in the best language (RFC 4647 section 3.4), else unchanged (clause 4.5.18).
+  public func inLanguage(_ ranges: [String]) -> Attribute {
+    guard kind == .languageProperty, !ranges.isEmpty, case .object(let map) = value, !map.isEmpty else { return self }
+    var chosen: JSONObject.Member?
+    search: for range in ranges {
+      if range == "*" {
+        chosen = map.members.first { $0.key == "@none" } ?? map.members.first
+        break
+      }
+      var prefix = Substring(range.lowercased())
+      while !prefix.isEmpty {
+        if let match = map.members.first(where: { $0.key.lowercased() == prefix }) {
+          chosen = match
+          break search
+        }
+        prefix = prefix.lastIndex(of: "-").map { prefix[..<$0] } ?? ""
+      }
+    }
+    guard let member = chosen ?? map.members.first(where: { $0.key == "@none" }) ?? map.members.first else { return self }
+    var attribute = self
+    attribute.kind = .property
+    attribute.value = member.value
+    attribute.language = member.key
+    return attribute
+  }
+}

@@ -1,0 +1,265 @@
+import NGSI
+import Query
+
+/// Where a city keeps what it knows.
+///
+/// The contract, proven for each engine by the same suite:
+/// - **One transaction.** What ``Store/write(_:)`` does is committed whole or not at all; when it returns, it survives
+///   kill -9 and power loss. Writes that arrive together share one fsync, but each stands alone: one that throws
+///   leaves no trace and does not harm its neighbours.
+/// - **SQL narrows, the evaluator decides.** An index may over-select, never under-select.
+/// - **Reads see one moment.** All that happens inside one ``Store/read(_:)`` sees the same committed state, every
+///   acknowledged write included.
+public protocol Store: Sendable {
+  /// Runs a read on a snapshot, on the calling thread, without a thread hop.
+  ///
+  /// Fit for point reads and small pages on an event loop; put long scans on a thread that may wait.
+  func read<Value>(_ body: (any StoreReader) throws -> Value) throws -> Value
+
+  /// Runs a read-modify-write in order with all others; returns when it is durable.
+  ///
+  /// The body runs on the writer's thread, may run more than once, and must not wait for anything.
+  /// - Throws: what the body throws, or ``StoreError``.
+  func write<Value: Sendable>(_ body: @escaping @Sendable (any StoreWriter) throws -> Value) async throws -> Value
+
+  /// Figures for the health page.
+  var statistics: StoreStatistics { get }
+
+  /// Finishes what was accepted, then closes. Later calls throw ``StoreError/closed``.
+  func close() async
+}
+
+public enum StoreError: Error, Sendable, Equatable {
+  /// The write queue is at its bound; try again.
+  case busy
+  case closed
+  /// No space is left; nothing of the write was kept.
+  case full
+  /// The engine reported a failure.
+  case failed(String)
+  /// A query touched more than its bound allows.
+  case tooComplex(String)
+}
+
+public struct StoreStatistics: Sendable {
+  public var commits: Int = 0
+  public var writes: Int = 0
+  public var queuedWrites: Int = 0
+  public var queueBound: Int = 0
+  public var fileBytes: Int = 0
+  public var walBytes: Int = 0
+
+  public init() {}
+}
+
+/// One of several separate sets of entities in one hub; the default tenant has an empty name.
+public struct Tenant: Sendable, Hashable {
+  public var name: String
+
+  public init(_ name: String) { self.name = name }
+
+  public static let `default` = Tenant("")
+}
+
+/// A window on a list.
+public struct Page: Sendable, Hashable {
+  public var limit: Int
+  public var offset: Int
+
+  public init(limit: Int, offset: Int = 0) {
+    self.limit = limit
+    self.offset = offset
+  }
+}
+
+public struct EntityPage: Sendable {
+  public var entities: [Entity]
+  /// Number of all matching entities, where it was asked for.
+  public var total: Int?
+  /// Whether there are more after this page.
+  public var hasMore: Bool
+
+  public init(entities: [Entity], total: Int?, hasMore: Bool) {
+    self.entities = entities
+    self.total = total
+    self.hasMore = hasMore
+  }
+}
+
+/// One instance of an attribute in the history of an entity.
+public struct HistoryEntry: Sendable, Hashable {
+  public var entityId: String
+  /// Expanded attribute IRI.
+  public var attribute: String
+  /// The instance with its `instanceId`, `createdAt`, `modifiedAt` and, for a deletion, `deletedAt`.
+  public var instance: Attribute
+
+  public init(entityId: String, attribute: String, instance: Attribute) {
+    self.entityId = entityId
+    self.attribute = attribute
+    self.instance = instance
+  }
+}
+
+/// What to read of the history.
+public struct EvolutionQuery: Sendable {
+  /// Which entities: those whose history has at least one instance that satisfies all of it.
+  public var entities: EntityQuery
+  public var time: TemporalFilter?
+  /// Expanded names to read; empty reads all.
+  public var attributes: [String] = []
+  /// `datasetId`s to read, `@none` for the default instance; empty reads all.
+  public var datasetIds: [String] = []
+  /// At most this many of the latest instances of each attribute.
+  public var lastN: Int?
+  /// At most this many instances of each attribute and entity in one answer (the page of clause 6.3.10).
+  public var instanceLimit: Int
+  /// Read from the newest back, so that a cut keeps the latest.
+  public var newestFirst = false
+  public var page: Page
+  public var countsTotal = false
+
+  public init(entities: EntityQuery, page: Page, instanceLimit: Int) {
+    self.entities = entities
+    self.page = page
+    self.instanceLimit = instanceLimit
+  }
+}
+
+public struct EvolutionPage: Sendable {
+  /// Entities whose attribute sets hold many instances each, oldest first (newest first where that was asked).
+  public var entities: [Entity]
+  public var total: Int?
+  public var hasMore: Bool
+  /// The span that the answer covers when `instanceLimit` cut it short, for `Content-Range`; `nil` when it is whole.
+  public var cut: (from: DateTime, to: DateTime)?
+
+  public init(entities: [Entity], total: Int?, hasMore: Bool, cut: (from: DateTime, to: DateTime)?) {
+    self.entities = entities
+    self.total = total
+    self.hasMore = hasMore
+    self.cut = cut
+  }
+}
+
+/// How many entities have a type or an attribute (clauses 4.5.10 to 4.5.15).
+public struct TypeSummary: Sendable, Hashable {
+  /// Expanded type IRI.
+  public var type: String
+  public var entityCount: Int
+  /// Attribute IRIs of its entities with the kinds seen.
+  public var attributes: [AttributeSummary]
+
+  public init(type: String, entityCount: Int, attributes: [AttributeSummary]) {
+    self.type = type
+    self.entityCount = entityCount
+    self.attributes = attributes
+  }
+}
+
+public struct AttributeSummary: Sendable, Hashable {
+  public var attribute: String
+  public var kinds: [AttributeKind]
+  /// Entities that have it.
+  public var entityCount: Int
+  /// Types of the entities that have it.
+  public var types: [String]
+
+  public init(attribute: String, kinds: [AttributeKind], entityCount: Int, types: [String]) {
+    self.attribute = attribute
+    self.kinds = kinds
+    self.entityCount = entityCount
+    self.types = types
+  }
+}
+
+/// A document of the hub's own beside the entities: a subscription, an imported file's position, a refused row …
+public struct StoredDocument: Sendable, Hashable {
+  public var id: String
+  public var body: JSON
+
+  public init(id: String, body: JSON) {
+    self.id = id
+    self.body = body
+  }
+}
+
+/// A notification that is due and not settled yet.
+public struct OutboxItem: Sendable, Hashable {
+  /// Given by the store, ascending.
+  public var sequence: Int64
+  public var tenant: Tenant
+  public var subscriptionId: String
+  /// What the hub needs to build the notification, opaque to the store.
+  public var payload: [UInt8]
+  public var dueAt: DateTime
+  public var attempts: Int
+
+  public init(
+    sequence: Int64 = 0, tenant: Tenant, subscriptionId: String, payload: [UInt8], dueAt: DateTime, attempts: Int = 0
+  ) {
+    self.sequence = sequence
+    self.tenant = tenant
+    self.subscriptionId = subscriptionId
+    self.payload = payload
+    self.dueAt = dueAt
+    self.attempts = attempts
+  }
+}
+
+/// Reads on one snapshot.
+public protocol StoreReader {
+  /// Tenants that have been made, the default one included.
+  func tenants() throws -> [Tenant]
+  func entity(_ id: String, in tenant: Tenant) throws -> Entity?
+  /// - Throws: ``StoreError/tooComplex(_:)`` when the query would look at more entities than the engine's bound.
+  func entities(_ query: EntityQuery, in tenant: Tenant, page: Page, countsTotal: Bool) throws -> EntityPage
+  func evolutions(_ query: EvolutionQuery, in tenant: Tenant) throws -> EvolutionPage
+  func types(in tenant: Tenant) throws -> [TypeSummary]
+  func attributes(in tenant: Tenant) throws -> [AttributeSummary]
+  func entityCount(in tenant: Tenant) throws -> Int
+  /// Ids of entities whose `expiresAt` is not after the time, at most `limit`.
+  func expired(at time: DateTime, limit: Int) throws -> [(tenant: Tenant, id: String)]
+
+  func document(_ id: String, collection: String, in tenant: Tenant) throws -> StoredDocument?
+  /// In the order they were made.
+  func documents(_ collection: String, in tenant: Tenant, page: Page) throws -> [StoredDocument]
+  func documentCount(_ collection: String, in tenant: Tenant) throws -> Int
+
+  /// Items after the sequence, in order.
+  func outbox(after sequence: Int64, limit: Int) throws -> [OutboxItem]
+  func outboxCount() throws -> Int
+}
+
+/// Reads and writes inside the writer's transaction.
+public protocol StoreWriter: StoreReader {
+  /// Makes a tenant known; nothing happens when it is.
+  func makeTenant(_ tenant: Tenant) throws
+  /// Stores the entity in place of `old`, which the caller read in this same transaction (`nil` for a new one).
+  func put(_ entity: Entity, replacing old: Entity?, in tenant: Tenant) throws
+  /// Deletes the entity that the caller read in this same transaction. Its history stays.
+  func delete(_ entity: Entity, in tenant: Tenant) throws
+
+  /// Adds instances to histories, in order. Makes the history of an entity that has none.
+  /// - Parameter types: expanded types by entity id, where they are new or have changed.
+  func append(_ history: [HistoryEntry], types: [String: [String]], scopes: [String: [String]], in tenant: Tenant) throws
+  /// Deletes the whole history of an entity; false when there is none.
+  func deleteHistory(of id: String, in tenant: Tenant) throws -> Bool
+  /// Deletes the history of one attribute (of one `datasetId`, `nil` for the default instance, unless `allDatasets`).
+  func deleteHistory(of id: String, attribute: String, datasetId: String?, allDatasets: Bool, in tenant: Tenant) throws
+    -> Bool
+  /// Deletes one instance.
+  func deleteHistory(of id: String, attribute: String, instanceId: String, in tenant: Tenant) throws -> Bool
+  /// Replaces one instance; false when it is not there.
+  func replaceHistory(_ entry: HistoryEntry, instanceId: String, in tenant: Tenant) throws -> Bool
+
+  func put(_ document: StoredDocument, collection: String, in tenant: Tenant) throws
+  func deleteDocument(_ id: String, collection: String, in tenant: Tenant) throws -> Bool
+
+  /// Adds items to the outbox; gives their sequence numbers.
+  func enqueue(_ items: [OutboxItem]) throws -> [Int64]
+  /// Takes settled items out.
+  func removeFromOutbox(_ sequences: [Int64]) throws
+  /// Notes a failed attempt and when to try again.
+  func postpone(_ sequence: Int64, attempts: Int, until time: DateTime) throws
+}
