@@ -228,7 +228,11 @@ public protocol StoreReader {
 
   /// Items after the sequence, in order.
   func outbox(after sequence: Int64, limit: Int) throws -> [OutboxItem]
+  /// The same for the items of one subscription.
+  func outbox(of subscriptionId: String, in tenant: Tenant, after sequence: Int64, limit: Int) throws -> [OutboxItem]
   func outboxCount() throws -> Int
+  /// Number of items by tenant and subscription.
+  func outboxCounts() throws -> [(tenant: Tenant, subscriptionId: String, count: Int)]
 }
 
 /// Reads and writes inside the writer's transaction.
@@ -262,4 +266,8 @@ public protocol StoreWriter: StoreReader {
   func removeFromOutbox(_ sequences: [Int64]) throws
   /// Notes a failed attempt and when to try again.
   func postpone(_ sequence: Int64, attempts: Int, until time: DateTime) throws
+
+  /// Runs the body on the writer's thread once this write is durable, in commit order and before the caller of
+  /// ``Store/write(_:)`` resumes; not at all when the write fails. It must be quick.
+  func afterCommit(_ body: @escaping @Sendable () -> Void)
 }
