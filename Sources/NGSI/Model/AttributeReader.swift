@@ -46,7 +46,7 @@ extension EntityReader {
     guard case .object(let object) = json, !rules.contains(.simplified) else { return bare(json) }
     if let type = object["type"] ?? object["@type"] {
       if let text = type.string, let kind = AttributeKind(typeMember: text) {
-        return try reified(object, kind: kind, name: name, depth: depth)
+        return try reified(object, kind: kind, isStated: true, name: name, depth: depth)
       }
       if Geometry.isGeometry(json) { return bare(json) }
       if object["type"] != nil, object["value"] != nil || object["object"] != nil {
@@ -71,15 +71,17 @@ extension EntityReader {
   private func bare(_ json: JSON) -> AttributeFragment {
     var fragment = AttributeFragment()
     fragment.kind = Geometry.isGeometry(json) ? .geoProperty : .property
+    fragment.isBare = true
     fragment.value = .set(json)
     return fragment
   }
 
-  private func reified(_ object: JSONObject, kind: AttributeKind?, name: String, depth: Int) throws(Problem)
-    -> AttributeFragment
-  {
+  private func reified(
+    _ object: JSONObject, kind: AttributeKind?, isStated: Bool = false, name: String, depth: Int
+  ) throws(Problem) -> AttributeFragment {
     var fragment = AttributeFragment()
     fragment.kind = kind
+    fragment.kindIsStated = isStated
     for member in object.members {
       switch member.key {
       case "type", "@type", "@context": continue

@@ -105,6 +105,9 @@ public enum Core {
   public static let defaultVocabulary = "https://uri.etsi.org/ngsi-ld/default-context/"
   public static let location = "https://uri.etsi.org/ngsi-ld/location"
   public static let observationSpace = "https://uri.etsi.org/ngsi-ld/observationSpace"
+  public static let scope = "https://uri.etsi.org/ngsi-ld/scope"
+  /// What JSON-LD expands `type` to.
+  public static let type = "@type"
   public static let operationSpace = "https://uri.etsi.org/ngsi-ld/operationSpace"
   /// The text that stands for "no value" in patches and deletions (clause 3.1, "NGSI-LD Null").
   public static let null = "urn:ngsi-ld:null"

@@ -13,6 +13,8 @@ public struct EntityReader: Sendable {
     public static let evolution = Rules(rawValue: 4)
     /// Every attribute value is taken as it stands (simplified form, clause 4.5.4).
     public static let simplified = Rules(rawValue: 8)
+    /// The NGSI-LD Null may stand inside a value (Merge Entity, clause 5.5.12).
+    public static let nestedNull = Rules(rawValue: 16)
   }
 
   /// Most attributes that one entity may have.

@@ -69,6 +69,10 @@ public struct AttributeSetFragment: Sendable, Hashable {
 /// An attribute instance as a client sends it: possibly partial.
 public struct AttributeFragment: Sendable, Hashable {
   public var kind: AttributeKind?
+  /// Whether a `type` member named the kind; otherwise it was inferred from the value.
+  public var kindIsStated = false
+  /// Whether the value came without an attribute object around it (concise and simplified forms).
+  public var isBare = false
   /// `.removed` when the value is the NGSI-LD Null: the instance is to be deleted.
   public var value: Change<JSON> = .unchanged
   public var datasetId: String?
@@ -89,6 +93,12 @@ public struct AttributeFragment: Sendable, Hashable {
 
   /// Whether this instance says "delete me".
   public var isDeletion: Bool { value == .removed }
+
+  /// Whether nothing at all is given.
+  public var isEmpty: Bool {
+    kind == nil && value == .unchanged && observedAt == .unchanged && unitCode == .unchanged
+      && valueType == .unchanged && objectType == .unchanged && expiresAt == .unchanged && subAttributes.isEmpty
+  }
 
   /// The whole instance.
   ///

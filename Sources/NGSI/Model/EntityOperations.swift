@@ -1,0 +1,226 @@
+// The write operations of ETSI GS CIM 009 clause 5.6 as pure functions: an entity and a fragment in, the new entity
+// and its changes out. Storing, forwarding and notifying are the hub's.
+
+extension EntityFragment {
+  /// Create Entity (clause 5.6.1).
+  ///
+  /// - Throws: ``Problem`` when id, type or the value of an attribute is missing.
+  public func creation(at now: DateTime) throws(Problem) -> EntityUpdate {
+    var entity = try self.entity()
+    entity.createdAt = now
+    entity.modifiedAt = now
+    entity.deletedAt = nil
+    var changes: [AttributeChange] = []
+    changes.reserveCapacity(entity.attributes.count)
+    for position in entity.attributes.indices {
+      for place in entity.attributes[position].instances.indices {
+        let stamped = entity.attributes[position].instances[place].stamped(over: nil, at: now)
+        entity.attributes[position].instances[place] = stamped
+        changes.append(AttributeChange(created: stamped, name: entity.attributes[position].name))
+      }
+    }
+    var update = EntityUpdate(before: nil, entity: entity, changes: changes, addedTypes: entity.types)
+    update.scopesChanged = !entity.scopes.isEmpty
+    update.expiresAtChanged = entity.expiresAt != nil
+    update.updated = entity.attributes.map(\.name)
+    return update
+  }
+}
+
+extension Entity {
+  /// Delete Entity (clause 5.6.6): every instance is a deletion.
+  public func deletion(at now: DateTime) -> EntityUpdate {
+    var update = EntityUpdate(before: self, entity: self)
+    update.entity.deletedAt = now
+    for set in attributes {
+      for instance in set.instances { update.changes.append(AttributeChange(deleted: instance, name: set.name)) }
+    }
+    return update
+  }
+
+  /// Update Attributes (clauses 5.6.2 and 5.5.8): each given instance is replaced, added, or deleted by NGSI-LD Null.
+  ///
+  /// A Null for an instance that is not there, and a scope for an entity that has none, are reported as not updated.
+  /// - Throws: ``Problem`` when an attribute has no value or the fragment is of another entity.
+  public func updatingAttributes(_ fragment: EntityFragment, at now: DateTime) throws(Problem) -> EntityUpdate {
+    try expectSameId(fragment)
+    var editor = EntityEditor(self, at: now)
+    for set in fragment.attributes {
+      for instance in set.instances {
+        if !instance.isDeletion {
+          editor.put(try instance.attribute(named: set.name), name: set.name)
+        } else if editor.instance(set.name, datasetId: instance.datasetId) != nil {
+          editor.delete(set.name, datasetId: instance.datasetId)
+        } else {
+          editor.refuse(set.name, "there is no such attribute instance to delete")
+        }
+      }
+    }
+    editor.addTypes(fragment.types)
+    switch fragment.scopes {
+    case .unchanged: break
+    case _ where scopes.isEmpty: editor.refuse(Core.scope, "the entity has no scope to update")
+    case .removed: editor.setScopes([])
+    case .set(let new): editor.setScopes(new)
+    }
+    editor.setExpiresAt(fragment.expiresAt)
+    return editor.finish()
+  }
+
+  /// Append Attributes (clause 5.6.3): each given instance is added, or replaced where `overwrite` allows it.
+  ///
+  /// - Throws: ``Problem`` when an attribute has no value (NGSI-LD Null included) or the fragment is of another entity.
+  public func appendingAttributes(_ fragment: EntityFragment, overwrite: Bool = true, at now: DateTime)
+    throws(Problem) -> EntityUpdate
+  {
+    try expectSameId(fragment)
+    var editor = EntityEditor(self, at: now)
+    for set in fragment.attributes {
+      for instance in set.instances {
+        let attribute = try instance.attribute(named: set.name)
+        if !overwrite, editor.instance(set.name, datasetId: instance.datasetId) != nil {
+          editor.refuse(set.name, "it exists already and overwriting is not allowed")
+        } else {
+          editor.put(attribute, name: set.name)
+        }
+      }
+    }
+    editor.addTypes(fragment.types)
+    applyScopes(fragment.scopes, overwrite: overwrite, to: &editor)
+    if overwrite || expiresAt == nil { editor.setExpiresAt(fragment.expiresAt) }
+    return editor.finish()
+  }
+
+  /// Partial Attribute Update (clauses 5.6.4 and 5.5.8): given members of one instance are overwritten, others stay.
+  ///
+  /// The instance is the one with the fragment's `datasetId`; NGSI-LD Null as its value deletes it.
+  /// - Throws: ``Problem`` `ResourceNotFound` without such an instance, `BadRequestData` for an empty fragment or
+  ///   another kind of attribute.
+  public func partiallyUpdatingAttribute(_ name: String, _ fragment: AttributeFragment, at now: DateTime)
+    throws(Problem) -> EntityUpdate
+  {
+    var editor = EntityEditor(self, at: now)
+    let old = try existing(name, datasetId: fragment.datasetId)
+    guard !fragment.isDeletion else {
+      editor.delete(name, datasetId: fragment.datasetId)
+      return editor.finish()
+    }
+    guard !fragment.isEmpty else { throw .badRequest("the fragment of the attribute \(name) is empty") }
+    editor.put(try old.overwritten(by: fragment, named: name), name: name)
+    return editor.finish()
+  }
+
+  /// Which instances of an attribute a deletion means (clause 5.6.5).
+  public enum InstanceSelection: Sendable, Hashable {
+    case defaultInstance
+    case dataset(String)
+    case all
+  }
+
+  /// Delete Attribute (clause 5.6.5). ``Core/scope`` as name takes the scopes away.
+  ///
+  /// - Throws: ``Problem`` `ResourceNotFound` when there is nothing to delete.
+  public func deletingAttribute(_ name: String, _ selection: InstanceSelection = .defaultInstance, at now: DateTime)
+    throws(Problem) -> EntityUpdate
+  {
+    var editor = EntityEditor(self, at: now)
+    if name == Core.scope {
+      guard !scopes.isEmpty else { throw .notFound("the entity \(id) has no scope") }
+      editor.setScopes([])
+      return editor.finish()
+    }
+    switch selection {
+    case .all:
+      let instances = editor.instances(name)
+      guard !instances.isEmpty else { throw .notFound("the entity \(id) has no attribute \(name)") }
+      for instance in instances { editor.delete(name, datasetId: instance.datasetId) }
+    case .defaultInstance:
+      _ = try existing(name, datasetId: nil)
+      editor.delete(name, datasetId: nil)
+    case .dataset(let datasetId):
+      _ = try existing(name, datasetId: datasetId)
+      editor.delete(name, datasetId: datasetId)
+    }
+    return editor.finish()
+  }
+
+  /// Replace Entity (clause 5.6.18): everything but id and `createdAt` is new. An instance that both have counts as
+  /// updated, one that the fragment lacks as deleted.
+  ///
+  /// - Throws: ``Problem`` when the type or the value of an attribute is missing.
+  public func replaced(by fragment: EntityFragment, at now: DateTime) throws(Problem) -> EntityUpdate {
+    try expectSameId(fragment)
+    var fragment = fragment
+    fragment.id = id
+    let replacement = try fragment.entity()
+    var editor = EntityEditor(self, at: now)
+    var kept = Set<InstanceKey>()
+    for set in replacement.attributes {
+      for instance in set.instances {
+        kept.insert(InstanceKey(name: set.name, datasetId: instance.datasetId))
+        editor.put(instance, name: set.name)
+      }
+    }
+    for set in attributes {
+      for instance in set.instances
+      where !kept.contains(InstanceKey(name: set.name, datasetId: instance.datasetId)) {
+        editor.delete(set.name, datasetId: instance.datasetId)
+      }
+    }
+    editor.setTypes(replacement.types)
+    if scopes != replacement.scopes { editor.setScopes(replacement.scopes) }
+    if expiresAt != replacement.expiresAt {
+      editor.setExpiresAt(replacement.expiresAt.map { .set($0) } ?? .removed)
+    }
+    var update = editor.finish()
+    // Also an entity without attributes has been written.
+    update.entity.modifiedAt = now
+    return update
+  }
+
+  private struct InstanceKey: Hashable {
+    let name: String
+    let datasetId: String?
+  }
+
+  /// Replace Attribute (clause 5.6.19): one instance is wholly replaced.
+  ///
+  /// - Throws: ``Problem`` `ResourceNotFound` without such an instance, `BadRequestData` without a value.
+  public func replacingAttribute(_ name: String, _ fragment: AttributeFragment, at now: DateTime)
+    throws(Problem) -> EntityUpdate
+  {
+    let attribute = try fragment.attribute(named: name)
+    _ = try existing(name, datasetId: fragment.datasetId)
+    var editor = EntityEditor(self, at: now)
+    editor.put(attribute, name: name)
+    return editor.finish()
+  }
+}
+
+// MARK: - Shared by the operations
+
+extension Entity {
+  func expectSameId(_ fragment: EntityFragment) throws(Problem) {
+    guard let other = fragment.id, other != id else { return }
+    throw .badRequest("the fragment has the id \(other), the entity is \(id)")
+  }
+
+  private func existing(_ name: String, datasetId: String?) throws(Problem) -> Attribute {
+    if name == Core.scope { throw .badRequest("'scope' is not an attribute that this operation takes") }
+    if let instance = self[attribute: name]?.instance(datasetId: datasetId) { return instance }
+    throw .notFound(
+      "the entity \(id) has no attribute \(name) \(datasetId.map { "with datasetId \($0)" } ?? "without datasetId")")
+  }
+
+  /// Clauses 5.6.3 and 5.6.17: overwriting replaces the scopes, otherwise new ones are added.
+  func applyScopes(_ change: Change<[String]>, overwrite: Bool, to editor: inout EntityEditor) {
+    switch change {
+    case .unchanged: break
+    case .removed: if !scopes.isEmpty { editor.setScopes([]) }
+    case .set(let new) where overwrite: editor.setScopes(new)
+    case .set(let new):
+      let added = new.filter { !scopes.contains($0) }
+      if !added.isEmpty { editor.setScopes(scopes + added) }
+    }
+  }
+}
