@@ -1,0 +1,49 @@
+# Madang. `make demo` shows a city, `make test` proves it; `make help` lists the rest.
+
+CITY ?= Examples/demo.city.yaml
+DATA ?= $(patsubst %.city.yaml,%.madang,$(notdir $(CITY)))
+PORT ?= 8080
+
+# Real data for tests; those that need it skip, by name, where it is absent.
+export MADANG_DATA ?= $(abspath $(CURDIR)/../shared/data)
+export MADANG_PYTHON ?= $(CURDIR)/Tests/oracles/.venv/bin/python
+export MADANG_WEB_ASSETS ?= $(CURDIR)/.web-assets
+
+.PHONY: help setup build demo test bench format lint docs soak fuzz clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## fetch Debian packages, Python oracles, browser libraries (again: at once)
+	@scripts/setup.sh
+
+build: setup ## the release build of madang
+	swift build -c release --product madang
+
+demo: build ## a city in the browser: CITY=Examples/demo.city.yaml PORT=8080
+	.build/release/madang up $(CITY) --data $(DATA) --port $(PORT)
+
+test: setup ## all tests, Swift and browser: FILTER=regex narrows the Swift ones
+	@scripts/test.sh $(FILTER)
+
+bench: setup ## speed beside its anchors, into .build-bench/
+	@scripts/bench.sh
+
+soak: setup ## a city for SOAK_MINUTES=10: does it grow?
+	@scripts/soak.sh $(CITY)
+
+fuzz: ## each target of Fuzz/ for FUZZ_SECONDS=60
+	@scripts/fuzz.sh
+
+format: ## bring the Swift sources into the project's format
+	swift format format --in-place --parallel --recursive Sources Tests Package.swift
+
+lint: ## format, forbidden words, shell syntax
+	@scripts/lint.sh
+
+docs: ## does every link in the documentation lead somewhere?
+	@python3 scripts/check-docs.py
+
+clean: ## remove what was built, keep what was fetched
+	rm -rf .build .build-bench .build-fuzz .build-soak .build-test .build-anchors

@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Every test: test.sh [FILTER]. Builds, runs the Swift tests, then the browser tests against the program just
+# built. The last line is always "<N> passed, <M> failed"; the exit code is 0 only if all was built and passed.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+out=.build-test
+mkdir -p "$out"
+passed=0 failed=0 skipped=0
+broken=() # parts that failed without naming a test: a build error, a crash
+
+count() { grep -cE "$1" "$2" || true; }
+
+finish() {
+  local code=0 part
+  [ "$skipped" = 0 ] || echo "$skipped skipped, each by name above"
+  for part in "${broken[@]}"; do
+    echo "$part"
+    failed=$((failed + 1))
+  done
+  echo "$passed passed, $failed failed"
+  [ "$failed" = 0 ] && [ "$passed" != 0 ] || code=1
+  exit $code
+}
+
+swift_tests() {
+  local log=$out/swift-test.log code=0 here=0
+  if ! swift build --build-tests; then
+    broken+=("the build failed: see above")
+    return 1
+  fi
+  export MADANG=$PWD/.build/debug/madang
+  swift test --skip-build ${1:+--filter "$1"} 2>&1 | tee "$log"
+  code=${PIPESTATUS[0]}
+  # Swift Testing names a test once when it ends, XCTest likewise; suites and the run itself are not tests.
+  passed=$(count '^[^ ]+ Test .* passed after [0-9.]+ seconds( with .*)?\.$|^Test Case .* passed \(' <(grep -v ' Test run with ' "$log"))
+  here=$(count '^[^ ]+ Test .* failed after [0-9.]+ seconds( with .*)?\.$|^Test Case .* failed \(' <(grep -v ' Test run with ' "$log"))
+  skipped=$(count '^[^ ]+ Test .* skipped|^Test Case .* skipped \(' "$log")
+  failed=$here
+  [ "$code" = 0 ] || [ "$here" != 0 ] || broken+=("swift test ended with code $code and named no failed test: see $log")
+}
+
+browser_tests() {
+  local log=$out/browser-test.log code=0 words
+  [ -d Tests/browser ] || return 0
+  "$MADANG_PYTHON" -m pytest Tests/browser -ra -q -p no:cacheprovider --color=no 2>&1 | tee "$log"
+  code=${PIPESTATUS[0]}
+  words=$(tail -1 "$log")
+  passed=$((passed + $(sum "$words" passed)))
+  failed=$((failed + $(sum "$words" failed) + $(sum "$words" 'errors?')))
+  skipped=$((skipped + $(sum "$words" skipped)))
+  case $code in
+    0 | 1) ;;
+    *) broken+=("pytest ended with code $code: see $log") ;;
+  esac
+}
+
+# The number before a word in pytest's last line: "3 failed, 12 passed in 4.5s".
+sum() {
+  local n
+  n=$(grep -oE "[0-9]+ $2\b" <<<"$1" | head -1 | cut -d' ' -f1)
+  echo "${n:-0}"
+}
+
+: "${MADANG_PYTHON:=$PWD/Tests/oracles/.venv/bin/python}"
+export MADANG_PYTHON
+swift_tests "${1:-}" && [ -z "${1:-}" ] && browser_tests
+finish
