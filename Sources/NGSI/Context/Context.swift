@@ -1,47 +1,80 @@
-/// A processed JSON-LD @context: turns terms into IRIs and back.
+/// A processed JSON-LD @context: turns names into IRIs and back.
 ///
-/// Immutable and shared between requests; look-ups are dictionary reads.
+/// Immutable and shared between requests; look-ups are dictionary reads. What it is applied to (clause 5.5.7):
+/// attribute names, entity types and VocabProperty values, in entities as well as in `type`, `attrs`, `pick`, `q` and
+/// every other parameter that holds names. What it is not applied to:
+/// - identifiers (`id`, `object`, `datasetId` …): they are kept exactly as they came, a prefix in them included;
+/// - values: the coercion (`@type`) of a user term belongs, in JSON-LD's reading, to the attribute node and not to what
+///   stands under `value`, so it changes nothing; it can be asked for with ``term(_:)``.
+///
+/// The core context has the last word, its `@vocab` included, as JSON-LD gives it to a context in last position: a
+/// user's `@vocab` only serves the definitions of its own context.
 public final class Context: Sendable {
   /// How one term of the context expands.
   public struct Term: Sendable, Hashable {
+    /// An IRI, or a keyword (`@id`, `@type`) for an alias.
     public var iri: String
     /// `@type` of the term definition: `@id`, `@vocab`, `@json`, a datatype IRI, or nothing.
     public var coercion: String?
+    public var container: String?
+    /// Whether `term:name` may be written for an IRI that begins with this one's.
+    public var isPrefix: Bool
 
-    public init(iri: String, coercion: String? = nil) {
+    public init(iri: String, coercion: String? = nil, container: String? = nil, isPrefix: Bool = false) {
       self.iri = iri
       self.coercion = coercion
+      self.container = container
+      self.isPrefix = isPrefix
     }
   }
 
   private let terms: [String: Term]
+  /// Terms that the user context maps to null: names that it forbids.
+  private let nullTerms: Set<String>
   private let termOfIRI: [String: String]
+  private let prefixOfIRI: [String: String]
+  /// Lengths of the prefixes' IRIs in bytes, so that a compaction tries only those.
+  private let prefixLengths: [Int]
   private let vocabulary: String
   private let leavesNamesAlone: Bool
-  /// What to put into a `Link` header or an `@context` member: a URL, an array, or an object.
+  /// The context as the client gave it: a URL, an array, or an object. For the `Link` header, and for subscriptions.
   public let source: JSON
 
   /// - Parameters:
   ///   - terms: user and core terms, prefixes included, already expanded.
+  ///   - nullTerms: terms that are defined as null.
   ///   - vocabulary: IRI that unknown terms are appended to.
   ///   - source: the context as the client gave it.
-  public init(terms: [String: Term], vocabulary: String = Core.defaultVocabulary, source: JSON) {
+  public init(
+    terms: [String: Term], nullTerms: Set<String> = [], vocabulary: String = Core.defaultVocabulary, source: JSON
+  ) {
     self.terms = terms
+    self.nullTerms = nullTerms
     self.vocabulary = vocabulary
     self.source = source
     leavesNamesAlone = false
+    // Of several terms for one IRI JSON-LD takes the shortest, then the least.
+    func isBetter(_ term: String, than known: String?) -> Bool {
+      guard let known else { return true }
+      return (term.utf8.count, term) < (known.utf8.count, known)
+    }
     var reverse = [String: String](minimumCapacity: terms.count)
+    var prefixes: [String: String] = [:]
     for (term, definition) in terms where !definition.iri.hasPrefix("@") {
-      // Of several terms for one IRI JSON-LD takes the shortest, then the least.
-      if let known = reverse[definition.iri], (known.utf8.count, known) < (term.utf8.count, term) { continue }
-      reverse[definition.iri] = term
+      if isBetter(term, than: reverse[definition.iri]) { reverse[definition.iri] = term }
+      if definition.isPrefix, isBetter(term, than: prefixes[definition.iri]) { prefixes[definition.iri] = term }
     }
     termOfIRI = reverse
+    prefixOfIRI = prefixes
+    prefixLengths = Set(prefixes.keys.map(\.utf8.count)).sorted(by: >)
   }
 
   private init(identity: Void) {
     terms = [:]
+    nullTerms = []
     termOfIRI = [:]
+    prefixOfIRI = [:]
+    prefixLengths = []
     vocabulary = ""
     leavesNamesAlone = true
     source = .null
@@ -50,31 +83,61 @@ public final class Context: Sendable {
   /// The form of the store: every name already is an IRI and stays one.
   public static let identity = Context(identity: ())
 
+  /// The core context alone: what a request without any context uses (clause 5.5.5).
+  public static let core = Context(terms: CoreContext.current, source: .string(CoreContext.url))
+
   /// Whether this is ``identity``.
   public var isIdentity: Bool { leavesNamesAlone }
 
   public func term(_ name: String) -> Term? { terms[name] }
 
+  /// Whether the user context maps the name to null, so that it stands for nothing.
+  public func isNull(_ name: String) -> Bool { !nullTerms.isEmpty && nullTerms.contains(name) }
+
+  /// What to write as `@context` member: ``source`` with the core context in last position (clause 4.4).
+  public var embedded: JSON {
+    let items = source.items
+    if let last = items.last?.string, CoreContext.version(of: last) != nil { return source }
+    return .array(items + [.string(CoreContext.url)])
+  }
+
   /// The IRI of an attribute name, entity type or vocabulary value.
   public func expand(_ name: String) -> String {
     if leavesNamesAlone { return name }
     if let term = terms[name] { return term.iri }
-    if let colon = name.utf8.firstIndex(of: UInt8(ascii: ":")) {
+    if let colon = name.utf8.firstIndex(of: UInt8(ascii: ":")), colon != name.utf8.startIndex {
       let local = name[name.utf8.index(after: colon)...]
-      if !local.hasPrefix("//"), let prefix = terms[String(name[..<colon])] { return prefix.iri + local }
+      if !local.hasPrefix("//"), let prefix = terms[String(name[..<colon])], prefix.isPrefix {
+        return prefix.iri + local
+      }
       return name
     }
+    if name.utf8.first == UInt8(ascii: "@") { return name }
     return vocabulary + name
   }
 
-  /// The shortest name this context gives an IRI: a term, a name under the vocabulary, or the IRI itself.
+  /// The shortest name this context gives an IRI: a term, a name under the vocabulary, `prefix:name`, or the IRI.
   public func compact(_ iri: String) -> String {
     if leavesNamesAlone { return iri }
     if let term = termOfIRI[iri] { return term }
-    if iri.hasPrefix(vocabulary), iri.utf8.count > vocabulary.utf8.count {
-      let rest = String(iri.dropFirst(vocabulary.count))
-      if terms[rest] == nil, !rest.utf8.contains(UInt8(ascii: ":")) { return rest }
+    if iri.utf8.count > vocabulary.utf8.count, iri.hasPrefix(vocabulary) {
+      let rest = iri.utf8.dropFirst(vocabulary.utf8.count)
+      // A colon would make the name read as prefix and name.
+      if !rest.contains(UInt8(ascii: ":")), let name = String(rest), terms[name] == nil, !isNull(name) { return name }
     }
-    return iri
+    return compactWithPrefix(iri) ?? iri
+  }
+
+  private func compactWithPrefix(_ iri: String) -> String? {
+    var best: String?
+    for length in prefixLengths where length < iri.utf8.count {
+      guard let start = String(iri.utf8.prefix(length)), let prefix = prefixOfIRI[start],
+        let local = String(iri.utf8.dropFirst(length)), !local.hasPrefix("//")
+      else { continue }
+      let candidate = prefix + ":" + local
+      if let known = best, (known.utf8.count, known) < (candidate.utf8.count, candidate) { continue }
+      if terms[candidate] == nil { best = candidate }
+    }
+    return best
   }
 }
