@@ -36,7 +36,7 @@ public indirect enum Narrowing: Sendable, Hashable {
 /// - An attribute without any of these is still found by its name: ``IndexValue/none``.
 ///
 /// Texts are cut to ``maxTextBytes``; conditions are made to match what is cut.
-public enum IndexValue: Sendable, Hashable {
+public enum IndexValue: Sendable {
   case number(Double)
   case text(String)
   case time(DateTime)
@@ -116,6 +116,29 @@ public enum IndexValue: Sendable, Hashable {
         isFull = true
         values = []
       }
+    }
+  }
+}
+
+// Texts are the same when their bytes are: an index knows no canonical equivalence.
+extension IndexValue: Hashable {
+  public static func == (left: IndexValue, right: IndexValue) -> Bool {
+    switch (left, right) {
+    case (.number(let a), .number(let b)): a == b
+    case (.text(let a), .text(let b)): TextOrder.equal(a, b)
+    case (.time(let a), .time(let b)): a == b
+    case (.none, .none), (.unlisted, .unlisted): true
+    default: false
+    }
+  }
+
+  public func hash(into hasher: inout Hasher) {
+    switch self {
+    case .number(let number): hasher.combine(number)
+    case .text(let text): for byte in text.utf8 { hasher.combine(byte) }
+    case .time(let time): hasher.combine(time)
+    case .none: hasher.combine(1)
+    case .unlisted: hasher.combine(2)
     }
   }
 }

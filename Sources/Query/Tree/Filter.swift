@@ -16,7 +16,7 @@ public struct AttributePath: Sendable, Hashable {
   public var subAttributes: [String]
   /// Names inside brackets, as written: `address[city.name]`.
   public var valueMembers: [String]
-  /// The path in the entity that the relationship `attribute` points at: `refStore{Store}.name`; clause 4.9.
+  /// The path in the entity that the relationship `attribute` points at: `refStore{Store:name}`; clause 4.9.
   public var linked: Linked?
 
   public struct Linked: Sendable, Hashable {
@@ -50,6 +50,8 @@ public struct AttributePath: Sendable, Hashable {
 
 public enum Condition: Sendable, Hashable {
   case exists
+  /// `!attribute`: the target is not there. Beyond the standard's grammar, as other brokers take it.
+  case absent
   case compare(Comparison, Operand)
   /// `==` or `!=` against a list: any member equals.
   case anyOf([Operand], negated: Bool)
@@ -82,7 +84,7 @@ public enum Operand: Sendable, Hashable {
   case uri(String)
 }
 
-/// A selection of entity types with `,` or `|` (or), `;` or `&` (and) and parentheses (clause 4.17). Expanded IRIs.
+/// A selection of entity types with `,` or `|` (or), `;` (and) and parentheses (clause 4.17). Expanded IRIs.
 public indirect enum TypeSelection: Sendable, Hashable {
   case type(String)
   case all([TypeSelection])
@@ -163,7 +165,9 @@ public struct BoundingBox: Sendable, Hashable {
 /// A temporal query (clause 4.11).
 public struct TemporalFilter: Sendable, Hashable {
   public enum Relation: Sendable, Hashable {
+    /// Before the time, which is not included.
     case before(DateTime)
+    /// From the time on, which is included.
     case after(DateTime)
     /// From the first time (included) to the second (excluded).
     case between(DateTime, DateTime)
@@ -187,7 +191,7 @@ public struct TemporalFilter: Sendable, Hashable {
   public func contains(_ time: DateTime) -> Bool {
     switch relation {
     case .before(let end): time < end
-    case .after(let start): time > start
+    case .after(let start): start <= time
     case .between(let start, let end): start <= time && time < end
     }
   }
@@ -198,6 +202,7 @@ public struct OrderKey: Sendable, Hashable {
   public enum Subject: Sendable, Hashable {
     case id
     case type
+    case scope
     case createdAt
     case modifiedAt
     case attribute(AttributePath)
@@ -214,10 +219,22 @@ public struct OrderKey: Sendable, Hashable {
   }
 }
 
+/// One member of `entities` in a query or subscription (clause 5.2.33); all parts given must hold.
+public struct EntitySelector: Sendable, Hashable {
+  public var ids: [String] = []
+  /// Regular expression that the id must match; not looked at where there are `ids`.
+  public var idPattern: String?
+  public var types: TypeSelection?
+
+  public init() {}
+}
+
 /// Everything that selects entities; all parts given must hold.
 public struct EntityQuery: Sendable, Hashable {
+  /// The entity meets at least one of them. Empty asks nothing.
+  public var selectors: [EntitySelector] = []
   public var ids: [String] = []
-  /// Regular expression that the id must match.
+  /// Regular expression that the id must match; not looked at where there are `ids`.
   public var idPattern: String?
   public var types: TypeSelection?
   /// Expanded names; the entity has at least one of them. Empty asks nothing.
