@@ -1,7 +1,8 @@
-/// The shape rules of GeoJSON geometries (RFC 7946 section 3.1; ETSI GS CIM 009 clause 4.7).
+/// The shape rules of GeoJSON geometries (RFC 7946 section 3.1). A GeometryCollection is none that NGSI-LD takes
+/// (ETSI GS CIM 009 clause 4.7.1).
 public enum Geometry {
   static let types: Set<String> = [
-    "Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon", "GeometryCollection",
+    "Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon",
   ]
 
   /// Most positions in one geometry.
@@ -10,25 +11,14 @@ public enum Geometry {
   /// Whether the value looks like a geometry: an object with a geometry type and its coordinates.
   public static func isGeometry(_ json: JSON) -> Bool {
     guard case .object(let object) = json, let type = object["type"]?.string, types.contains(type) else { return false }
-    return object["coordinates"] != nil || (type == "GeometryCollection" && object["geometries"] != nil)
+    return object["coordinates"] != nil
   }
 
   /// What is wrong with a geometry's shape; `nil` when nothing is.
   public static func failure(of json: JSON) -> String? {
     var left = maxPositions
-    return failure(of: json, depth: 0, left: &left)
-  }
-
-  private static func failure(of json: JSON, depth: Int, left: inout Int) -> String? {
     guard case .object(let object) = json, let type = object["type"]?.string, types.contains(type) else {
-      return "a GeoJSON geometry is expected"
-    }
-    if type == "GeometryCollection" {
-      guard depth < 4, let parts = object["geometries"]?.array else {
-        return "a GeometryCollection needs 'geometries', nested at most 4 deep"
-      }
-      for part in parts { if let failure = failure(of: part, depth: depth + 1, left: &left) { return failure } }
-      return nil
+      return "one of the GeoJSON geometries Point, MultiPoint, LineString, MultiLineString, Polygon, MultiPolygon is expected"
     }
     guard let coordinates = object["coordinates"] else { return "a \(type) needs 'coordinates'" }
     switch type {

@@ -105,10 +105,14 @@ public enum Core {
   public static let defaultVocabulary = "https://uri.etsi.org/ngsi-ld/default-context/"
   public static let location = "https://uri.etsi.org/ngsi-ld/location"
   public static let observationSpace = "https://uri.etsi.org/ngsi-ld/observationSpace"
+  public static let operationSpace = "https://uri.etsi.org/ngsi-ld/operationSpace"
   public static let scope = "https://uri.etsi.org/ngsi-ld/scope"
   /// What JSON-LD expands `type` to.
   public static let type = "@type"
-  public static let operationSpace = "https://uri.etsi.org/ngsi-ld/operationSpace"
+  /// Members of `ngsildproof` that are no attributes but plain values (clause 4.5.2.2).
+  static let seals: Set<String> = [
+    "https://uri.etsi.org/ngsi-ld/entityIdSealed", "https://uri.etsi.org/ngsi-ld/entityTypeSealed",
+  ]
   /// The text that stands for "no value" in patches and deletions (clause 3.1, "NGSI-LD Null").
   public static let null = "urn:ngsi-ld:null"
 }

@@ -1,17 +1,21 @@
 /// Turns client JSON (normalized, concise or simplified; ETSI GS CIM 009 clauses 4.5.1 to 4.5.24) into fragments
 /// with expanded names.
+///
+/// Values are kept as they came, whatever characters they have (clause 4.6.4); names are checked. Members that only the
+/// hub sets (`createdAt`, `instanceId`, `previousValue`, `entity` …) are taken from the store and from other hubs, and
+/// read over when a client sends them.
 public struct EntityReader: Sendable {
   public struct Rules: OptionSet, Sendable {
     public let rawValue: Int
     public init(rawValue: Int) { self.rawValue = rawValue }
 
-    /// The NGSI-LD Null may stand for a removal (patches).
+    /// The NGSI-LD Null may stand for a removal, and an attribute may come without its value (patches).
     public static let null = Rules(rawValue: 1)
     /// `createdAt`, `modifiedAt`, `deletedAt`, `instanceId` are kept (store, federation); otherwise they are ignored.
     public static let systemMembers = Rules(rawValue: 2)
     /// An array may hold many instances with the same `datasetId` (temporal evolution, clause 4.5.6).
     public static let evolution = Rules(rawValue: 4)
-    /// Every attribute value is taken as it stands (simplified form, clause 4.5.4).
+    /// Attributes are bare values (simplified form, clause 4.5.4).
     public static let simplified = Rules(rawValue: 8)
     /// The NGSI-LD Null may stand inside a value (Merge Entity, clause 5.5.12).
     public static let nestedNull = Rules(rawValue: 16)
@@ -22,10 +26,20 @@ public struct EntityReader: Sendable {
 
   let context: Context
   let rules: Rules
+  /// What the hub wrote itself is not checked again.
+  let isTrusted: Bool
 
   public init(context: Context, rules: Rules = []) {
     self.context = context
     self.rules = rules
+    isTrusted = false
+  }
+
+  /// For the form the store keeps.
+  init(stored: Void) {
+    context = .identity
+    rules = .systemMembers
+    isTrusted = true
   }
 
   /// Reads an entity or a part of one.
@@ -36,25 +50,36 @@ public struct EntityReader: Sendable {
     }
     var fragment = EntityFragment()
     fragment.attributes.reserveCapacity(object.count)
+    var names = NameCheck(large: object.count)
     for member in object.members {
-      switch member.key {
-      case "id", "@id": fragment.id = try uri(member.value, "id")
-      case "type", "@type": fragment.types = try types(member.value)
-      case "@context": continue
-      case "scope": fragment.scopes = try scopes(member.value)
-      case "expiresAt": fragment.expiresAt = try time(member.value, "expiresAt")
-      case "createdAt", "modifiedAt", "deletedAt":
+      switch EntityMember(member.key) {
+      case .id: fragment.id = try uri(member.value, "id")
+      case .type: fragment.types = try types(member.value)
+      case .context: continue
+      case .scope: fragment.scopes = try scopes(member.value)
+      case .expiresAt: fragment.expiresAt = try time(member.value, "expiresAt")
+      case .createdAt:
         guard rules.contains(.systemMembers) else { continue }
-        let time = try time(member.value, member.key).value
-        if member.key == "createdAt" { fragment.createdAt = time }
-        if member.key == "modifiedAt" { fragment.modifiedAt = time }
-        if member.key == "deletedAt" { fragment.deletedAt = time }
-      default:
+        fragment.createdAt = try time(member.value, "createdAt").value
+      case .modifiedAt:
+        guard rules.contains(.systemMembers) else { continue }
+        fragment.modifiedAt = try time(member.value, "modifiedAt").value
+      case .deletedAt:
+        guard rules.contains(.systemMembers) else { continue }
+        fragment.deletedAt = try time(member.value, "deletedAt").value
+      case nil:
         let name = try attributeName(member.key)
-        if let position = fragment.attributes.firstIndex(where: { $0.name == name }), fragment.attributes.count > 0 {
-          throw .badRequest(
-            "the attribute \(name) stands twice, as '\(member.key)' and as '\(context.compact(fragment.attributes[position].name))'"
-          )
+        // A user's alias of a keyword.
+        if name == "@id" {
+          fragment.id = try uri(member.value, member.key)
+          continue
+        }
+        if name == "@type" {
+          fragment.types = try types(member.value)
+          continue
+        }
+        if !isTrusted, names.isTaken(name, among: fragment.attributes) {
+          throw .badRequest("the attribute \(name) stands twice, the second time as '\(member.key)'")
         }
         fragment.attributes.append(
           AttributeSetFragment(name: name, instances: try instances(member.value, name: member.key, depth: 0)))
@@ -67,30 +92,89 @@ public struct EntityReader: Sendable {
   public func attribute(_ json: JSON, name: String) throws(Problem) -> [AttributeFragment] {
     try instances(json, name: name, depth: 0)
   }
+}
 
+/// Members of an entity that are no attributes.
+private enum EntityMember {
+  case id, type, context, scope, expiresAt, createdAt, modifiedAt, deletedAt
+
+  @inline(__always)
+  init?(_ key: String) {
+    switch key.utf8.count {
+    case 2 where key == "id": self = .id
+    case 3 where key == "@id": self = .id
+    case 4 where key == "type": self = .type
+    case 5 where key == "@type": self = .type
+    case 5 where key == "scope": self = .scope
+    case 8 where key == "@context": self = .context
+    case 9:
+      switch key {
+      case "expiresAt": self = .expiresAt
+      case "createdAt": self = .createdAt
+      case "deletedAt": self = .deletedAt
+      default: return nil
+      }
+    case 10 where key == "modifiedAt": self = .modifiedAt
+    default: return nil
+    }
+  }
+}
+
+/// Whether a name has been seen: by looking through few names, by a set among many.
+struct NameCheck {
+  private var seen: Set<String>?
+
+  init(large count: Int) { seen = count >= JSONObject.indexedFrom ? Set(minimumCapacity: count) : nil }
+
+  mutating func isTaken(_ name: String, among sets: [AttributeSetFragment]) -> Bool {
+    if seen != nil { return seen?.insert(name).inserted == false }
+    return sets.contains { $0.name == name }
+  }
+}
+
+// MARK: - Names
+
+extension EntityReader {
   /// Members that the core context defines as plain members; they are no attribute names (clause 4.5.1).
   static let reserved: Set<String> = [
     "datasetId", "instanceId", "observedAt", "unitCode", "lang", "objectType", "valueType", "previousValue",
     "previousObject", "previousLanguageMap", "previousVocab", "previousJson", "previousValueList",
     "previousObjectList", "value", "object", "languageMap", "vocab", "json", "valueList", "objectList", "entity",
-    "entityList", "entityIdSealed", "entityTypeSealed",
+    "entityList", "createdAt", "modifiedAt", "deletedAt", "expiresAt",
   ]
 
   func attributeName(_ name: String) throws(Problem) -> String {
-    guard !name.isEmpty, name.utf8.count <= IRI.maxLength else {
-      throw .badRequest("an attribute name must have 1 to \(IRI.maxLength) bytes")
-    }
     if context.isIdentity { return name }
     guard !Self.reserved.contains(name) else { throw .badRequest("'\(name)' cannot be the name of an attribute") }
-    for byte in name.utf8 {
-      switch byte {
-      case 0...0x20, UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: "="),
-        UInt8(ascii: ";"), UInt8(ascii: "("), UInt8(ascii: ")"):
-        throw .badRequest("the attribute name '\(name)' has a character that a name may not have")
-      default: continue
-      }
+    let iri = try expandedName(name, "attribute")
+    if iri.utf8.first == UInt8(ascii: "@"), iri != "@id", iri != "@type" {
+      throw .badRequest("'\(name)' cannot be the name of an attribute")
     }
+    return iri
+  }
+
+  /// The IRI of an attribute or type name, which may not have the characters that clause 4.6.4 lists, nor spaces.
+  ///
+  /// Clause 4.6.2 would only take letters, digits and underscores; `-`, `.` and whole IRIs are in use everywhere.
+  func expandedName(_ name: String, _ what: StaticString) throws(Problem) -> String {
+    guard !name.isEmpty, name.utf8.count <= IRI.maxLength else {
+      throw .badRequest("the name of an \(what) must have 1 to \(IRI.maxLength) bytes")
+    }
+    for byte in name.utf8 where Self.isForbidden(byte) {
+      throw .badRequest("the \(what) name '\(name)' has a character that a name may not have")
+    }
+    guard !context.isNull(name) else { throw .badRequest("the @context takes the meaning of '\(name)' away (null)") }
     return context.expand(name)
+  }
+
+  @inline(__always)
+  private static func isForbidden(_ byte: UInt8) -> Bool {
+    switch byte {
+    case 0...0x20, 0x7F, UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "\""), UInt8(ascii: "'"),
+      UInt8(ascii: "="), UInt8(ascii: ";"), UInt8(ascii: "("), UInt8(ascii: ")"):
+      true
+    default: false
+    }
   }
 }
 
@@ -99,18 +183,19 @@ public struct EntityReader: Sendable {
 extension EntityReader {
   func uri(_ json: JSON, _ member: String) throws(Problem) -> String {
     guard case .string(let text) = json else { throw .badRequest("'\(member)' must be a string") }
+    if isTrusted { return text }
     guard IRI.isAbsolute(text) else { throw .badRequest("'\(member)' must be a URI, found '\(text.prefix(100))'") }
+    guard text != Core.null else { throw .badRequest("'\(member)' cannot be removed or be NGSI-LD Null") }
     return text
   }
 
   func types(_ json: JSON) throws(Problem) -> [String] {
+    if isTrusted, case .string(let iri) = json { return [iri] }
     var types: [String] = []
     for item in json.items {
-      guard case .string(let name) = item, !name.isEmpty else {
-        throw .badRequest("'type' must be a name or an array of names")
-      }
+      guard case .string(let name) = item else { throw .badRequest("'type' must be a name or an array of names") }
       guard name != Core.null else { throw .badRequest("'type' cannot be removed") }
-      let iri = context.expand(name)
+      let iri = isTrusted ? name : try expandedName(name, "type")
       if !types.contains(iri) { types.append(iri) }
     }
     guard !types.isEmpty else { throw .badRequest("'type' must have at least one name") }
@@ -118,21 +203,22 @@ extension EntityReader {
   }
 
   func scopes(_ json: JSON) throws(Problem) -> Change<[String]> {
-    if rules.contains(.null), json == .string(Core.null) { return .removed }
+    if rules.contains(.null), json == .string(Core.null) || json == [.string(Core.null)] { return .removed }
     var scopes: [String] = []
-    // A temporal representation carries scope as a Property; its value counts.
-    let plain = json["value"] ?? json
-    for item in plain.items {
-      guard case .string(let text) = item, Self.isScope(text) else {
-        throw .badRequest("'scope' must be a scope such as '/Seoul/Mapo' or an array of scopes")
+    for item in json.items {
+      // A temporal representation carries scope as a Property; its value counts.
+      for plain in (item["value"] ?? item).items {
+        guard case .string(let text) = plain, isTrusted || Self.isScope(text) else {
+          throw .badRequest("'scope' must be a scope such as '/Seoul/Mapo' or an array of scopes")
+        }
+        let scope = text.hasPrefix("/") ? text : "/" + text
+        if !scopes.contains(scope) { scopes.append(scope) }
       }
-      let scope = text.hasPrefix("/") ? text : "/" + text
-      if !scopes.contains(scope) { scopes.append(scope) }
     }
     return .set(scopes)
   }
 
-  /// Clause 4.18: levels of letters, digits and underscores (any script), separated by slashes.
+  /// Clause 4.18: levels of letters, digits and underscores (any script), separated by slashes; `-` is taken too.
   static func isScope(_ text: String) -> Bool {
     let levels = (text.hasPrefix("/") ? text.dropFirst() : text[...]).split(
       separator: "/", omittingEmptySubsequences: false)
@@ -143,9 +229,10 @@ extension EntityReader {
     }
   }
 
-  func time(_ json: JSON, _ member: String) throws(Problem) -> Change<DateTime> {
+  func time(_ json: JSON, _ member: StaticString) throws(Problem) -> Change<DateTime> {
+    if case .string(let text) = json, let time = DateTime(text) { return .set(time) }
     if rules.contains(.null), json == .string(Core.null) { return .removed }
-    guard let text = json.string ?? json["@value"]?.string, let time = DateTime(text) else {
+    guard let text = json["@value"]?.string, let time = DateTime(text) else {
       throw .badRequest("'\(member)' must be a UTC time such as 2026-11-22T09:30:00Z")
     }
     return .set(time)

@@ -7,10 +7,14 @@ public struct Representation: Sendable, Hashable {
   }
 
   public var form: Form
-  /// Whether `createdAt`, `modifiedAt` and `deletedAt` are shown.
+  /// Whether `createdAt`, `modifiedAt`, `deletedAt` and `expiresAt` are shown (clause 6.3.11).
   public var systemAttributes: Bool
   /// Language ranges by preference (RFC 4647 lookup) that turn LanguageProperties into Properties; none leaves them.
   public var languages: [String]
+  /// Whether `id` is left out (`pick`, `omit`).
+  public var hidesId = false
+  /// Whether `type` is left out (`pick`, `omit`).
+  public var hidesType = false
 
   public init(_ form: Form = .normalized, systemAttributes: Bool = false, languages: [String] = []) {
     self.form = form
@@ -26,10 +30,12 @@ public struct Representation: Sendable, Hashable {
 public struct EntityWriter: Sendable {
   let context: Context
   let representation: Representation
+  var linked: LinkedEntities
 
-  public init(context: Context, representation: Representation) {
+  public init(context: Context, representation: Representation, linked: LinkedEntities = LinkedEntities()) {
     self.context = context
     self.representation = representation
+    self.linked = linked
   }
 
   /// The form the store keeps; ``stored(_:)`` reads it back.
@@ -45,28 +51,38 @@ public struct EntityWriter: Sendable {
     do { json = try JSONParser.parse(bytes) } catch {
       throw Problem(.internalError, "a stored entity cannot be read: \(error)")
     }
-    return try EntityReader(context: .identity, rules: .systemMembers).entity(json).entity()
+    return try EntityReader(stored: ()).entity(json).entity()
   }
 
   /// - Parameter embeddedContext: what to write as `@context`; nothing when it is given in a `Link` header.
   public func write(_ entity: Entity, embeddedContext: JSON? = nil, to writer: inout JSONWriter) {
     writer.open("{")
-    writer.key("id" as StaticString)
-    writer.write(entity.id)
-    names(entity.types, key: "type", to: &writer)
+    if !representation.hidesId {
+      writer.key("id" as StaticString)
+      writer.write(entity.id)
+    }
+    writeMembers(of: entity, to: &writer)
+    writeContext(embeddedContext, to: &writer)
+    writer.close("}")
+  }
+
+  /// Everything between `id` and `@context`.
+  func writeMembers(of entity: Entity, to writer: inout JSONWriter) {
+    if !representation.hidesType { names(entity.types, key: "type", to: &writer) }
     if !entity.scopes.isEmpty {
       writer.key("scope" as StaticString)
       list(entity.scopes.map(JSON.string), to: &writer)
     }
     times(
-      created: entity.createdAt, modified: entity.modifiedAt, deleted: entity.deletedAt, to: &writer)
-    if let expiresAt = entity.expiresAt, representation.form != .simplified { time(expiresAt, "expiresAt", &writer) }
+      created: entity.createdAt, modified: entity.modifiedAt, deleted: entity.deletedAt,
+      expires: entity.expiresAt, to: &writer)
     for set in entity.attributes { write(set, to: &writer) }
-    if let embeddedContext {
-      writer.key("@context" as StaticString)
-      writer.write(embeddedContext)
-    }
-    writer.close("}")
+  }
+
+  func writeContext(_ context: JSON?, to writer: inout JSONWriter) {
+    guard let context else { return }
+    writer.key("@context" as StaticString)
+    writer.write(context)
   }
 
   /// Writes `"name": value` for all instances of one attribute.
@@ -80,42 +96,52 @@ public struct EntityWriter: Sendable {
       writer.open("[")
       for instance in set.instances {
         writer.separate()
-        write(instance, to: &writer)
+        write(instance, allowsBare: false, to: &writer)
       }
       writer.close("]")
     }
   }
 
   /// Writes one instance as an object, or bare where the concise form allows it.
-  public func write(_ attribute: Attribute, to writer: inout JSONWriter) {
+  ///
+  /// - Parameter allowsBare: no in an array of instances, which has to consist of objects.
+  public func write(_ attribute: Attribute, allowsBare: Bool = true, to writer: inout JSONWriter) {
     let attribute = attribute.inLanguage(representation.languages)
     let concise = representation.form == .concise
-    if concise, isBare(attribute) {
-      writer.write(shown(attribute))
+    if concise, allowsBare, isBare(attribute) {
+      writer.write(attribute.value)
       return
     }
     writer.open("{")
-    if !concise {
+    // A reader would take a Property whose value is a geometry for a GeoProperty.
+    if !concise || (attribute.kind == .property && Geometry.isGeometry(attribute.value)) {
       writer.key("type" as StaticString)
       writer.write(attribute.kind.rawValue)
     }
     writer.key(attribute.kind.valueMember)
-    value(attribute, to: &writer)
+    value(attribute.value, of: attribute.kind, to: &writer)
     if !attribute.objectType.isEmpty { names(attribute.objectType, key: "objectType", to: &writer) }
     if let valueType = attribute.valueType { text(context.compact(valueType), "valueType", &writer) }
     if let unitCode = attribute.unitCode { text(unitCode, "unitCode", &writer) }
     if let observedAt = attribute.observedAt { time(observedAt, "observedAt", &writer) }
     if let datasetId = attribute.datasetId { text(datasetId, "datasetId", &writer) }
-    if let expiresAt = attribute.expiresAt { time(expiresAt, "expiresAt", &writer) }
     if let instanceId = attribute.instanceId { text(instanceId, "instanceId", &writer) }
     if let language = attribute.language { text(language, "lang", &writer) }
     if let previous = attribute.previousValue {
       writer.key(attribute.kind.previousMember)
-      writer.write(attribute.kind == .vocabProperty ? compactNames(previous) : previous)
+      value(previous, of: attribute.kind, to: &writer)
     }
     times(
-      created: attribute.createdAt, modified: attribute.modifiedAt, deleted: attribute.deletedAt, to: &writer)
-    for set in attribute.subAttributes { write(set, to: &writer) }
+      created: attribute.createdAt, modified: attribute.modifiedAt, deleted: attribute.deletedAt,
+      expires: attribute.expiresAt, to: &writer)
+    for set in attribute.subAttributes {
+      if Core.seals.contains(set.name), let value = set.instances.first?.value {
+        writer.key(context.compact(set.name))
+        writer.write(value)
+      } else {
+        write(set, to: &writer)
+      }
+    }
     writer.close("}")
   }
 }
@@ -123,17 +149,17 @@ public struct EntityWriter: Sendable {
 // MARK: - Values
 
 extension EntityWriter {
-  private func value(_ attribute: Attribute, to writer: inout JSONWriter) {
-    switch attribute.kind {
-    case .vocabProperty: writer.write(compactNames(attribute.value))
+  private func value(_ value: JSON, of kind: AttributeKind, to writer: inout JSONWriter) {
+    switch kind {
+    case .vocabProperty where !context.isIdentity: writer.write(compactNames(value))
     case .listRelationship where !context.isIdentity:
       writer.open("[")
-      for item in attribute.value.items {
+      for item in value.items {
         writer.separate()
-        writer.write(["object": item])
+        writer.write(item == .string(Core.null) ? item : ["object": item])
       }
       writer.close("]")
-    default: writer.write(attribute.value)
+    default: writer.write(value)
     }
   }
 
@@ -145,15 +171,14 @@ extension EntityWriter {
     }
   }
 
-  /// The value as the simplified form shows it: the object of a relationship, `{"languageMap": …}`, `{"json": …}` …
+  /// The value as the simplified form shows it: the object of a Relationship, the
+  /// items of a list, `{"languageMap": …}`, `{"json": …}`, `{"vocab": …}` (clause 4.5.4).
   public func shown(_ attribute: Attribute) -> JSON {
     switch attribute.kind {
-    case .property, .geoProperty, .relationship: attribute.value
+    case .property, .geoProperty, .relationship, .listProperty, .listRelationship: attribute.value
     case .languageProperty: ["languageMap": attribute.value]
     case .vocabProperty: ["vocab": compactNames(attribute.value)]
     case .jsonProperty: ["json": attribute.value]
-    case .listProperty: ["valueList": attribute.value]
-    case .listRelationship: ["objectList": attribute.value]
     }
   }
 
@@ -176,16 +201,17 @@ extension EntityWriter {
   /// Whether the concise form may leave out the braces: a Property or GeoProperty with nothing but its value.
   private func isBare(_ attribute: Attribute) -> Bool {
     guard attribute.kind == .property || attribute.kind == .geoProperty else { return false }
-    // A plain object as value would be read back as an attribute, unless it is a geometry.
-    if attribute.kind == .property, attribute.value.object != nil { return false }
-    if attribute.kind == .property, let items = attribute.value.array, items.contains(where: { $0.object != nil }) {
-      return false
+    // What would be read back as an attribute object has to stand under `value`.
+    if attribute.kind == .property {
+      if let object = attribute.value.object, EntityReader.readsAsAttribute(object) { return false }
+      if let items = attribute.value.array, EntityReader.areInstances(items) { return false }
     }
     let showsTimes =
       representation.systemAttributes
-      && (attribute.createdAt != nil || attribute.modifiedAt != nil || attribute.deletedAt != nil)
+      && (attribute.createdAt != nil || attribute.modifiedAt != nil || attribute.deletedAt != nil
+        || attribute.expiresAt != nil)
     return attribute.datasetId == nil && attribute.observedAt == nil && attribute.unitCode == nil
-      && attribute.valueType == nil && attribute.expiresAt == nil && attribute.instanceId == nil
+      && attribute.valueType == nil && attribute.instanceId == nil
       && attribute.language == nil && attribute.previousValue == nil && attribute.subAttributes.isEmpty && !showsTimes
   }
 }
@@ -211,11 +237,14 @@ extension EntityWriter {
     writer.write(items.count == 1 ? items[0] : .array(items))
   }
 
-  private func times(created: DateTime?, modified: DateTime?, deleted: DateTime?, to writer: inout JSONWriter) {
+  private func times(
+    created: DateTime?, modified: DateTime?, deleted: DateTime?, expires: DateTime?, to writer: inout JSONWriter
+  ) {
     guard representation.systemAttributes else { return }
     if let created { time(created, "createdAt", &writer) }
     if let modified { time(modified, "modifiedAt", &writer) }
     if let deleted { time(deleted, "deletedAt", &writer) }
+    if let expires { time(expires, "expiresAt", &writer) }
   }
 
   private func time(_ time: DateTime, _ key: StaticString, _ writer: inout JSONWriter) {

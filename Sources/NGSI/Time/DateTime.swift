@@ -1,20 +1,35 @@
 /// An instant, in microseconds since 1970-01-01T00:00:00Z (proleptic Gregorian calendar, no leap seconds).
 ///
 /// Text form: ISO 8601 as ETSI GS CIM 009 clause 4.6.3 profiles it, UTC with a trailing `Z`. A numeric offset or a
-/// comma before the fraction is read, and written back as UTC with a point.
+/// comma before the fraction is read, and written back as UTC with a point. Fraction digits beyond the sixth are cut; up
+/// to there a text keeps as many as it came with (`…:00.000Z` stays so).
 public struct DateTime: Sendable, Hashable, Comparable {
   public var microseconds: Int64
+  /// Fraction digits that the text had; no part of equality.
+  private var fractionDigits: UInt8 = 0
 
   public init(microseconds: Int64) { self.microseconds = microseconds }
 
-  public init(secondsSince1970 seconds: Double) { microseconds = Int64((seconds * 1_000_000).rounded()) }
+  /// Out-of-range seconds become the nearest instant there is.
+  public init(secondsSince1970 seconds: Double) { microseconds = Self.microseconds(seconds) }
+
+  private static func microseconds(_ seconds: Double) -> Int64 {
+    let scaled = (seconds * 1_000_000).rounded()
+    if let exact = Int64(exactly: scaled) { return exact }
+    return scaled < 0 ? .min : .max
+  }
+
+  public static func == (left: DateTime, right: DateTime) -> Bool { left.microseconds == right.microseconds }
+
+  public func hash(into hasher: inout Hasher) { hasher.combine(microseconds) }
 
   public var secondsSince1970: Double { Double(microseconds) / 1_000_000 }
 
   public static func < (left: DateTime, right: DateTime) -> Bool { left.microseconds < right.microseconds }
 
   public func adding(seconds: Double) -> DateTime {
-    DateTime(microseconds: microseconds &+ Int64((seconds * 1_000_000).rounded()))
+    let (sum, overflow) = microseconds.addingReportingOverflow(Self.microseconds(seconds))
+    return DateTime(microseconds: overflow ? (seconds < 0 ? .min : .max) : sum)
   }
 }
 
@@ -92,6 +107,7 @@ extension DateTime {
     else { return nil }
     var position = 19
     var fraction = 0
+    var shownDigits = 0
     if bytes[position] == UInt8(ascii: ".") || bytes[position] == UInt8(ascii: ",") {
       position += 1
       var digits = 0
@@ -101,7 +117,8 @@ extension DateTime {
         position += 1
       }
       guard digits > 0 else { return nil }
-      for _ in min(digits, 6)..<6 { fraction *= 10 }
+      shownDigits = min(digits, 6)
+      for _ in shownDigits..<6 { fraction *= 10 }
     }
     guard position < bytes.count,
       let civil = DateTime(
@@ -121,11 +138,12 @@ extension DateTime {
         bytes[position] == UInt8(ascii: "+") ? civil.microseconds - offset : civil.microseconds + offset
     default: return nil
     }
+    fractionDigits = UInt8(shownDigits)
   }
 }
 
 extension DateTime: CustomStringConvertible {
-  /// `2026-11-22T09:30:00Z`, with three or six fraction digits only where they are not zero.
+  /// `2026-11-22T09:30:00Z`, with three or six fraction digits where they are not zero, or as many as were read.
   public var description: String {
     let perDay: Int64 = 86_400_000_000
     var day = microseconds / perDay
@@ -162,9 +180,13 @@ extension DateTime: CustomStringConvertible {
       put(seconds / 60 % 60, 2)
       put(UInt8(ascii: ":"))
       put(seconds % 60, 2)
-      if fraction != 0 {
+      var digits = Int(fractionDigits)
+      var shown = fraction
+      if digits == 0, fraction != 0 { digits = fraction % 1000 == 0 ? 3 : 6 }
+      if digits > 0 {
+        for _ in digits..<6 { shown /= 10 }
         put(UInt8(ascii: "."))
-        if fraction % 1000 == 0 { put(fraction / 1000, 3) } else { put(fraction, 6) }
+        put(shown, digits)
       }
       put(UInt8(ascii: "Z"))
       return end
