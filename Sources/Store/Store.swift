@@ -116,6 +116,8 @@ public struct EvolutionQuery: Sendable {
   public var instanceLimit: Int
   /// Read from the newest back, so that a cut keeps the latest.
   public var newestFirst = false
+  /// Whether instances carry their `instanceId`; without, long evolutions are read in half the time.
+  public var showsInstanceIds = true
   public var page: Page
   public var countsTotal = false
 

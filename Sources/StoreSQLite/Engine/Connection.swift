@@ -1,0 +1,76 @@
+import GRDBSQLite
+import Store
+
+/// One SQLite connection with its prepared statements. Used by one thread at a time.
+final class Connection {
+  let handle: OpaquePointer
+  private var statements: [SQL: Statement] = [:]
+  /// The first failure of this transaction after which nothing of it may be kept.
+  var fatal: StoreError?
+
+  /// Takes a handle that someone else opened and closes.
+  init(handle: OpaquePointer) { self.handle = handle }
+
+  /// Opens a read-only connection.
+  static func reading(_ path: String) throws(StoreError) -> Connection {
+    var handle: OpaquePointer?
+    // The pool hands a connection to one thread at a time, so SQLite need not lock for itself.
+    let code = sqlite3_open_v2(path, &handle, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, nil)
+    guard code == SQLITE_OK, let handle else {
+      sqlite3_close_v2(handle)
+      throw .failed("cannot open \(path): \(String(cString: sqlite3_errstr(code)))")
+    }
+    sqlite3_busy_timeout(handle, 5000)
+    return Connection(handle: handle)
+  }
+
+  /// The statement, prepared once and ready to bind.
+  @inline(__always)
+  func statement(_ sql: SQL) throws(StoreError) -> Statement {
+    if let statement = statements[sql] {
+      statement.reset()
+      return statement
+    }
+    let statement = try Statement(sql.text, on: self)
+    statements[sql] = statement
+    return statement
+  }
+
+  /// Runs statements that are needed once.
+  func execute(_ sql: String) throws(StoreError) {
+    let code = sqlite3_exec(handle, sql, nil, nil, nil)
+    guard code == SQLITE_OK else { throw failure(code) }
+  }
+
+  /// The single value of a statement that is needed once.
+  func value(_ sql: String) throws(StoreError) -> String {
+    let statement = try Statement(sql, on: self)
+    defer { statement.finalize() }
+    return try statement.step() ? statement.text(0) : ""
+  }
+
+  func finalizeStatements() {
+    for statement in statements.values { statement.finalize() }
+    statements = [:]
+  }
+
+  func close() {
+    finalizeStatements()
+    sqlite3_close_v2(handle)
+  }
+
+  var lastInsertedRow: Int64 { sqlite3_last_insert_rowid(handle) }
+
+  /// Rows that the last statement changed.
+  var lastChanges: Int { Int(sqlite3_changes(handle)) }
+
+  /// Outside of any transaction.
+  var isAutocommit: Bool { sqlite3_get_autocommit(handle) != 0 }
+
+  func failure(_ code: Int32) -> StoreError {
+    let error: StoreError =
+      code & 0xFF == SQLITE_FULL ? .full : .failed("SQLite: \(String(cString: sqlite3_errmsg(handle))) (\(code))")
+    if code & 0xFF != SQLITE_CONSTRAINT, fatal == nil { fatal = error }
+    return error
+  }
+}

@@ -1,0 +1,33 @@
+import Foundation
+import Store
+import Synchronization
+
+/// Keeps a second process away from the file: the writer remembers numbers of names that another one could give anew.
+final class FileLock: Sendable {
+  private let descriptor: Mutex<Int32?>
+
+  init(_ path: String) throws(StoreError) {
+    let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { throw .failed("cannot open \(path): \(String(cString: strerror(errno)))") }
+    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+      Foundation.close(descriptor)
+      throw .failed("another process has the store open (\(path))")
+    }
+    self.descriptor = Mutex(descriptor)
+  }
+
+  deinit { release() }
+
+  func release() {
+    descriptor.withLock { descriptor in
+      if let open = descriptor { Foundation.close(open) }
+      descriptor = nil
+    }
+  }
+
+  /// Bytes of a file; 0 when there is none.
+  static func size(of path: String) -> Int {
+    var status = stat()
+    return stat(path, &status) == 0 ? Int(status.st_size) : 0
+  }
+}

@@ -1,0 +1,36 @@
+import Foundation
+import NGSI
+
+extension SQLiteStore {
+  /// Bounds and budgets of the engine.
+  public struct Options: Sendable {
+    /// Read connections; as many reads run at once.
+    public var readers = 4
+    /// Writes that may wait; more are refused with ``StoreError/busy``.
+    public var queueBound = 10_000
+    /// Most writes in one commit.
+    public var groupLimit = 256
+    /// Longest time that a commit collects writes, in seconds.
+    public var groupTime = 0.005
+    /// Most entities, or instances of a history, that one query may look at.
+    public var maxScanned = 1_000_000
+    /// Most entities that one query may sort.
+    public var maxSorted = 100_000
+    /// Page cache of the writer and of each reader, in KiB.
+    public var writerCache = 32_768
+    public var readerCache = 4_096
+    /// Bytes of the file that readers may map into memory.
+    public var mappedBytes = 64 << 20
+    /// Size of the write-ahead log above which it is cut back to nothing when it can be, in bytes.
+    public var walBound = 64 << 20
+
+    public init() {}
+  }
+
+  /// The machine's clock.
+  public static let systemTime: @Sendable () -> DateTime = {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return DateTime(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)
+  }
+}

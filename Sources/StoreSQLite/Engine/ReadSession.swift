@@ -1,0 +1,112 @@
+import NGSI
+import Store
+
+/// One connection's view of the store inside a transaction. The writer's session adds to it.
+///
+/// `@unchecked Sendable`: the reader pool and the writer's queue give it to one thread at a time.
+class ReadSession: StoreReader, @unchecked Sendable {
+  let connection: Connection
+  let names: Names
+  let options: SQLiteStore.Options
+  let clock: @Sendable () -> DateTime
+  /// IRIs by number, as committed when the transaction began.
+  private(set) var iris: [String] = []
+
+  init(
+    connection: Connection, names: Names, options: SQLiteStore.Options, clock: @escaping @Sendable () -> DateTime
+  ) {
+    self.connection = connection
+    self.names = names
+    self.options = options
+    self.clock = clock
+  }
+
+  /// Takes the names as they are; once per transaction.
+  func refreshNames() { iris = names.iris }
+
+  // MARK: Names
+
+  /// The IRI of a number that stands in a stored value.
+  func iri(_ number: Int64) throws(StoreError) -> String {
+    if number > 0, number < iris.count { return iris[Int(number)] }
+    let statement = try connection.statement(.nameIRI).bind(1, number)
+    defer { statement.reset() }
+    guard try statement.step() else { throw ByteReader.damaged }
+    return statement.text(0)
+  }
+
+  /// The number of a name; `nil` when nothing has it yet.
+  func number(of iri: String, in tenant: Int64) throws(StoreError) -> Int64? {
+    if let number = names.number(NameKey(tenant, iri)) { return number }
+    let statement = try connection.statement(.nameNumber).bind(1, tenant).bind(2, iri)
+    defer { statement.reset() }
+    return try statement.step() ? statement.integer(0) : nil
+  }
+
+  /// The number of a tenant; `nil` when it has not been made.
+  func number(of tenant: Tenant) throws(StoreError) -> Int64? {
+    if tenant.name.isEmpty { return 1 }
+    if let number = names.tenant(tenant.name) { return number }
+    let statement = try connection.statement(.tenantNumber).bind(1, tenant.name)
+    defer { statement.reset() }
+    return try statement.step() ? statement.integer(0) : nil
+  }
+
+  func tenant(_ number: Int64) throws(StoreError) -> Tenant {
+    if number == 1 { return .default }
+    let statement = try connection.statement(.tenantName).bind(1, number)
+    defer { statement.reset() }
+    guard try statement.step() else { throw ByteReader.damaged }
+    return Tenant(statement.text(0))
+  }
+
+  func tenants() throws -> [Tenant] {
+    let statement = try connection.statement(.tenantsInOrder)
+    defer { statement.reset() }
+    var tenants: [Tenant] = []
+    while try statement.step() { tenants.append(Tenant(statement.text(1))) }
+    return tenants
+  }
+
+  // MARK: Entities
+
+  func entity(_ id: String, in tenant: Tenant) throws -> Entity? {
+    guard let tenant = try number(of: tenant) else { return nil }
+    return try entity(id, tenant: tenant)?.entity
+  }
+
+  /// An entity that has not expired, with its key.
+  func entity(_ id: String, tenant: Int64) throws(StoreError) -> (entity: Entity, key: Int64)? {
+    let statement = try connection.statement(.entityById).bind(1, tenant).bind(2, id)
+    defer { statement.reset() }
+    guard try statement.step() else { return nil }
+    if let expires = statement.optionalInteger(2), expires <= clock().microseconds { return nil }
+    return (try decodeEntity(statement, 0), statement.integer(1))
+  }
+
+  func entity(key: Int64) throws(StoreError) -> Entity? {
+    let statement = try connection.statement(.entityByKey).bind(1, key)
+    defer { statement.reset() }
+    return try statement.step() ? try decodeEntity(statement, 0) : nil
+  }
+
+  private func decodeEntity(_ statement: Statement, _ column: Int32) throws(StoreError) -> Entity {
+    try statement.withBytes(column) { bytes throws(StoreError) in
+      var reader = ByteReader(bytes)
+      return try reader.entity { number throws(StoreError) in try self.iri(number) }
+    }
+  }
+
+  func expired(at time: DateTime, limit: Int) throws -> [(tenant: Tenant, id: String)] {
+    let statement = try connection.statement(.expiredBefore).bind(1, time.microseconds).bind(2, limit)
+    defer { statement.reset() }
+    var expired: [(tenant: Tenant, id: String)] = []
+    while try statement.step() { expired.append((try tenant(statement.integer(0)), statement.text(1))) }
+    return expired
+  }
+
+  // MARK: What the writer's session does more
+
+  /// Makes changes that are still collected in memory visible to statements.
+  func flush() throws(StoreError) {}
+}

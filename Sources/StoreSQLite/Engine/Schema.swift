@@ -1,0 +1,75 @@
+import GRDB
+import Store
+
+/// The tables, version by version. `user_version` tells how far a file is.
+enum Schema {
+  /// Statements that lead from each version to the next.
+  private static let steps: [String] = [version1]
+
+  static var version: Int { steps.count }
+
+  /// Brings a file to the newest version, all or nothing.
+  static func migrate(_ database: Database) throws {
+    let found = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
+    guard found <= version else {
+      throw StoreError.failed("the store has version \(found); this program knows versions up to \(version)")
+    }
+    guard found < version else { return }
+    try database.inTransaction(.immediate) {
+      for step in steps[found...] { try database.execute(sql: step) }
+      try database.execute(sql: "PRAGMA user_version = \(version)")
+      return .commit
+    }
+  }
+
+  /// Names belong to a tenant, so every table that has a type or attribute number is divided by tenant for free.
+  private static let version1 = """
+    CREATE TABLE tenant(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+    INSERT INTO tenant(id, name) VALUES (1, '');
+    CREATE TABLE name(id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, iri TEXT NOT NULL, UNIQUE(tenant, iri));
+    CREATE TABLE counter(id INTEGER PRIMARY KEY, next INTEGER NOT NULL);
+    INSERT INTO counter(id, next) VALUES (1, 1);
+
+    CREATE TABLE entity(
+      pk INTEGER PRIMARY KEY AUTOINCREMENT, tenant INTEGER NOT NULL, id TEXT NOT NULL, expires INTEGER,
+      document BLOB NOT NULL, UNIQUE(tenant, id));
+    CREATE INDEX entity_tenant ON entity(tenant);
+    CREATE INDEX entity_expires ON entity(expires) WHERE expires IS NOT NULL;
+    CREATE TABLE entity_type(type INTEGER NOT NULL, pk INTEGER NOT NULL, PRIMARY KEY(type, pk)) WITHOUT ROWID;
+    CREATE TABLE entity_scope(
+      tenant INTEGER NOT NULL, scope TEXT NOT NULL, pk INTEGER NOT NULL, PRIMARY KEY(tenant, scope, pk)) WITHOUT ROWID;
+    -- value: a REAL; a TEXT; a time as BLOB of 8 bytes in order; x'' the attribute is there without any;
+    -- x'00' it has more than are listed.
+    CREATE TABLE attribute_value(
+      attribute INTEGER NOT NULL, value NOT NULL, pk INTEGER NOT NULL, PRIMARY KEY(attribute, value, pk)) WITHOUT ROWID;
+    -- id: pk * 2^20 + position among the geometries of the entity.
+    CREATE VIRTUAL TABLE geometry USING rtree(id, west, east, south, north, +attribute INTEGER);
+    -- Number of entities; type, attribute or kind 0 stands for all.
+    CREATE TABLE summary(
+      tenant INTEGER NOT NULL, type INTEGER NOT NULL, attribute INTEGER NOT NULL, kind INTEGER NOT NULL,
+      count INTEGER NOT NULL, PRIMARY KEY(tenant, type, attribute, kind)) WITHOUT ROWID;
+
+    CREATE TABLE evolution(
+      pk INTEGER PRIMARY KEY AUTOINCREMENT, tenant INTEGER NOT NULL, id TEXT NOT NULL, head BLOB NOT NULL,
+      UNIQUE(tenant, id));
+    CREATE INDEX evolution_tenant ON evolution(tenant);
+    CREATE TABLE evolution_type(type INTEGER NOT NULL, pk INTEGER NOT NULL, PRIMARY KEY(type, pk)) WITHOUT ROWID;
+    CREATE TABLE series(
+      id INTEGER PRIMARY KEY AUTOINCREMENT, evolution INTEGER NOT NULL, attribute INTEGER NOT NULL,
+      UNIQUE(evolution, attribute));
+    -- Clustered by time. A plain number or text stands in its column; anything else is a body.
+    CREATE TABLE instance(
+      series INTEGER NOT NULL, time INTEGER NOT NULL, number INTEGER NOT NULL, flags INTEGER NOT NULL,
+      created INTEGER, modified INTEGER, value, unit INTEGER, dataset INTEGER, body BLOB,
+      PRIMARY KEY(series, time, number)) WITHOUT ROWID;
+
+    CREATE TABLE document(
+      pk INTEGER PRIMARY KEY AUTOINCREMENT, tenant INTEGER NOT NULL, collection TEXT NOT NULL, id TEXT NOT NULL,
+      body BLOB NOT NULL, UNIQUE(tenant, collection, id));
+    CREATE INDEX document_order ON document(tenant, collection);
+    CREATE TABLE outbox(
+      sequence INTEGER PRIMARY KEY AUTOINCREMENT, tenant INTEGER NOT NULL, subscription TEXT NOT NULL,
+      payload BLOB NOT NULL, due INTEGER NOT NULL, attempts INTEGER NOT NULL);
+    CREATE INDEX outbox_subscription ON outbox(tenant, subscription);
+    """
+}

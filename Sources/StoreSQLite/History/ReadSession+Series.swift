@@ -1,0 +1,141 @@
+import NGSI
+import Query
+import Store
+
+/// Types and scopes of a history.
+struct EvolutionHead: Equatable {
+  var types: [String]
+  var scopes: [String]
+}
+
+/// Which instances of a series to read.
+struct InstanceSelection {
+  var time: TemporalFilter?
+  /// `datasetId`s, `@none` for the default instance; empty takes all.
+  var datasetIds: [String] = []
+  var limit: Int
+  var newestFirst: Bool
+  var withIds = true
+
+  /// The property that decides order and window.
+  var property: TemporalFilter.Property { time?.property ?? .observedAt }
+
+  /// Bounds on the key's time; too wide where the window is on another property.
+  var keyRange: ClosedRange<Int64> {
+    guard let time, time.property == .observedAt else { return Int64.min...Int64.max }
+    switch time.relation {
+    case .before(let end): return Int64.min...end.microseconds
+    case .after(let start): return start.microseconds...Int64.max
+    case .between(let start, let end): return start.microseconds...max(start, end).microseconds
+    }
+  }
+
+  func takes(_ instance: Attribute) -> Bool {
+    if let time {
+      guard let value = instance.time(time.property), time.contains(value) else { return false }
+    }
+    return datasetIds.isEmpty || datasetIds.contains(instance.datasetId ?? "@none")
+  }
+}
+
+extension Attribute {
+  func time(_ property: TemporalFilter.Property) -> DateTime? {
+    switch property {
+    case .observedAt: observedAt
+    case .createdAt: createdAt
+    case .modifiedAt: modifiedAt
+    case .deletedAt: deletedAt
+    }
+  }
+
+  /// The time that places it in an answer about a property; as its row is ordered where it lacks that time.
+  func order(_ property: TemporalFilter.Property) -> DateTime {
+    time(property) ?? observedAt ?? deletedAt ?? modifiedAt ?? createdAt ?? DateTime(microseconds: 0)
+  }
+}
+
+extension ReadSession {
+  func evolution(_ id: String, tenant: Int64) throws(StoreError) -> (key: Int64, head: EvolutionHead)? {
+    let statement = try connection.statement(.evolutionById).bind(1, tenant).bind(2, id)
+    defer { statement.reset() }
+    guard try statement.step() else { return nil }
+    return (statement.integer(0), try head(statement, 1))
+  }
+
+  func evolution(key: Int64) throws(StoreError) -> (id: String, head: EvolutionHead)? {
+    let statement = try connection.statement(.evolutionByKey).bind(1, key)
+    defer { statement.reset() }
+    guard try statement.step() else { return nil }
+    return (statement.text(0), try head(statement, 1))
+  }
+
+  private func head(_ statement: Statement, _ column: Int32) throws(StoreError) -> EvolutionHead {
+    try statement.withBytes(column) { bytes throws(StoreError) in
+      var reader = ByteReader(bytes)
+      var head = EvolutionHead(
+        types: try reader.names { number throws(StoreError) in try self.iri(number) }, scopes: [])
+      let scopes = try reader.count()
+      for _ in 0..<scopes { head.scopes.append(try reader.text()) }
+      return head
+    }
+  }
+
+  func series(_ evolution: Int64, attribute: Int64) throws(StoreError) -> Int64? {
+    let statement = try connection.statement(.seriesNumber).bind(1, evolution).bind(2, attribute)
+    defer { statement.reset() }
+    return try statement.step() ? statement.integer(0) : nil
+  }
+
+  func series(of evolution: Int64) throws(StoreError) -> [(id: Int64, attribute: Int64)] {
+    let statement = try connection.statement(.seriesOfEvolution).bind(1, evolution)
+    defer { statement.reset() }
+    var series: [(id: Int64, attribute: Int64)] = []
+    while try statement.step() { series.append((statement.integer(0), statement.integer(1))) }
+    return series
+  }
+
+  /// Instances of a series, oldest first or newest first, and whether there are more than the limit.
+  /// - Parameter budget: rows that may still be looked at; counted down.
+  func instances(
+    _ series: Int64, _ selection: InstanceSelection, budget: inout Int
+  ) throws(StoreError) -> (instances: [Attribute], isCut: Bool) {
+    let ordersByKey = selection.property == .observedAt
+    let rows = try connection.statement(selection.newestFirst ? .instancesBackward : .instancesForward)
+    rows.bind(1, series).bind(2, selection.keyRange.lowerBound).bind(3, selection.keyRange.upperBound)
+    defer { rows.reset() }
+    var instances: [Attribute] = []
+    while try rows.step() {
+      budget -= 1
+      guard budget >= 0 else {
+        throw .tooComplex("the query looks at more than \(options.maxScanned) instances; narrow its time or attributes")
+      }
+      let instance = try instance(rows, withId: selection.withIds)
+      guard selection.takes(instance) else { continue }
+      if ordersByKey, instances.count == selection.limit { return (instances, true) }
+      instances.append(instance)
+    }
+    if ordersByKey { return (instances, false) }
+    // A stable sort keeps the order of arrival among equal times.
+    let sorted = instances.enumerated().sorted { left, right in
+      let (a, b) = (left.element.order(selection.property), right.element.order(selection.property))
+      if a == b { return left.offset < right.offset }
+      return selection.newestFirst ? a > b : a < b
+    }
+    return (sorted.prefix(selection.limit).map(\.element), sorted.count > selection.limit)
+  }
+
+  /// Whether any instance of the series is selected.
+  func hasInstance(_ series: Int64, _ selection: InstanceSelection, budget: inout Int) throws(StoreError) -> Bool {
+    let rows = try connection.statement(.instancesForward)
+    rows.bind(1, series).bind(2, selection.keyRange.lowerBound).bind(3, selection.keyRange.upperBound)
+    defer { rows.reset() }
+    while try rows.step() {
+      budget -= 1
+      guard budget >= 0 else {
+        throw .tooComplex("the query looks at more than \(options.maxScanned) instances; narrow its time or attributes")
+      }
+      if selection.takes(try instance(rows, withId: false)) { return true }
+    }
+    return false
+  }
+}
