@@ -1,0 +1,114 @@
+import NGSI
+import Query
+import Testing
+
+@Suite struct GeoTests {
+  private func filter(_ georel: String, _ geometry: String, _ coordinates: String) throws -> GeoFilter {
+    try GeoFilter(georel: georel, geometry: geometry, coordinates: coordinates, context: context)
+  }
+
+  @Test func readsTheExamplesOfTheStandard() throws {
+    let near = try GeoFilter(
+      georel: "near;maxDistance==2000", geometry: "Point", coordinates: "[8,40]", geoproperty: "observationSpace",
+      context: context)
+    #expect(near.relation == .nearMax(2000) && near.property == Core.observationSpace)
+    let within = try filter("within", "Polygon", "[[[100.0,0.0],[101.0,0.0],[101.0,1.0],[100.0,1.0],[100.0,0.0]]]")
+    #expect(within.property == Core.location)
+    #expect(within.window == BoundingBox(west: 100, south: 0, east: 101, north: 1))
+    let json = try JSONParser.parse(#"{"georel":"within","geometry":"Point","coordinates":"[1,2]","geoproperty":"p"}"#)
+    #expect(try GeoFilter(json: json, context: context).property == example + "p")
+  }
+
+  @Test(arguments: [
+    ("near", "Point", "[1,2]"), ("near;maxDistance==0", "Point", "[1,2]"), ("near;maxDistance==-5", "Point", "[1,2]"),
+    ("near;maxDistance==x", "Point", "[1,2]"), ("near;midDistance==5", "Point", "[1,2]"), ("touches", "Point", "[1,2]"),
+    ("near;maxDistance==1e999", "Point", "[1,2]"), ("within;x", "Point", "[1,2]"), ("within", "Circle", "[1,2]"),
+    ("within", "GeometryCollection", "[]"), ("within", "Point", "[1]"), ("within", "Point", "[1,200]"),
+    ("within", "Point", "1,2"), ("within", "Point", "\"x\""), ("within", "MultiPoint", "[]"),
+    ("within", "Polygon", "[[[0,0],[1,0],[1,1]]]"), ("within", "Polygon", "[[[0,0],[1,1],[1,0],[0,1],[0,0]]]"),
+    ("within", "LineString", "[[1,1],[1,1]]"), ("within", "Point", "[[[[[[[[[[1]]]]]]]]]]"),
+  ])
+  func refuses(_ georel: String, _ geometry: String, _ coordinates: String) {
+    #expect(throws: Problem.self) { try filter(georel, geometry, coordinates) }
+  }
+
+  @Test func aStoredGeometryThatCrossesItselfMatchesNothing() throws {
+    let bowtie = try JSONParser.parse(#"{"type":"Polygon","coordinates":[[[0,0],[2,2],[2,0],[0,2],[0,0]]]}"#)
+    for georel in [
+      "within", "contains", "intersects", "disjoint", "overlaps", "equals", "near;maxDistance==1e6", "near;minDistance==1",
+    ] {
+      let matcher = try GeoMatcher(try filter(georel, "Point", "[0.5,0.5]"))
+      #expect(!matcher.matches(bowtie))
+      #expect(!matcher.matches("no geometry"))
+      #expect(!matcher.matches(["type": "Polygon", "coordinates": [[1, 2]]]))
+    }
+  }
+
+  @Test func nearReachesAcrossTheAntimeridianAndThePole() throws {
+    func point(_ longitude: Double, _ latitude: Double) -> JSON {
+      ["type": "Point", "coordinates": [.double(longitude), .double(latitude)]]
+    }
+    let fiji = try GeoMatcher(try filter("near;maxDistance==50000", "Point", "[179.9,-17]"))
+    #expect(fiji.matches(point(-179.9, -17)))
+    #expect(!fiji.matches(point(-179, -17)))
+    let pole = try GeoMatcher(try filter("near;maxDistance==50000", "Point", "[0,89.9]"))
+    #expect(pole.matches(point(180, 89.9)))
+    #expect(pole.matches(point(-90, 89.8)))
+    let line = try GeoMatcher(try filter("near;maxDistance==50000", "LineString", "[[179,-17],[180,-17]]"))
+    #expect(line.matches(point(-179.9, -17)))
+  }
+
+  /// A window is too narrow if a position inside the distance is outside of it.
+  @Test func windowsNeverUnderSelect() throws {
+    var random = Seeded(7)
+    func number(_ low: Double, _ high: Double) -> Double { Double.random(in: low...high, using: &random) }
+    var inside = 0
+    for _ in 0..<40_000 {
+      let latitude = random.chance(30) ? number(85, 90) * (random.chance(50) ? 1 : -1) : number(-90, 90)
+      let longitude = random.chance(30) ? number(178, 180) * (random.chance(50) ? 1 : -1) : number(-180, 180)
+      let metres = number(1, random.chance(20) ? 9_000_000 : 200_000)
+      let reach = metres / 111_000
+      let other: JSON = [
+        "type": "Point",
+        "coordinates": [
+          .double(max(-180, min(180, wrapped(longitude + number(-1, 1) * reach * (random.chance(30) ? 50 : 2))))),
+          .double(max(-90, min(90, latitude + number(-1, 1) * reach))),
+        ],
+      ]
+      let reference: JSON = ["type": "Point", "coordinates": [.double(longitude), .double(latitude)]]
+      let near = try GeoFilter(relation: .nearMax(metres), reference: reference)
+      var unbounded = near
+      unbounded.window = nil
+      guard try GeoMatcher(unbounded).matches(other) else { continue }
+      inside += 1
+      let box = try #require(Geometry.boundingBox(of: other))
+      let window = try #require(near.window)
+      #expect(window.intersects(box), "\(metres) m around \(longitude), \(latitude): \(window) misses \(box)")
+      #expect(window.west <= window.east)
+    }
+    #expect(inside > 5_000)
+  }
+
+  private func wrapped(_ longitude: Double) -> Double {
+    var longitude = longitude.truncatingRemainder(dividingBy: 360)
+    if longitude > 180 { longitude -= 360 }
+    if longitude < -180 { longitude += 360 }
+    return longitude
+  }
+
+  @Test func boundsOfEveryGeometry() throws {
+    for (text, box) in [
+      (#"{"type":"Point","coordinates":[1,2,3]}"#, BoundingBox(west: 1, south: 2, east: 1, north: 2)),
+      (#"{"type":"LineString","coordinates":[[1,2],[-3,4]]}"#, BoundingBox(west: -3, south: 2, east: 1, north: 4)),
+      (
+        #"{"type":"GeometryCollection","geometries":[{"type":"Point","coordinates":[9,9]},{"type":"MultiPolygon","coordinates":[[[[0,0],[1,0],[1,1],[0,0]]]]}]}"#,
+        BoundingBox(west: 0, south: 0, east: 9, north: 9)
+      ),
+    ] {
+      #expect(Geometry.boundingBox(of: try JSONParser.parse(text)) == box)
+    }
+    for bad in ["null", "5", "{}", #"{"type":"Point","coordinates":[]}"#, #"{"type":"MultiPoint","coordinates":[]}"#] {
+      #expect(Geometry.boundingBox(of: try JSONParser.parse(bad)) == nil)
+    }
+  }
+}
