@@ -3,11 +3,50 @@ import PackageDescription
 
 let package = Package(
   name: "madang",
-  products: [],
+  products: [
+    .executable(name: "madang", targets: ["madang"])
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-crypto", "3.12.3"..<"5.0.0"),
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+    .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+  ],
   targets: [
+    .systemLibrary(name: "CGEOS", pkgConfig: "geos", providers: [.apt(["libgeos-dev"])]),
+    .target(name: "CICU", linkerSettings: [.linkedLibrary("icui18n"), .linkedLibrary("icuuc")]),
+    .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
     .target(name: "NGSI"),
-    .target(name: "Query", dependencies: ["NGSI"]),
+    .target(name: "Query", dependencies: ["CGEOS", "CICU", "CPCRE2", "NGSI"]),
     .target(name: "Store", dependencies: ["NGSI", "Query"]),
+    .target(
+      name: "StoreSQLite", dependencies: ["NGSI", "Query", "Store", .product(name: "GRDB", package: "GRDB.swift")]),
+    .target(name: "Hub", dependencies: ["NGSI", "Query", "Store", .product(name: "Logging", package: "swift-log")]),
+    .target(
+      name: "HubHTTP",
+      dependencies: [
+        "Hub", "NGSI", "Query", "Store",
+        .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ]),
+    .executableTarget(
+      name: "madang",
+      dependencies: [
+        "Hub", "HubHTTP", "NGSI", "Store", "StoreSQLite",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ]),
     .testTarget(name: "NGSITests", dependencies: ["NGSI"]),
   ],
   swiftLanguageModes: [.v6]

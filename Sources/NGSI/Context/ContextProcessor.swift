@@ -239,6 +239,7 @@ extension ContextProcessor {
       try define(text, &local, chain: chain + 1)
     }
     if let term = terms[text] { return term.iri }
+    guard !nullTerms.contains(text) else { throw failure("a definition stands on '\(text)', which is null") }
     if let colon = text.utf8.dropFirst().firstIndex(of: UInt8(ascii: ":")) {
       let prefix = String(text[..<colon])
       let name = text[text.utf8.index(after: colon)...]

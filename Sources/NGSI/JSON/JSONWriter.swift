@@ -80,7 +80,7 @@ public struct JSONWriter {
     bytes.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
   }
 
-  private mutating func append(_ text: String) { bytes.append(contentsOf: text.utf8) }
+  private mutating func append(_ text: some StringProtocol) { bytes.append(contentsOf: text.utf8) }
 
   public mutating func write(_ number: Int64) {
     if number >= 0, number < 10 {
@@ -92,7 +92,17 @@ public struct JSONWriter {
 
   public mutating func write(_ number: Double) {
     // Shortest text that reads back as the same value; JSON has no infinities, and none can be parsed.
-    append(number.isFinite ? "\(number)" : "null")
+    guard number.isFinite else { return raw("null") }
+    let text = "\(number)"
+    // Swift writes 1e-07; the shortest text has no such zero.
+    if let zero = text.utf8.firstIndex(of: UInt8(ascii: "e")).map({ text.utf8.index($0, offsetBy: 2) }),
+      zero < text.utf8.endIndex, text.utf8[zero] == UInt8(ascii: "0")
+    {
+      append(text[..<zero])
+      append(text[text.utf8.index(after: zero)...])
+    } else {
+      append(text)
+    }
   }
 
   public mutating func write(_ text: String) {

@@ -111,7 +111,7 @@ extension Attribute {
     stamped.createdAt = old.map { $0.createdAt ?? now } ?? now
     stamped.modifiedAt = now
     stamped.deletedAt = nil
-    for (position, set) in subAttributes.enumerated() {
+    for (position, set) in subAttributes.enumerated() where !Core.seals.contains(set.name) {
       let oldSet = old?.subAttributes.first { $0.name == set.name }
       for (place, instance) in set.instances.enumerated() {
         let oldInstance = oldSet?.instance(datasetId: instance.datasetId)

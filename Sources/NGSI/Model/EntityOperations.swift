@@ -144,6 +144,16 @@ extension Entity {
     return editor.finish()
   }
 
+  /// Takes away all instances of the attributes whose expanded name the condition names; part of Purge Entities
+  /// (clause 5.6.21).
+  public func deletingAttributes(where goes: (String) -> Bool, at now: DateTime) -> EntityUpdate {
+    var editor = EntityEditor(self, at: now)
+    for set in attributes where goes(set.name) {
+      for instance in set.instances { editor.delete(set.name, datasetId: instance.datasetId) }
+    }
+    return editor.finish()
+  }
+
   /// Replace Entity (clause 5.6.18): everything but id and `createdAt` is new. An instance that both have counts as
   /// updated, one that the fragment lacks as deleted.
   ///

@@ -45,11 +45,8 @@ public struct EntityReader: Sendable {
   /// Reads an entity or a part of one.
   public func entity(_ json: JSON) throws(Problem) -> EntityFragment {
     guard case .object(let object) = json else { throw .badRequest("an entity must be a JSON object") }
-    guard object.count <= Self.maxAttributes else {
-      throw .badRequest("an entity may have at most \(Self.maxAttributes) attributes")
-    }
     var fragment = EntityFragment()
-    fragment.attributes.reserveCapacity(object.count)
+    fragment.attributes.reserveCapacity(min(object.count, Self.maxAttributes))
     var names = NameCheck(large: object.count)
     for member in object.members {
       switch EntityMember(member.key) {
@@ -80,6 +77,9 @@ public struct EntityReader: Sendable {
         }
         if !isTrusted, names.isTaken(name, among: fragment.attributes) {
           throw .badRequest("the attribute \(name) stands twice, the second time as '\(member.key)'")
+        }
+        guard fragment.attributes.count < Self.maxAttributes else {
+          throw .badRequest("an entity may have at most \(Self.maxAttributes) attributes")
         }
         fragment.attributes.append(
           AttributeSetFragment(name: name, instances: try instances(member.value, name: member.key, depth: 0)))

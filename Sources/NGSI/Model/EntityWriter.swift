@@ -120,6 +120,7 @@ public struct EntityWriter: Sendable {
     }
     writer.key(attribute.kind.valueMember)
     value(attribute.value, of: attribute.kind, to: &writer)
+    if !linked.isEmpty { writeLinked(attribute, to: &writer) }
     if !attribute.objectType.isEmpty { names(attribute.objectType, key: "objectType", to: &writer) }
     if let valueType = attribute.valueType { text(context.compact(valueType), "valueType", &writer) }
     if let unitCode = attribute.unitCode { text(unitCode, "unitCode", &writer) }
@@ -136,7 +137,7 @@ public struct EntityWriter: Sendable {
       expires: attribute.expiresAt, to: &writer)
     for set in attribute.subAttributes {
       if Core.seals.contains(set.name), let value = set.instances.first?.value {
-        writer.key(context.compact(set.name))
+        writer.key(context.isIdentity ? set.name : String(set.name.dropFirst(Core.namespace.count)))
         writer.write(value)
       } else {
         write(set, to: &writer)
@@ -184,6 +185,13 @@ extension EntityWriter {
 
   private func simplified(_ set: AttributeSet, to writer: inout JSONWriter) {
     if set.instances.count == 1, set.instances[0].datasetId == nil {
+      let instance = set.instances[0]
+      let targets = linked.isEmpty ? [] : linked.targets(of: instance)
+      if !targets.isEmpty {
+        // The linked entity stands in place of its URI (clause 4.5.23.2).
+        let isList = instance.kind == .listRelationship || instance.value.array != nil
+        return writeTargets(targets, isList: isList, to: &writer)
+      }
       writer.write(shown(set.instances[0].inLanguage(representation.languages)))
       return
     }

@@ -209,15 +209,21 @@ extension JSON {
   /// JSON Merge Patch (RFC 7396 section 2) with NGSI-LD Null in the place of `null`.
   public func merging(patch: JSON) -> JSON {
     guard case .object(let changes) = patch else { return patch }
-    var target = object ?? JSONObject()
-    for change in changes.members {
-      if change.value == .string(Core.null) {
-        target[change.key] = nil
-      } else {
-        target[change.key] = (target[change.key] ?? .null).merging(patch: change.value)
+    var merged: [JSONObject.Member] = []
+    let target = object ?? JSONObject()
+    merged.reserveCapacity(target.count + changes.count)
+    for member in target.members {
+      guard let change = changes[member.key] else {
+        merged.append(member)
+        continue
       }
+      if change == .string(Core.null) { continue }
+      merged.append(JSONObject.Member(key: member.key, value: member.value.merging(patch: change)))
     }
-    return .object(target)
+    for change in changes.members where change.value != .string(Core.null) && !target.contains(change.key) {
+      merged.append(JSONObject.Member(key: change.key, value: JSON.null.merging(patch: change.value)))
+    }
+    return .object(JSONObject(uniqueMembers: merged))
   }
 
   /// What merging this into nothing leaves.

@@ -1,0 +1,101 @@
+import Logging
+import NGSI
+import Query
+import Store
+
+/// The one way in for a fact, and the way to read what is known.
+///
+/// Every write goes through ``Hub``: it checks bounds and form, applies the change to what is stored, and commits
+/// entity, history, outbox in one transaction. Subscribers, services and pages hear of it after the commit.
+public final class Hub: Sendable {
+  public let limits: Limits
+  public let contexts: ContextResolver
+  public let changes: ChangeStream
+  let store: any Store
+  let book: SubscriptionBook
+  let notifier: Notifier
+  let now: @Sendable () -> DateTime
+  let log: Logger
+  let startedAt: DateTime
+
+  /// - Parameters:
+  ///   - now: the clock that stamps what is written.
+  ///   - sender: carries notifications out.
+  public init(
+    store: any Store, contexts: ContextResolver, sender: any NotificationSending = NoNotifications(),
+    limits: Limits = Limits(), now: @escaping @Sendable () -> DateTime, log: Logger = Logger(label: "madang.hub")
+  ) {
+    self.store = store
+    self.contexts = contexts
+    self.limits = limits
+    self.now = now
+    self.log = log
+    startedAt = now()
+    changes = ChangeStream(buffer: limits.streamBuffer, maxListeners: limits.streamListeners)
+    book = SubscriptionBook()
+    notifier = Notifier(store: store, book: book, sender: sender, limits: limits, now: now, log: log)
+  }
+
+  /// The time on the hub's clock.
+  public var time: DateTime { now() }
+
+  /// Takes up what an earlier run left: subscriptions, and notifications that still wait. Call it once, before
+  /// requests come in.
+  public func resume() async throws(Problem) { try await resumeSubscriptions() }
+
+  /// Runs until cancelled: sends periodic notifications, ends expired entities.
+  public func run() async {
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { await self.sendPeriodically() }
+      group.addTask { await self.removeExpired() }
+      await group.waitForAll()
+    }
+    changes.finish()
+    await notifier.stop()
+  }
+
+  /// The processed form of a context; `null` gives the core context.
+  public func context(_ source: JSON) async throws(Problem) -> Context {
+    if let known = contexts.cached(source) { return known }
+    return try await contexts.context(source)
+  }
+
+  /// Runs a read, with the store's failures as problems.
+  func read<Value>(_ body: (any StoreReader) throws -> Value) throws(Problem) -> Value {
+    do { return try store.read(body) } catch { throw Problem(storeFailure: error) }
+  }
+
+  /// Runs a write, with the store's failures as problems.
+  func write<Value: Sendable>(_ body: @escaping @Sendable (any StoreWriter) throws -> Value) async throws(Problem)
+    -> Value
+  {
+    do { return try await store.write(body) } catch { throw Problem(storeFailure: error) }
+  }
+
+  private func removeExpired() async {
+    while !Task.isCancelled {
+      try? await Task.sleep(for: .seconds(1))
+      do {
+        let expired = try read { try $0.expired(at: self.now(), limit: 500) }
+        for (tenant, id) in expired { _ = try await delete(id, types: nil, in: tenant) }
+      } catch {
+        if error.kind != .resourceNotFound { log.warning("expired entities stay", metadata: ["error": "\(error)"]) }
+      }
+    }
+  }
+}
+
+extension Problem {
+  /// A failure below the hub as a client hears of it.
+  init(storeFailure error: any Error) {
+    switch error {
+    case let problem as Problem: self = problem
+    case StoreError.busy: self.init(.unavailable, "the hub has more writes waiting than it may; try again")
+    case StoreError.closed: self.init(.unavailable, "the hub is stopping")
+    case StoreError.full: self.init(.unavailable, "no disk space is left; nothing of this was stored")
+    case StoreError.tooComplex(let why): self.init(.tooComplexQuery, why)
+    case StoreError.failed(let why): self.init(.internalError, "the store failed: \(why)")
+    default: self.init(.internalError, "the hub failed: \(error)")
+    }
+  }
+}

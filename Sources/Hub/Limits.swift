@@ -1,0 +1,41 @@
+/// The hub's bounds; each is shown on the health page.
+public struct Limits: Sendable {
+  /// Largest request body in bytes.
+  public var bodyBytes = 32 << 20
+  /// Most entities in one batch operation.
+  public var batchEntities = 10_000
+  /// Entities in a page when the client names no `limit`.
+  public var defaultPage = 20
+  /// Largest `limit` that a client may ask for.
+  public var maxPage = 1000
+  /// Largest `offset`.
+  public var maxOffset = 10_000_000
+  /// Instances of each attribute in one temporal answer.
+  public var temporalInstances = 100_000
+  /// Subscriptions in one tenant.
+  public var subscriptions = 100_000
+  /// Entries of `entities`, `watchedAttributes` and the like in one subscription.
+  public var subscriptionItems = 10_000
+  /// Tenants in one hub.
+  public var tenants = 1000
+  /// Depth of linked entities (`joinLevel`).
+  public var joinLevel = 8
+  /// Entities that one answer may embed or append by `join`.
+  public var joinedEntities = 2000
+  /// Changes that a listener of the change stream may lag behind before it has to start afresh.
+  public var streamBuffer = 4096
+  /// Listeners of the change stream.
+  public var streamListeners = 1000
+  /// Notifications held in memory for one endpoint; more wait in the outbox.
+  public var endpointQueue = 256
+  /// Requests to subscribers under way at once.
+  public var notificationsInFlight = 256
+  /// Notifications that wait in the outbox; beyond it writes that would add more are refused.
+  public var outboxItems = 5_000_000
+  /// Attempts before a notification is put on the dead-letter list.
+  public var deliveryAttempts = 5
+  /// Dead letters kept for one tenant; the oldest go first.
+  public var deadLetters = 10_000
+
+  public init() {}
+}

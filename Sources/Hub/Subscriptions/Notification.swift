@@ -1,0 +1,215 @@
+import NGSI
+import Query
+import Store
+
+/// Makes notifications (clauses 5.3.1, 5.8.6 and 6.3.8 to 6.3.9).
+enum Notification {
+  /// What the outbox keeps of a change: the entity as it was committed, in stored form, with what was deleted.
+  static func payload(_ change: Change, showsChanges: Bool) -> [UInt8] {
+    guard var entity = change.new ?? change.old else { return Array("[]".utf8) }
+    if change.new == nil {
+      entity.deletedAt = change.at
+      entity.attributes =
+        showsChanges
+        ? change.attributes.compactMap { attribute in
+          attribute.old.map { old in
+            AttributeSet(name: attribute.name, instances: [deletionMark(of: old, at: change.at, showsChanges: true)])
+          }
+        } : []
+      return payload([entity])
+    }
+    for attribute in change.attributes {
+      switch (attribute.old, attribute.new) {
+      case (let old?, nil):
+        var set = entity[attribute: attribute.name] ?? AttributeSet(name: attribute.name, instances: [])
+        set.instances.append(deletionMark(of: old, at: change.at, showsChanges: showsChanges))
+        entity[attribute: attribute.name] = set
+      case (let old?, let new?) where showsChanges:
+        guard var set = entity[attribute: attribute.name],
+          let place = set.instances.firstIndex(where: { $0.datasetId == new.datasetId })
+        else { continue }
+        set.instances[place].previousValue = old.value
+        entity[attribute: attribute.name] = set
+      default: continue
+      }
+    }
+    return payload([entity])
+  }
+
+  static func payload(_ entities: [Entity]) -> [UInt8] {
+    var writer = JSONWriter()
+    writer.open("[")
+    for entity in entities {
+      writer.separate()
+      writer.json(EntityWriter.storedBytes(entity))
+    }
+    writer.close("]")
+    return writer.bytes
+  }
+
+  private static func deletionMark(of old: Attribute, at: DateTime, showsChanges: Bool) -> Attribute {
+    let null = JSON.string(Core.null)
+    var mark = Attribute(
+      kind: old.kind, value: old.kind == .languageProperty ? ["@none": null] : null, datasetId: old.datasetId)
+    mark.createdAt = old.createdAt
+    mark.modifiedAt = at
+    mark.deletedAt = at
+    if showsChanges { mark.previousValue = old.value }
+    return mark
+  }
+
+  /// The message for one subscriber.
+  static func message(
+    payload: [UInt8], subscription: Subscription, store: any Store, limits: Limits, now: DateTime
+  ) throws(Problem) -> NotificationMessage {
+    let parameters = subscription.rule.notification
+    let json: JSON
+    do { json = try JSONParser.parse(payload) } catch {
+      throw Problem(.internalError, "the outbox holds what cannot be read: \(error)")
+    }
+    let reader = EntityReader(context: .identity, rules: .systemMembers)
+    var entities: [Entity] = []
+    for item in json.items { entities.append(subscription.reduced(try reader.entity(item).entity())) }
+    let context = subscription.notificationContext
+    var linked: [String: Entity] = [:]
+    if let join = parameters.join {
+      linked = try Self.linked(from: entities, levels: parameters.joinLevel, subscription.tenant, store, limits)
+      if join == .flat {
+        let known = Set(entities.map(\.id))
+        entities += linked.values.filter { !known.contains($0.id) }.sorted { $0.id < $1.id }
+        linked = [:]
+      }
+    }
+    var representation = Representation(
+      parameters.form, systemAttributes: true, languages: subscription.rule.languages)
+    representation.apply(pick: parameters.pick, omit: parameters.omit)
+    let entityWriter = EntityWriter(
+      context: context, representation: representation,
+      linked: LinkedEntities(entities: linked, levels: parameters.joinLevel))
+    var writer = JSONWriter(capacity: 2048)
+    writer.open("{")
+    for (key, value) in [
+      ("id", "urn:ngsi-ld:Notification:" + Identifier.random()), ("type", "Notification"),
+      ("subscriptionId", subscription.id), ("notifiedAt", now.description),
+    ] {
+      writer.key(key)
+      writer.write(value)
+    }
+    writer.key("data" as StaticString)
+    if parameters.accept == .geoJSON {
+      let bare = parameters.headers.contains { $0.0.lowercased() == "prefer" && $0.1.contains("body=json") }
+      entityWriter.writeFeatureCollection(entities, embeddedContext: bare ? nil : context.embedded, to: &writer)
+    } else {
+      writer.open("[")
+      for entity in entities {
+        writer.separate()
+        entityWriter.write(entity, to: &writer)
+      }
+      writer.close("]")
+    }
+    if parameters.accept == .jsonLD {
+      writer.key("@context" as StaticString)
+      writer.write(context.embedded)
+    }
+    writer.close("}")
+    return NotificationMessage(
+      url: parameters.uri, headers: headers(subscription, context), body: writer.bytes,
+      timeout: min(parameters.timeout ?? 10, 30))
+  }
+
+  private static func headers(_ subscription: Subscription, _ context: Context) -> [(String, String)] {
+    let parameters = subscription.rule.notification
+    var headers = [("Content-Type", parameters.accept.mediaType)]
+    if parameters.accept != .jsonLD {
+      headers.append(
+        ("Link", "<\(context.url)>; rel=\"http://www.w3.org/ns/json-ld#context\"; type=\"application/ld+json\""))
+    }
+    if subscription.tenant != .default { headers.append(("NGSILD-Tenant", subscription.tenant.name)) }
+    for (name, value) in parameters.headers where name.lowercased() != "content-type" { headers.append((name, value)) }
+    return headers
+  }
+
+  private static func linked(
+    from entities: [Entity], levels: Int, _ tenant: Tenant, _ store: any Store, _ limits: Limits
+  ) throws(Problem) -> [String: Entity] {
+    do {
+      return try store.read { reader in
+        var known: [String: Entity] = [:]
+        var frontier = entities
+        for _ in 0..<levels {
+          var next: [Entity] = []
+          for id in frontier.flatMap(\.relationshipTargets)
+          where known[id] == nil && known.count < limits.joinedEntities {
+            guard let entity = try reader.entity(id, in: tenant) else { continue }
+            known[id] = entity
+            next.append(entity)
+          }
+          frontier = next
+        }
+        return known
+      }
+    } catch { throw Problem(storeFailure: error) }
+  }
+}
+
+extension Subscription {
+  /// The entity with what the subscriber asked for.
+  fileprivate func reduced(_ entity: Entity) -> Entity {
+    let parameters = rule.notification
+    var entity = entity
+    if !parameters.attributes.isEmpty { entity.attributes.removeAll { !parameters.attributes.contains($0.name) } }
+    if !rule.datasetIds.isEmpty {
+      entity.attributes = entity.attributes.compactMap { set in
+        let shown = set.instances.filter { rule.datasetIds.contains($0.datasetId ?? "@none") }
+        return shown.isEmpty ? nil : AttributeSet(name: set.name, instances: shown)
+      }
+    }
+    if !parameters.systemAttributes { entity.removeSystemTimes() }
+    return entity.projected(pick: parameters.pick, omit: parameters.omit)
+  }
+}
+
+extension Entity {
+  /// Takes `createdAt` and `modifiedAt` away everywhere; `deletedAt` stays on the entity, where it is the message.
+  fileprivate mutating func removeSystemTimes() {
+    createdAt = nil
+    modifiedAt = nil
+    attributes = attributes.map(\.withoutSystemTimes)
+  }
+}
+
+extension AttributeSet {
+  fileprivate var withoutSystemTimes: AttributeSet {
+    AttributeSet(
+      name: name,
+      instances: instances.map { instance in
+        var instance = instance
+        instance.createdAt = nil
+        instance.modifiedAt = nil
+        instance.deletedAt = nil
+        instance.subAttributes = instance.subAttributes.map(\.withoutSystemTimes)
+        return instance
+      })
+  }
+}
+
+extension Subscription.Accept {
+  fileprivate var mediaType: String {
+    switch self {
+    case .json: "application/json"
+    case .jsonLD: "application/ld+json"
+    case .geoJSON: "application/geo+json"
+    }
+  }
+}
+
+extension Context {
+  /// The URL that a `Link` header names: the client's own, or the core context's.
+  public var url: String {
+    switch source {
+    case .string(let url): url
+    case .array(let items): items.compactMap(\.string).first ?? CoreContext.url
+    default: CoreContext.url
+    }
+  }
+}

@@ -1,0 +1,145 @@
+import NGSI
+import Query
+import Store
+
+/// A subscription, ready to be matched against changes.
+struct Subscription: Sendable {
+  var id: String
+  var tenant: Tenant
+  /// The document as the client sent it, less what the hub generates.
+  var document: JSONObject
+  /// What the names of the document are read with.
+  var context: Context
+  /// What the names in notifications are written with (`jsonldContext`).
+  var notificationContext: Context
+  var createdAt: DateTime
+  var modifiedAt: DateTime
+  var rule: Rule
+
+  /// Events that may cause a notification (clause 5.2.12, `notificationTrigger`).
+  struct Triggers: OptionSet, Sendable {
+    let rawValue: Int
+    static let entityCreated = Triggers(rawValue: 1)
+    static let entityDeleted = Triggers(rawValue: 2)
+    static let attributeCreated = Triggers(rawValue: 4)
+    static let attributeUpdated = Triggers(rawValue: 8)
+    static let attributeDeleted = Triggers(rawValue: 16)
+
+    init(rawValue: Int) { self.rawValue = rawValue }
+
+    init?(name: String) {
+      switch name {
+      case "entityCreated": self = .entityCreated
+      case "entityDeleted": self = .entityDeleted
+      case "entityUpdated": self = [.attributeCreated, .attributeUpdated, .attributeDeleted]
+      case "attributeCreated": self = .attributeCreated
+      case "attributeUpdated": self = .attributeUpdated
+      case "attributeDeleted": self = .attributeDeleted
+      default: return nil
+      }
+    }
+  }
+
+  enum Accept: Sendable {
+    case json
+    case jsonLD
+    case geoJSON
+  }
+
+  enum Join: Sendable {
+    case flat
+    case inline
+  }
+
+  struct Parameters: Sendable {
+    var uri: String
+    var accept: Accept = .json
+    var form: Representation.Form = .normalized
+    var systemAttributes = false
+    var showChanges = false
+    /// Expanded names; empty gives all.
+    var attributes: Set<String> = []
+    var pick: Projection?
+    var omit: Projection?
+    var join: Join?
+    var joinLevel = 1
+    /// `receiverInfo`.
+    var headers: [(String, String)] = []
+    /// Seconds.
+    var timeout: Double?
+    /// Seconds.
+    var cooldown: Double?
+
+    init(uri: String) { self.uri = uri }
+  }
+
+  struct Rule: Sendable {
+    /// Expanded names; empty watches all.
+    var watched: Set<String> = []
+    var triggers: Triggers = [.attributeCreated, .attributeUpdated]
+    /// `entities`, `q`, `geoQ` and `scopeQ`.
+    var query = EntityQuery()
+    var matcher: EntityMatcher?
+    var languages: [String] = []
+    var datasetIds: [String] = []
+    var expiresAt: DateTime?
+    var isActive = true
+    /// Seconds.
+    var throttling: Double?
+    /// Seconds.
+    var timeInterval: Double?
+    var notification = Parameters(uri: "")
+  }
+
+  func status(at now: DateTime) -> String {
+    if let expiresAt = rule.expiresAt, expiresAt <= now { return "expired" }
+    return rule.isActive ? "active" : "paused"
+  }
+
+  /// Whether the change is one that this subscription is to be told of.
+  func isTriggered(by change: Change, linked: (String) -> Entity?) -> Bool {
+    guard let subject = change.new ?? change.old else { return false }
+    guard isEventWanted(change) else { return false }
+    // A pattern that gives up on this entity does not match it.
+    return (try? rule.matcher?.matches(subject, linked: linked)) ?? (rule.matcher == nil)
+  }
+
+  private func isEventWanted(_ change: Change) -> Bool {
+    if change.old == nil {
+      let touches = rule.watched.isEmpty || change.attributes.contains { rule.watched.contains($0.name) }
+      if rule.triggers.contains(.entityCreated), touches { return true }
+      // A new entity without attributes changes none; any other creates those it has.
+    }
+    if change.new == nil {
+      let had = rule.watched.isEmpty || change.old?.attributes.contains { rule.watched.contains($0.name) } ?? false
+      return rule.triggers.contains(.entityDeleted) && had
+    }
+    return change.attributes.contains { attribute in
+      guard rule.watched.isEmpty || rule.watched.contains(attribute.name) else { return false }
+      switch (attribute.old, attribute.new) {
+      case (nil, _?): return rule.triggers.contains(.attributeCreated)
+      case (_?, nil): return rule.triggers.contains(.attributeDeleted)
+      case (let old?, let new?):
+        return rule.triggers.contains(.attributeUpdated) && !old.hasSameContent(as: new)
+      case (nil, nil): return false
+      }
+    }
+  }
+}
+
+extension Attribute {
+  /// Equality that leaves out what the hub generates.
+  func hasSameContent(as other: Attribute) -> Bool { withoutSystemMembers == other.withoutSystemMembers }
+
+  private var withoutSystemMembers: Attribute {
+    var copy = self
+    copy.createdAt = nil
+    copy.modifiedAt = nil
+    copy.instanceId = nil
+    copy.previousValue = nil
+    copy.subAttributes = subAttributes.map { set in
+      AttributeSet(name: set.name, instances: set.instances.map(\.withoutSystemMembers))
+    }
+    return copy
+  }
+}

@@ -1,0 +1,94 @@
+import NGSI
+import Store
+import Synchronization
+
+/// All subscriptions in memory, found by the types they select.
+///
+/// The store holds the truth; the book follows it on the writer's thread after each commit.
+final class SubscriptionBook: Sendable {
+  private struct Shelf {
+    var byId: [String: Subscription] = [:]
+    /// Subscriptions whose selectors all name plain types, by expanded type.
+    var byType: [String: Set<String>] = [:]
+    /// Subscriptions that may match any type.
+    var others: Set<String> = []
+  }
+
+  private let shelves = Mutex<[Tenant: Shelf]>([:])
+
+  func put(_ subscription: Subscription) {
+    shelves.withLock { shelves in
+      remove(subscription.id, from: &shelves[subscription.tenant, default: Shelf()])
+      var shelf = shelves[subscription.tenant] ?? Shelf()
+      shelf.byId[subscription.id] = subscription
+      if let types = subscription.plainTypes {
+        for type in types { shelf.byType[type, default: []].insert(subscription.id) }
+      } else {
+        shelf.others.insert(subscription.id)
+      }
+      shelves[subscription.tenant] = shelf
+    }
+  }
+
+  func remove(_ id: String, in tenant: Tenant) {
+    shelves.withLock { shelves in
+      guard shelves[tenant] != nil else { return }
+      remove(id, from: &shelves[tenant, default: Shelf()])
+    }
+  }
+
+  private func remove(_ id: String, from shelf: inout Shelf) {
+    guard let subscription = shelf.byId.removeValue(forKey: id) else { return }
+    for type in subscription.plainTypes ?? [] {
+      shelf.byType[type]?.remove(id)
+      if shelf.byType[type]?.isEmpty == true { shelf.byType[type] = nil }
+    }
+    shelf.others.remove(id)
+  }
+
+  func subscription(_ id: String, in tenant: Tenant) -> Subscription? {
+    shelves.withLock { $0[tenant]?.byId[id] }
+  }
+
+  func count(in tenant: Tenant) -> Int { shelves.withLock { $0[tenant]?.byId.count ?? 0 } }
+
+  var total: Int { shelves.withLock { $0.values.reduce(0) { $0 + $1.byId.count } } }
+
+  /// Subscriptions that are sent by the clock rather than by changes.
+  func periodic() -> [Subscription] {
+    shelves.withLock { $0.values.flatMap { $0.byId.values.filter { $0.rule.timeInterval != nil } } }
+  }
+
+  /// Subscriptions that a change of an entity with these types may concern.
+  func candidates(types: [String], in tenant: Tenant) -> [Subscription] {
+    shelves.withLock { shelves in
+      guard let shelf = shelves[tenant], !shelf.byId.isEmpty else { return [] }
+      var ids = shelf.others
+      for type in types { if let more = shelf.byType[type] { ids.formUnion(more) } }
+      return ids.sorted().compactMap { shelf.byId[$0] }
+    }
+  }
+
+  /// Whether any change in the tenant may concern a subscription.
+  func isEmpty(in tenant: Tenant) -> Bool { shelves.withLock { $0[tenant]?.byId.isEmpty ?? true } }
+}
+
+extension Subscription {
+  /// The types that the selectors name, if each names plain types only.
+  fileprivate var plainTypes: Set<String>? {
+    guard !rule.query.selectors.isEmpty else { return nil }
+    var types: Set<String> = []
+    for selector in rule.query.selectors {
+      switch selector.types {
+      case .type(let type): types.insert(type)
+      case .any(let members):
+        for member in members {
+          guard case .type(let type) = member else { return nil }
+          types.insert(type)
+        }
+      default: return nil
+      }
+    }
+    return types
+  }
+}

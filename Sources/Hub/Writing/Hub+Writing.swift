@@ -1,0 +1,224 @@
+import NGSI
+import Query
+import Store
+
+/// Which attributes an update wrote and which it left alone (clause 5.2.18).
+public struct UpdateOutcome: Sendable {
+  /// Expanded names.
+  public var updated: [String]
+  public var notUpdated: [NotUpdated]
+}
+
+extension Hub {
+  /// Create Entity (clause 5.6.1).
+  ///
+  /// - Throws: `AlreadyExists`.
+  public func create(_ fragment: EntityFragment, in tenant: Tenant) async throws(Problem) {
+    let at = now()
+    let update = try fragment.creation(at: at)
+    guard update.entity.expiresAt.map({ $0 > at }) ?? true else { throw .badRequest("'expiresAt' lies in the past") }
+    try await write { writer in
+      try self.requireRoom(for: tenant, writer)
+      guard try writer.entity(update.entity.id, in: tenant) == nil else {
+        throw Problem(.alreadyExists, "there is an entity \(update.entity.id) already")
+      }
+      try self.commit([update], in: tenant, at: at, writer)
+    }
+  }
+
+  /// Replace Entity (clause 5.6.18).
+  public func replace(_ id: String, with fragment: EntityFragment, types: TypeSelection?, in tenant: Tenant)
+    async throws(Problem)
+  {
+    _ = try await change(id, types: types, in: tenant) { entity, at throws(Problem) in
+      try entity.replaced(by: fragment, at: at)
+    }
+  }
+
+  /// Merge Entity (clause 5.6.17).
+  public func merge(
+    _ id: String, with fragment: EntityFragment, options: MergeOptions, types: TypeSelection?, in tenant: Tenant
+  ) async throws(Problem) {
+    _ = try await change(id, types: types, in: tenant) { entity, at throws(Problem) in
+      try entity.merging(fragment, options, at: at)
+    }
+  }
+
+  /// Delete Entity (clause 5.6.6).
+  public func delete(_ id: String, types: TypeSelection?, in tenant: Tenant) async throws(Problem) {
+    let at = now()
+    try await write { writer in
+      let entity = try self.existing(id, types: types, in: tenant, writer)
+      try self.commit([entity.deletion(at: at)], in: tenant, at: at, writer)
+    }
+  }
+
+  /// Append Attributes (clause 5.6.3).
+  public func append(_ id: String, _ fragment: EntityFragment, overwrites: Bool, types: TypeSelection?, in tenant: Tenant)
+    async throws(Problem) -> UpdateOutcome
+  {
+    try await change(id, types: types, in: tenant) { entity, at throws(Problem) in
+      try entity.appendingAttributes(fragment, overwrite: overwrites, at: at)
+    }
+  }
+
+  /// Update Attributes (clause 5.6.2).
+  public func update(_ id: String, _ fragment: EntityFragment, types: TypeSelection?, in tenant: Tenant)
+    async throws(Problem) -> UpdateOutcome
+  {
+    try await change(id, types: types, in: tenant) { entity, at throws(Problem) in
+      try entity.updatingAttributes(fragment, at: at)
+    }
+  }
+
+  /// Partial Attribute Update (clause 5.6.4).
+  public func updateAttribute(
+    _ id: String, _ name: String, _ fragment: AttributeFragment, types: TypeSelection?, in tenant: Tenant
+  ) async throws(Problem) {
+    _ = try await change(id, types: types, in: tenant) { entity, at throws(Problem) in
+      try entity.partiallyUpdatingAttribute(name, fragment, at: at)
+    }
+  }
+
+  /// Replace Attribute (clause 5.6.19).
+  public func replaceAttribute(
+    _ id: String, _ name: String, _ fragment: AttributeFragment, types: TypeSelection?, in tenant: Tenant
+  ) async throws(Problem) {
+    _ = try await change(id, types: types, in: tenant) { entity, at throws(Problem) in
+      try entity.replacingAttribute(name, fragment, at: at)
+    }
+  }
+
+  /// Delete Attribute (clause 5.6.5).
+  public func deleteAttribute(
+    _ id: String, _ name: String, _ selection: Entity.InstanceSelection, types: TypeSelection?, in tenant: Tenant
+  ) async throws(Problem) {
+    _ = try await change(id, types: types, in: tenant) { entity, at throws(Problem) in
+      try entity.deletingAttribute(name, selection, at: at)
+    }
+  }
+
+  /// Reads the entity, applies the operation and commits the outcome, in one transaction.
+  private func change(
+    _ id: String, types: TypeSelection?, in tenant: Tenant,
+    _ operation: @escaping @Sendable (Entity, DateTime) throws(Problem) -> EntityUpdate
+  ) async throws(Problem) -> UpdateOutcome {
+    let at = now()
+    return try await write { writer in
+      let entity = try self.existing(id, types: types, in: tenant, writer)
+      let update = try operation(entity, at)
+      try self.commit([update], in: tenant, at: at, writer)
+      return UpdateOutcome(updated: update.updated, notUpdated: update.notUpdated)
+    }
+  }
+
+  /// - Throws: `ResourceNotFound`.
+  func existing(_ id: String, types: TypeSelection?, in tenant: Tenant, _ reader: any StoreReader) throws -> Entity {
+    try requireTenant(tenant, reader)
+    guard let entity = try reader.entity(id, in: tenant), types?.matches(entity.types) ?? true else {
+      throw Problem.notFound("there is no entity \(id)")
+    }
+    return entity
+  }
+
+  /// Makes the tenant known, within the bound.
+  func requireRoom(for tenant: Tenant, _ writer: any StoreWriter) throws {
+    guard tenant != .default else { return }
+    let tenants = try writer.tenants()
+    guard !tenants.contains(tenant) else { return }
+    guard tenants.count < limits.tenants else {
+      throw Problem(.tooManyResults, "this hub may have at most \(limits.tenants) tenants")
+    }
+    try writer.makeTenant(tenant)
+  }
+}
+
+// MARK: - Commit
+
+extension Hub {
+  /// Stores updates with their history and notifications; every write of entities ends here.
+  func commit(_ updates: [EntityUpdate], in tenant: Tenant, at: DateTime, _ writer: any StoreWriter) throws {
+    var history: [HistoryEntry] = []
+    var types: [String: [String]] = [:]
+    var scopes: [String: [String]] = [:]
+    var changes: [Change] = []
+    changes.reserveCapacity(updates.count)
+    // An entity that is written several times is stored once, as it is at the end; its history keeps every step.
+    var last: [String: Int] = [:]
+    var before: [String: Entity?] = [:]
+    for (index, update) in updates.enumerated() {
+      last[update.entity.id] = index
+      if before[update.entity.id] == nil { before[update.entity.id] = .some(update.before) }
+    }
+    for (index, update) in updates.enumerated() {
+      let entity = update.entity
+      let isDeletion = entity.deletedAt != nil
+      if last[entity.id] == index, let stored = before[entity.id] {
+        if isDeletion {
+          if let stored { try writer.delete(stored, in: tenant) }
+        } else if stored != entity {
+          try writer.put(entity, replacing: stored, in: tenant)
+        }
+      }
+      guard isDeletion || update.before != entity else { continue }
+      if update.before == nil || !update.addedTypes.isEmpty || !update.removedTypes.isEmpty {
+        types[entity.id] = entity.types
+      }
+      if update.scopesChanged { scopes[entity.id] = entity.scopes }
+      for change in update.changes { history.append(change.historyEntry(of: entity.id, at: at)) }
+      changes.append(
+        Change(
+          tenant: tenant, entityId: entity.id, old: update.before, new: isDeletion ? nil : entity,
+          attributes: update.changes, at: at))
+    }
+    guard !changes.isEmpty else { return }
+    try writer.append(history, types: types, scopes: scopes, in: tenant)
+    let items = try enqueueNotifications(for: changes, writer)
+    let (stream, notifier, committed) = (self.changes, notifier, changes)
+    writer.afterCommit {
+      stream.publish(committed)
+      if !items.isEmpty { notifier.accept(items) }
+    }
+  }
+
+  /// Puts a notification into the outbox for each subscription that a change triggers.
+  private func enqueueNotifications(for changes: [Change], _ writer: any StoreWriter) throws -> [OutboxItem] {
+    guard let tenant = changes.first?.tenant, !book.isEmpty(in: tenant) else { return [] }
+    var items: [OutboxItem] = []
+    for change in changes {
+      var payloads: [Bool: [UInt8]] = [:]
+      let subject = change.new ?? change.old
+      for subscription in book.candidates(types: subject?.types ?? [], in: tenant)
+      where subscription.rule.timeInterval == nil && subscription.status(at: change.at) == "active" {
+        let linked: (String) -> Entity? = { id in (try? writer.entity(id, in: tenant)) ?? nil }
+        guard subscription.isTriggered(by: change, linked: linked) else { continue }
+        let showsChanges = subscription.rule.notification.showChanges
+        let payload = payloads[showsChanges] ?? Notification.payload(change, showsChanges: showsChanges)
+        payloads[showsChanges] = payload
+        items.append(
+          OutboxItem(tenant: tenant, subscriptionId: subscription.id, payload: payload, dueAt: change.at))
+      }
+    }
+    guard !items.isEmpty else { return [] }
+    guard try writer.outboxCount() + items.count <= limits.outboxItems else {
+      throw Problem(.unavailable, "more than \(limits.outboxItems) notifications wait; the hub takes no change that adds to them")
+    }
+    for (index, sequence) in try writer.enqueue(items).enumerated() { items[index].sequence = sequence }
+    return items
+  }
+}
+
+extension AttributeChange {
+  /// What the history keeps: the new instance, or the mark of a deletion (clause 4.5.6).
+  func historyEntry(of id: String, at: DateTime) -> HistoryEntry {
+    if let new { return HistoryEntry(entityId: id, attribute: name, instance: new) }
+    let kind = old?.kind ?? .property
+    let null = JSON.string(Core.null)
+    var mark = Attribute(
+      kind: kind, value: kind == .languageProperty ? ["@none": null] : null, datasetId: old?.datasetId)
+    mark.createdAt = old?.createdAt
+    mark.modifiedAt = at
+    mark.deletedAt = at
+    return HistoryEntry(entityId: id, attribute: name, instance: mark)
+  }
+}

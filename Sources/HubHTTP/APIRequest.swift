@@ -1,0 +1,161 @@
+import HTTPTypes
+import Hub
+import NGSI
+import NIOCore
+import Store
+
+/// A request to the NGSI-LD API, apart from the server that carries it.
+public struct APIRequest: Sendable {
+  public var method: HTTPRequest.Method
+  /// Path below `/ngsi-ld/v1`, percent-encoded, without the query.
+  public var path: Substring
+  /// Text after `?`, percent-encoded.
+  public var query: Substring
+  public var headers: HTTPFields
+  public var body: ByteBuffer
+
+  public init(
+    method: HTTPRequest.Method, path: Substring, query: Substring = "", headers: HTTPFields = HTTPFields(),
+    body: ByteBuffer = ByteBuffer()
+  ) {
+    self.method = method
+    self.path = path
+    self.query = query
+    self.headers = headers
+    self.body = body
+  }
+}
+
+/// The answer to an ``APIRequest``.
+public struct APIResponse: Sendable {
+  public var status: Int
+  public var headers: HTTPFields
+  public var body: [UInt8]
+
+  public init(status: Int, headers: HTTPFields = HTTPFields(), body: [UInt8] = []) {
+    self.status = status
+    self.headers = headers
+    self.body = body
+  }
+
+  static let noContent = APIResponse(status: 204)
+}
+
+extension HTTPField.Name {
+  /// Names that the standard binds (clause 6.3). They are constants and always valid; `Via` is never reached.
+  static let ngsildTenant = Self("NGSILD-Tenant") ?? .via
+  static let ngsildResultsCount = Self("NGSILD-Results-Count") ?? .via
+  static let link = Self("Link") ?? .via
+  static let prefer = Self("Prefer") ?? .via
+}
+
+/// Percent-decoding that refuses broken escapes and bytes that are not UTF-8.
+enum PercentCoding {
+  static func decode(_ text: Substring, plusIsSpace: Bool) throws(Problem) -> String {
+    let utf8 = text.utf8
+    guard utf8.contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "+") }) else { return String(text) }
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(utf8.count)
+    var position = utf8.startIndex
+    while position < utf8.endIndex {
+      let byte = utf8[position]
+      position = utf8.index(after: position)
+      if byte == UInt8(ascii: "%") {
+        guard let end = utf8.index(position, offsetBy: 2, limitedBy: utf8.endIndex),
+          let value = UInt8(String(text[position..<end]), radix: 16)
+        else { throw .badRequest("the URL has a broken percent escape") }
+        bytes.append(value)
+        position = end
+      } else {
+        bytes.append(plusIsSpace && byte == UInt8(ascii: "+") ? 0x20 : byte)
+      }
+    }
+    guard let decoded = String(validating: bytes, as: UTF8.self) else {
+      throw .badRequest("the URL holds bytes that are not UTF-8")
+    }
+    return decoded
+  }
+
+  /// Encodes everything but the unreserved characters of RFC 3986 and a few that read well in a query.
+  static func encode(_ text: String) -> String {
+    var bytes: [UInt8] = []
+    let hex = Array("0123456789ABCDEF".utf8)
+    for byte in text.utf8 {
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+        UInt8(ascii: "~"), UInt8(ascii: ":"), UInt8(ascii: "/"), UInt8(ascii: ","):
+        bytes.append(byte)
+      default: bytes += [UInt8(ascii: "%"), hex[Int(byte >> 4)], hex[Int(byte & 15)]]
+      }
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+}
+
+/// Decoded query parameters in the order they came.
+struct QueryItems {
+  private(set) var items: [(name: String, value: String)] = []
+
+  static let maxItems = 200
+
+  init(_ query: Substring) throws(Problem) {
+    guard !query.isEmpty else { return }
+    for pair in query.split(separator: "&", omittingEmptySubsequences: true) {
+      guard items.count < Self.maxItems else { throw .badRequest("at most \(Self.maxItems) query parameters are taken") }
+      let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      let name = try PercentCoding.decode(parts[0], plusIsSpace: true)
+      // Form encoding writes a space as '+'; in a scope '+' is the wildcard and in a time it is the offset.
+      let literalPlus = name == "scopeQ" || name.hasSuffix("At") || name == "observedAt"
+      let value = parts.count > 1 ? try PercentCoding.decode(parts[1], plusIsSpace: !literalPlus) : ""
+      items.append((name, value))
+    }
+  }
+
+  subscript(_ name: String) -> String? { items.first { $0.name == name }?.value }
+
+  /// The comma-separated members of a parameter, over all its occurrences; `nil` when it is absent.
+  ///
+  /// - Throws: when it is present but has no member.
+  func list(_ name: String) throws(Problem) -> [String]? {
+    var members: [String] = []
+    var present = false
+    for item in items where item.name == name {
+      present = true
+      members += item.value.split(separator: ",").map { String($0).trimmingSpaces }
+    }
+    guard present else { return nil }
+    guard !members.isEmpty, !members.contains("") else { throw .badRequest("the parameter '\(name)' is empty") }
+    return members
+  }
+
+  func flag(_ name: String) throws(Problem) -> Bool {
+    switch self[name] {
+    case nil, "false": return false
+    case "true": return true
+    case let other?: throw .badRequest("'\(name)' must be true or false, found '\(other.prefix(40))'")
+    }
+  }
+
+  func integer(_ name: String, in range: ClosedRange<Int>) throws(Problem) -> Int? {
+    guard let text = self[name] else { return nil }
+    guard let value = Int(text), range.contains(value) else {
+      throw .badRequest("'\(name)' must be a whole number from \(range.lowerBound) to \(range.upperBound), found '\(text.prefix(40))'")
+    }
+    return value
+  }
+
+  /// The query text again without some parameters, for links to other pages.
+  func encoded(without names: Set<String>) -> String {
+    items.filter { !names.contains($0.name) }
+      .map { PercentCoding.encode($0.name) + "=" + PercentCoding.encode($0.value) }
+      .joined(separator: "&")
+  }
+}
+
+extension String {
+  var trimmingSpaces: String {
+    guard let first = firstIndex(where: { $0 != " " }), let last = lastIndex(where: { $0 != " " }) else { return "" }
+    return String(self[first...last])
+  }
+}

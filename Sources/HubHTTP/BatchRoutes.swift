@@ -1,0 +1,170 @@
+import HTTPTypes
+import Hub
+import NGSI
+import Query
+import Store
+
+/// `/entityOperations` (clauses 6.14 to 6.18, 6.23, 6.31).
+extension API {
+  func entityOperations(_ exchange: Exchange, _ path: [String]) async throws(Problem) -> APIResponse {
+    guard path.count == 1 else { throw Self.unknown(exchange.request.path) }
+    let known = ["create", "upsert", "update", "delete", "merge", "query"]
+    guard known.contains(path[0]) else { throw Self.unknown(exchange.request.path) }
+    guard exchange.request.method == .post else { throw Self.notAllowed(exchange) }
+    switch path[0] {
+    case "create":
+      let result = try await hub.batch(.create, try await items(exchange), in: exchange.tenant)
+      return batchAnswer(result, successStatus: 201, exchange)
+    case "upsert":
+      let mode: BatchOperation = try option("update", exchange) ? .upsertUpdate : .upsertReplace
+      let result = try await hub.batch(mode, try await items(exchange), in: exchange.tenant)
+      return batchAnswer(result, successStatus: result.created.isEmpty ? 204 : 201, exchange)
+    case "update":
+      let mode: BatchOperation = try option("noOverwrite", exchange) ? .updateKeeping : .update
+      let result = try await hub.batch(mode, try await items(exchange, rules: .null), in: exchange.tenant)
+      return batchAnswer(result, successStatus: 204, exchange)
+    case "merge":
+      let result = try await hub.batch(.merge, try await items(exchange, rules: .null), in: exchange.tenant)
+      return batchAnswer(result, successStatus: 204, exchange)
+    case "delete": return try await batchDelete(exchange)
+    default: return try await postQuery(exchange)
+    }
+  }
+
+  private func option(_ name: String, _ exchange: Exchange) throws(Problem) -> Bool {
+    try exchange.items.list("options")?.contains(name) ?? false
+  }
+
+  /// The entities of the body, each read with its own context; what cannot be read keeps its place with its problem.
+  private func items(_ exchange: Exchange, rules: EntityReader.Rules = []) async throws(Problem) -> [BatchItem] {
+    let type = try exchange.contentType()
+    let link = try exchange.linkedContext()
+    guard case .array(let array) = try exchange.json() else { throw .badRequest("an array of entities is expected") }
+    guard !array.isEmpty else { throw .badRequest("the array of entities is empty") }
+    guard array.count <= hub.limits.batchEntities else {
+      throw Problem(.payloadTooLarge, "a batch may have at most \(hub.limits.batchEntities) entities")
+    }
+    guard !array.contains(.null) else { throw .badRequest("the array of entities holds null") }
+    var items: [BatchItem] = []
+    items.reserveCapacity(array.count)
+    var lastSource: JSON?
+    var reader = EntityReader(context: .identity)
+    for json in array {
+      do throws(Problem) {
+        let source = try exchange.contextSource(of: json, type: type, link: link)
+        if source != lastSource {
+          reader = EntityReader(context: try await hub.context(source), rules: rules)
+          lastSource = source
+        }
+        let fragment = try reader.entity(json)
+        guard let id = fragment.id else { throw .badRequest("the entity has no 'id'") }
+        items.append(BatchItem(id: id, content: .success(fragment)))
+      } catch {
+        items.append(BatchItem(id: json["id"]?.string ?? "", content: .failure(error)))
+      }
+    }
+    return items
+  }
+
+  private func batchDelete(_ exchange: Exchange) async throws(Problem) -> APIResponse {
+    _ = try exchange.contentType()
+    guard case .array(let array) = try exchange.json() else { throw .badRequest("an array of entity ids is expected") }
+    guard !array.isEmpty, array.count <= hub.limits.batchEntities else {
+      throw .badRequest("1 to \(hub.limits.batchEntities) entity ids are expected")
+    }
+    var ids: [String] = []
+    for item in array {
+      // Clients also send the entities themselves.
+      guard let id = item.string ?? item["id"]?.string else { throw .badRequest("an array of entity ids is expected") }
+      ids.append(id)
+    }
+    let result = try await hub.batchDelete(ids, in: exchange.tenant)
+    return batchAnswer(result, successStatus: 204, exchange)
+  }
+
+  /// The success status, or 207 with a BatchOperationResult (clause 5.2.16).
+  func batchAnswer(_ result: BatchResult, successStatus: Int, _ exchange: Exchange? = nil) -> APIResponse {
+    var response: APIResponse
+    if result.errors.isEmpty {
+      response = APIResponse(status: successStatus)
+      if successStatus == 201 {
+        response.body = JSONWriter.bytes(.array(result.created.map(JSON.string)))
+        response.headers[.contentType] = MediaType.json.rawValue
+      }
+    } else {
+      let errors = result.errors.map { entry -> JSON in
+        ["entityId": .string(entry.id), "error": entry.problem.json]
+      }
+      let success = (result.created + result.updated).map(JSON.string)
+      response = APIResponse(
+        status: 207, body: JSONWriter.bytes(["success": .array(success), "errors": .array(errors)]))
+      response.headers[.contentType] = MediaType.json.rawValue
+    }
+    exchange?.echoTenant(&response)
+    return response
+  }
+
+  // MARK: Query by POST (clause 6.23)
+
+  private func postQuery(_ exchange: Exchange) async throws(Problem) -> APIResponse {
+    let (json, context) = try await exchange.body()
+    guard case .object(let object) = json else { throw .badRequest("a Query object is expected") }
+    guard object["type"]?.string == "Query" else { throw .badRequest("'type' must be \"Query\"") }
+    var presenter = try Presenter(exchange, context: context)
+    let query = try entityQuery(object, context)
+    try presenter.read(object, context)
+    return try await answer(query, presenter, exchange)
+  }
+
+  /// What a Query object selects (clause 5.2.23).
+  func entityQuery(_ object: JSONObject, _ context: Context) throws(Problem) -> EntityQuery {
+    var query = EntityQuery()
+    if let attrs = object["attrs"] {
+      for name in attrs.items {
+        guard let text = name.string, !text.isEmpty else { throw .badRequest("'attrs' must be an array of names") }
+        query.attributes.append(context.expand(text))
+      }
+      guard !query.attributes.isEmpty else { throw .badRequest("'attrs' is empty") }
+    }
+    if let q = object["q"] {
+      guard let text = q.string else { throw .badRequest("'q' must be a text") }
+      query.filter = try Filter(q: text, context: context)
+    }
+    if let scopeQ = object["scopeQ"] {
+      guard let text = scopeQ.string else { throw .badRequest("'scopeQ' must be a text") }
+      query.scope = try ScopeFilter(scopeQ: text)
+    }
+    if let geoQ = object["geoQ"] { query.geo = try GeoFilter(json: geoQ, context: context) }
+    if let entities = object["entities"] { query.selectors = try EntitySelector.list(json: entities, context: context) }
+    if let ordering = object["ordering"] {
+      (query.order, query.collation) = try OrderKey.list(json: ordering, context: context)
+    }
+    let isNarrowed =
+      !query.selectors.isEmpty || query.filter != nil || query.geo != nil || query.scope != nil
+      || !query.attributes.isEmpty
+    guard isNarrowed || object["local"] == .bool(true) else {
+      throw .badRequest("a query needs at least one of entities, attrs, q, geoQ or scopeQ")
+    }
+    return query
+  }
+}
+
+extension Presenter {
+  /// Members of a Query object that shape the answer (clause 5.2.23).
+  mutating func read(_ object: JSONObject, _ context: Context) throws(Problem) {
+    func names(_ json: JSON?) -> String? {
+      json.map { $0.items.compactMap(\.string).joined(separator: ",") }
+    }
+    attributes = (object["attrs"]?.items ?? []).compactMap(\.string).map { context.expand($0) }
+    if let text = names(object["pick"]) { pick = try Projection(text, context: context) }
+    if let text = names(object["omit"]) { omit = try Projection(text, context: context) }
+    if let lang = object["lang"]?.string { representation.languages = try Self.languages(lang) }
+    if let ids = object["datasetId"] { datasetIds = ids.items.compactMap(\.string) }
+    switch object["join"]?.string {
+    case "flat": join = .flat
+    case "inline": join = .inline
+    default: break
+    }
+    if let level = object["joinLevel"]?.integer { joinLevel = max(1, min(Int(level), Limits().joinLevel)) }
+  }
+}

@@ -1,0 +1,229 @@
+import HTTPTypes
+import Hub
+import NGSI
+import Query
+import Store
+
+/// `/entities` (clauses 6.4 to 6.7).
+extension API {
+  func entities(_ exchange: Exchange, _ path: [String]) async throws(Problem) -> APIResponse {
+    switch (exchange.request.method, path.count) {
+    case (.get, 0): return try await queryEntities(exchange)
+    case (.post, 0): return try await createEntity(exchange)
+    case (.delete, 0): return try await purgeEntities(exchange)
+    case (.get, 1): return try await retrieveEntity(exchange, path[0])
+    case (.put, 1): return try await replaceEntity(exchange, path[0])
+    case (.patch, 1): return try await mergeEntity(exchange, path[0])
+    case (.delete, 1): return try await deleteEntity(exchange, path[0])
+    default: break
+    }
+    guard path.count >= 2, path[1] == "attrs", path.count <= 3 else {
+      throw path.count <= 1 ? Self.notAllowed(exchange) : Self.unknown(exchange.request.path)
+    }
+    switch (exchange.request.method, path.count) {
+    case (.post, 2): return try await appendAttributes(exchange, path[0])
+    case (.patch, 2): return try await updateAttributes(exchange, path[0])
+    case (.patch, 3): return try await updateAttribute(exchange, path[0], path[2])
+    case (.put, 3): return try await replaceAttribute(exchange, path[0], path[2])
+    case (.delete, 3): return try await deleteAttribute(exchange, path[0], path[2])
+    default: throw Self.notAllowed(exchange)
+    }
+  }
+
+  private func target(_ id: String) throws(Problem) -> String {
+    guard IRI.isAbsolute(id) else { throw .badRequest("the entity id must be a URI, found '\(id.prefix(100))'") }
+    return id
+  }
+
+  /// The `type` parameter as a selection.
+  private func typeSelection(_ exchange: Exchange, _ context: Context) throws(Problem) -> TypeSelection? {
+    guard let text = exchange.items["type"] else { return nil }
+    return try TypeSelection(text, context: context)
+  }
+
+  // MARK: Read
+
+  private func retrieveEntity(_ exchange: Exchange, _ id: String) async throws(Problem) -> APIResponse {
+    let context = try await exchange.context()
+    let presenter = try Presenter(exchange, context: context)
+    let entity = try hub.entity(
+      try target(id), types: try typeSelection(exchange, context), in: exchange.tenant)
+    return try presenter.answer(entity, exchange)
+  }
+
+  private func queryEntities(_ exchange: Exchange) async throws(Problem) -> APIResponse {
+    let context = try await exchange.context()
+    let presenter = try Presenter(exchange, context: context)
+    let query = try exchange.entityQuery(context)
+    let isNarrowed =
+      query.types != nil || !query.attributes.isEmpty || query.filter != nil || query.geo != nil || query.scope != nil
+    let isLocal = try exchange.items.flag("local")
+    guard isNarrowed || isLocal else {
+      throw .badRequest("a query needs at least one of type, attrs, q, georel, scopeQ or local=true")
+    }
+    return try await answer(query, presenter, exchange)
+  }
+
+  /// Runs a query off the event loop where it may take long, and answers with its page.
+  func answer(_ query: EntityQuery, _ presenter: Presenter, _ exchange: Exchange) async throws(Problem) -> APIResponse {
+    let (page, counts) = try exchange.page()
+    let found = try await hub.offLoop { hub throws(Problem) in
+      try hub.entities(query, in: exchange.tenant, page: page, countsTotal: counts)
+    }
+    var response = try presenter.answer(found.entities, exchange)
+    exchange.addPaging(&response, page: page, total: found.total, hasMore: found.hasMore, path: "/entities")
+    return response
+  }
+
+  // MARK: Write
+
+  private func createEntity(_ exchange: Exchange) async throws(Problem) -> APIResponse {
+    let (json, context) = try await exchange.body()
+    let fragment = try EntityReader(context: context).entity(json)
+    try await hub.create(fragment, in: exchange.tenant)
+    var response = APIResponse(status: 201)
+    response.headers[.location] = "/ngsi-ld/v1/entities/" + PercentCoding.encode(fragment.id ?? "")
+    exchange.echoTenant(&response)
+    return response
+  }
+
+  private func replaceEntity(_ exchange: Exchange, _ id: String) async throws(Problem) -> APIResponse {
+    let id = try target(id)
+    let (json, context) = try await exchange.body()
+    var fragment = try EntityReader(context: context).entity(json)
+    try Self.check(&fragment, id: id)
+    try await hub.replace(
+      id, with: fragment, types: try typeSelection(exchange, context), in: exchange.tenant)
+    return .noContent
+  }
+
+  private func mergeEntity(_ exchange: Exchange, _ id: String) async throws(Problem) -> APIResponse {
+    let id = try target(id)
+    let (json, context) = try await exchange.body(mergePatch: true)
+    let options = try exchange.items.list("options") ?? []
+    let simplified = options.contains("keyValues") || options.contains("simplified")
+      || ["keyValues", "simplified"].contains(exchange.items["format"])
+    var fragment = try EntityReader(context: context, rules: simplified ? [.null, .nestedNull, .simplified] : [.null, .nestedNull]).entity(json)
+    try Self.check(&fragment, id: id)
+    var observedAt: DateTime?
+    if let text = exchange.items["observedAt"] {
+      guard let time = DateTime(text) else { throw .badRequest("'observedAt' must be a UTC time") }
+      observedAt = time
+    }
+    try await hub.merge(
+      id, with: fragment, options: MergeOptions(observedAt: observedAt, language: exchange.items["lang"]),
+      types: try typeSelection(exchange, context), in: exchange.tenant)
+    return .noContent
+  }
+
+  private func deleteEntity(_ exchange: Exchange, _ id: String) async throws(Problem) -> APIResponse {
+    let id = try target(id)
+    let context = try await exchange.context()
+    _ = try await hub.delete(id, types: try typeSelection(exchange, context), in: exchange.tenant)
+    return .noContent
+  }
+
+  /// `DELETE /entities` (clause 6.4.3.3): all entities that a query selects, or some of their attributes.
+  private func purgeEntities(_ exchange: Exchange) async throws(Problem) -> APIResponse {
+    let context = try await exchange.context()
+    let query = try exchange.entityQuery(context, readsAttributes: false)
+    let keep = (try exchange.items.list("keep") ?? []).map { context.expand($0) }
+    let drop = (try exchange.items.list("drop") ?? []).map { context.expand($0) }
+    guard keep.isEmpty || drop.isEmpty else { throw .badRequest("'keep' and 'drop' exclude each other") }
+    let isNarrowed =
+      query.types != nil || query.filter != nil || query.geo != nil || query.scope != nil || !query.ids.isEmpty
+      || query.idPattern != nil || !keep.isEmpty || !drop.isEmpty
+    let isLocal = try exchange.items.flag("local")
+    guard isNarrowed || isLocal else {
+      throw .badRequest("a purge needs at least one of type, id, idPattern, q, georel, scopeQ, keep, drop or local=true")
+    }
+    let result = try await hub.purge(query, keep: keep, drop: drop, in: exchange.tenant)
+    return result.errors.isEmpty ? .noContent : batchAnswer(result, successStatus: 204)
+  }
+
+  // MARK: Attributes
+
+  private func appendAttributes(_ exchange: Exchange, _ id: String) async throws(Problem) -> APIResponse {
+    let id = try target(id)
+    let (json, context) = try await exchange.body()
+    var fragment = try EntityReader(context: context).entity(json)
+    try Self.check(&fragment, id: id)
+    let keeps = try exchange.items.list("options")?.contains("noOverwrite") ?? false
+    let result = try await hub.append(
+      id, fragment, overwrites: !keeps, types: try typeSelection(exchange, context), in: exchange.tenant)
+    return updateAnswer(result, context, exchange)
+  }
+
+  private func updateAttributes(_ exchange: Exchange, _ id: String) async throws(Problem) -> APIResponse {
+    let id = try target(id)
+    let (json, context) = try await exchange.body(mergePatch: true)
+    var fragment = try EntityReader(context: context, rules: .null).entity(json)
+    try Self.check(&fragment, id: id)
+    let result = try await hub.update(id, fragment, types: try typeSelection(exchange, context), in: exchange.tenant)
+    return updateAnswer(result, context, exchange)
+  }
+
+  private func updateAttribute(_ exchange: Exchange, _ id: String, _ name: String) async throws(Problem) -> APIResponse {
+    let id = try target(id)
+    guard name != "scope" else { throw .badRequest("'scope' cannot be updated as an attribute") }
+    let (json, context) = try await exchange.body(mergePatch: true)
+    let fragments = try EntityReader(context: context, rules: .null).attribute(json.withoutContext, name: name)
+    guard fragments.count == 1 else { throw .badRequest("one attribute instance is expected") }
+    try await hub.updateAttribute(
+      id, context.expand(name), fragments[0], types: try typeSelection(exchange, context), in: exchange.tenant)
+    return .noContent
+  }
+
+  private func replaceAttribute(_ exchange: Exchange, _ id: String, _ name: String) async throws(Problem) -> APIResponse {
+    let id = try target(id)
+    let (json, context) = try await exchange.body()
+    let fragments = try EntityReader(context: context).attribute(json.withoutContext, name: name)
+    guard fragments.count == 1 else { throw .badRequest("one attribute instance is expected") }
+    try await hub.replaceAttribute(
+      id, context.expand(name), fragments[0], types: try typeSelection(exchange, context), in: exchange.tenant)
+    return .noContent
+  }
+
+  private func deleteAttribute(_ exchange: Exchange, _ id: String, _ name: String) async throws(Problem) -> APIResponse {
+    let id = try target(id)
+    let context = try await exchange.context()
+    let selection: Entity.InstanceSelection
+    switch exchange.items["datasetId"] {
+    case _ where try exchange.items.flag("deleteAll"): selection = .all
+    case nil, "@none": selection = .defaultInstance
+    case let datasetId?:
+      guard IRI.isAbsolute(datasetId) else { throw .badRequest("'datasetId' must be a URI") }
+      selection = .dataset(datasetId)
+    }
+    try await hub.deleteAttribute(
+      id, name == "scope" ? Core.scope : context.expand(name), selection, types: try typeSelection(exchange, context), in: exchange.tenant)
+    return .noContent
+  }
+
+  /// 204 when all was done, otherwise 207 with an UpdateResult (clause 5.2.18).
+  private func updateAnswer(_ result: UpdateOutcome, _ context: Context, _ exchange: Exchange) -> APIResponse {
+    guard !result.notUpdated.isEmpty else { return .noContent }
+    let updated = result.updated.map { JSON.string(context.compact($0)) }
+    let not = result.notUpdated.map { entry -> JSON in
+      ["attributeName": .string(context.compact(entry.name)), "reason": .string(entry.reason)]
+    }
+    let body: JSON = ["updated": .array(updated), "notUpdated": .array(not)]
+    return exchange.answer(JSONWriter.bytes(body), status: 207, type: .json, context: context)
+  }
+
+  /// The id in the body, where there is one, must be the id in the path.
+  private static func check(_ fragment: inout EntityFragment, id: String) throws(Problem) {
+    if let other = fragment.id, other != id {
+      throw .badRequest("the body is about \(other.prefix(100)), the path about \(id.prefix(100))")
+    }
+    fragment.id = id
+  }
+}
+
+extension JSON {
+  var withoutContext: JSON {
+    guard case .object(var object) = self, object.contains("@context") else { return self }
+    object["@context"] = nil
+    return .object(object)
+  }
+}

@@ -1,0 +1,95 @@
+import AsyncHTTPClient
+import Foundation
+import Hub
+import NGSI
+import NIOCore
+import NIOHTTP1
+
+/// The hub's way out over HTTP: notifications, and @contexts that clients name.
+///
+/// No redirect is followed for notifications, at most three for contexts; answers are read within a bound.
+public struct HTTPOutlet: Sendable {
+  /// Largest @context document in bytes.
+  public static let contextBytes = 2 << 20
+  /// Bytes of a subscriber's answer that are read before the connection is given up.
+  static let answerBytes = 64 << 10
+
+  private let client: HTTPClient
+
+  public init() {
+    var configuration = HTTPClient.Configuration()
+    configuration.redirectConfiguration = .disallow
+    configuration.timeout = .init(connect: .seconds(3), read: .seconds(30))
+    configuration.connectionPool.idleTimeout = .seconds(30)
+    configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 16
+    client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+  }
+
+  public func shutdown() async { try? await client.shutdown() }
+}
+
+extension HTTPOutlet: NotificationSending {
+  public func send(_ message: NotificationMessage) async -> String? {
+    var request = HTTPClientRequest(url: message.url)
+    request.method = .POST
+    for (name, value) in message.headers { request.headers.add(name: name, value: value) }
+    request.body = .bytes(message.body)
+    do {
+      let response = try await client.execute(request, timeout: .milliseconds(Int64(message.timeout * 1000)))
+      // The answer's text matters to nobody, but an unread one would cost the connection.
+      var read = 0
+      for try await chunk in response.body {
+        read += chunk.readableBytes
+        if read > Self.answerBytes { break }
+      }
+      return (200..<300).contains(response.status.code) ? nil : "the receiver answered \(response.status.code)"
+    } catch let error as HTTPClientError {
+      return "the receiver could not be reached: \(error.shortDescription)"
+    } catch {
+      return "the receiver could not be reached: \(String(describing: error).prefix(200))"
+    }
+  }
+}
+
+extension HTTPOutlet: ContextFetching {
+  public func fetch(_ url: String) async throws(Problem) -> FetchedContext {
+    let start = url.lowercased()
+    guard start.hasPrefix("http://") || start.hasPrefix("https://") else {
+      throw Problem(.ldContextNotAvailable, "the @context \(url.prefix(200)) is no http or https URL")
+    }
+    var next = url
+    for _ in 0...3 {
+      var request = HTTPClientRequest(url: next)
+      request.headers.add(name: "Accept", value: "application/ld+json, application/json;q=0.9")
+      do {
+        let response = try await client.execute(request, timeout: .seconds(10))
+        if (300..<400).contains(response.status.code), let location = response.headers.first(name: "Location"),
+          let target = URL(string: location, relativeTo: URL(string: next))?.absoluteString
+        {
+          next = target
+          continue
+        }
+        guard response.status == .ok else {
+          throw Problem(.ldContextNotAvailable, "the @context \(url.prefix(200)) answered \(response.status.code)")
+        }
+        var body = try await response.body.collect(upTo: Self.contextBytes)
+        return FetchedContext(
+          bytes: body.readBytes(length: body.readableBytes) ?? [],
+          lifetime: Self.lifetime(response.headers.first(name: "Cache-Control")))
+      } catch let problem as Problem {
+        throw problem
+      } catch {
+        throw Problem(.ldContextNotAvailable, "the @context \(url.prefix(200)) cannot be had")
+      }
+    }
+    throw Problem(.ldContextNotAvailable, "the @context \(url.prefix(200)) redirects too often")
+  }
+
+  /// Seconds of `max-age` (RFC 9111 section 5.2.2.1).
+  private static func lifetime(_ header: String?) -> Double? {
+    guard let directive = header?.split(separator: ",").first(where: { $0.contains("max-age=") }),
+      let mark = directive.firstIndex(of: "=")
+    else { return nil }
+    return Double(directive[directive.index(after: mark)...].trimmingPrefix(" "))
+  }
+}

@@ -1,0 +1,59 @@
+import HTTPTypes
+import Hub
+import NGSI
+import Store
+
+/// `/subscriptions` (clauses 6.10 and 6.11).
+extension API {
+  func subscriptions(_ exchange: Exchange, _ path: [String]) async throws(Problem) -> APIResponse {
+    guard path.count <= 1 else { throw Self.unknown(exchange.request.path) }
+    switch (exchange.request.method, path.first) {
+    case (.post, nil):
+      let (json, context) = try await exchange.body()
+      guard case .object(let object) = json else { throw .badRequest("a Subscription object is expected") }
+      let id = try await hub.createSubscription(object, context: context, in: exchange.tenant)
+      var response = APIResponse(status: 201)
+      response.headers[.location] = "/ngsi-ld/v1/subscriptions/" + PercentCoding.encode(id)
+      exchange.echoTenant(&response)
+      return response
+    case (.get, nil):
+      let context = try await exchange.context()
+      let type = try exchange.accepted()
+      let (page, counts) = try exchange.page()
+      let (documents, total) = try hub.subscriptions(context: context, in: exchange.tenant, page: page)
+      let body = documents.map { shown($0, type, context, exchange) }
+      var response = exchange.answer(JSONWriter.bytes(.array(body)), type: type, context: context)
+      exchange.addPaging(
+        &response, page: page, total: counts ? total : nil, hasMore: page.offset + documents.count < total,
+        path: "/subscriptions")
+      return response
+    case (.get, let id?):
+      let context = try await exchange.context()
+      let type = try exchange.accepted()
+      let document = try hub.subscription(try subscriptionId(id), context: context, in: exchange.tenant)
+      return exchange.answer(
+        JSONWriter.bytes(shown(document, type, context, exchange)), type: type, context: context)
+    case (.patch, let id?):
+      let id = try subscriptionId(id)
+      let (json, context) = try await exchange.body(mergePatch: true)
+      guard case .object(let object) = json else { throw .badRequest("a Subscription object is expected") }
+      try await hub.updateSubscription(id, with: object, context: context, in: exchange.tenant)
+      return .noContent
+    case (.delete, let id?):
+      try await hub.deleteSubscription(try subscriptionId(id), in: exchange.tenant)
+      return .noContent
+    default: throw Self.notAllowed(exchange)
+    }
+  }
+
+  private func subscriptionId(_ id: String) throws(Problem) -> String {
+    guard IRI.isAbsolute(id) else { throw .badRequest("the subscription id must be a URI, found '\(id.prefix(100))'") }
+    return id
+  }
+
+  private func shown(_ document: JSONObject, _ type: MediaType, _ context: Context, _ exchange: Exchange) -> JSON {
+    var document = document
+    if type == .jsonLD { document["@context"] = context.embedded }
+    return .object(document)
+  }
+}

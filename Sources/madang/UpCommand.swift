@@ -1,0 +1,43 @@
+import ArgumentParser
+import Foundation
+
+struct UpCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "up", abstract: "Boots a city from its manifest, or an empty hub.",
+    discussion: """
+      Prints "ready URL" once it answers. Stops on SIGTERM or Ctrl-C, and comes back with everything it acknowledged \
+      on the same --data.
+      """)
+
+  @Argument(help: "The city manifest (*.city.yaml).", completion: .file(extensions: ["yaml"]))
+  var manifest: String?
+
+  @Flag(help: "A hub with no fleets, open to everyone on this machine, for conformance runs and benchmarks.")
+  var empty = false
+
+  @Option(help: "Folder of the city's data; made where it is missing. Without it an empty hub keeps nothing.")
+  var data: String?
+
+  @Option(help: "Port to listen on; 0 takes a free one.")
+  var port: Int = 0
+
+  @Option(help: "How the city runs; the manifest's own mode where it is not given.")
+  var mode: String?
+
+  @Option(help: "Most instances of one attribute in one temporal answer.")
+  var temporalPage: Int?
+
+  func validate() throws {
+    guard empty != (manifest != nil) else {
+      throw ValidationError("Give a manifest, or --empty: madang up Examples/demo.city.yaml")
+    }
+    guard (0...65535).contains(port) else { throw ValidationError("--port must be from 0 to 65535.") }
+    if let temporalPage, !(1...1_000_000).contains(temporalPage) {
+      throw ValidationError("--temporal-page must be from 1 to 1000000.")
+    }
+  }
+
+  func run() async throws {
+    try await CityServer(command: self).run()
+  }
+}
