@@ -1,0 +1,64 @@
+import Foundation
+import NGSI
+
+/// Shows instants in the city's time zone.
+struct CityTime: Sendable {
+  let zone: TimeZone
+
+  init(identifier: String) { zone = TimeZone(identifier: identifier) ?? TimeZone(secondsFromGMT: 0) ?? .current }
+
+  /// `2026-11-22 18:30:00`, civil time of the city.
+  func text(_ instant: DateTime) -> String {
+    let date = Date(timeIntervalSince1970: instant.secondsSince1970)
+    let local = instant.adding(seconds: Double(zone.secondsFromGMT(for: date)))
+    return String(local.description.prefix(19)).replacing("T", with: " ")
+  }
+
+  /// `UTC+09:00` at that instant.
+  func offset(_ instant: DateTime) -> String {
+    let seconds = zone.secondsFromGMT(for: Date(timeIntervalSince1970: instant.secondsSince1970))
+    let minutes = abs(seconds) / 60
+    let two = { (number: Int) in number < 10 ? "0\(number)" : "\(number)" }
+    return "UTC\(seconds < 0 ? "-" : "+")\(two(minutes / 60)):\(two(minutes % 60))"
+  }
+}
+
+extension Strings {
+  /// How long ago, in words: `just now`, `5 min ago`, `3 d ago`, `in 2 h`.
+  func age(of instant: DateTime, at now: DateTime, _ language: Language) -> String {
+    let seconds = now.secondsSince1970 - instant.secondsSince1970
+    let size = abs(seconds)
+    if size < 60 { return text(seconds < -5 ? "jsAgeSoon" : "jsAgeNow", language) }
+    let (unit, number): (String, Double) =
+      size < 3600 ? ("Minutes", size / 60) : size < 172_800 ? ("Hours", size / 3600) : ("Days", size / 86400)
+    return text("\(seconds < 0 ? "jsIn" : "jsAge")\(unit)", language, ["n": "\(Int(number))"])
+  }
+}
+
+/// Numbers for people.
+enum NumberText {
+  /// At most four significant fraction digits, thousands grouped: `12,345.67`, `0.0312`.
+  static func short(_ number: Double) -> String {
+    guard number.isFinite else { return "–" }
+    let size = abs(number)
+    if size >= 1e15 { return String(format: "%.4g", number) }
+    let digits = size >= 1000 || number == number.rounded() ? 0 : size >= 100 ? 1 : size >= 1 ? 2 : 4
+    var text = String(format: "%.\(digits)f", number)
+    if text.contains(".") {
+      while text.hasSuffix("0") { text.removeLast() }
+      if text.hasSuffix(".") { text.removeLast() }
+    }
+    return grouped(text)
+  }
+
+  private static func grouped(_ text: String) -> String {
+    let sign = text.hasPrefix("-") ? "-" : ""
+    let body = text.dropFirst(sign.count).split(separator: ".", omittingEmptySubsequences: false)
+    var whole = ""
+    for (offset, digit) in body[0].reversed().enumerated() {
+      if offset > 0, offset % 3 == 0 { whole.append(",") }
+      whole.append(digit)
+    }
+    return sign + String(whole.reversed()) + (body.count > 1 ? "." + body[1] : "")
+  }
+}

@@ -1,0 +1,52 @@
+import NGSI
+
+/// What types, attributes and units are called by people (`data/names.json`, `data/units.json`).
+struct Names: Sendable {
+  private let types: [String: LocalizedText]
+  private let attributes: [String: LocalizedText]
+  /// Attributes of a type that say most about it, the best first.
+  private let headlines: [String: [String]]
+  private let units: [String: String]
+
+  init(_ resources: Resources) throws(ConsoleError) {
+    let names = try resources.json("data/names.json")
+    types = Self.texts(names["types"])
+    attributes = Self.texts(names["attributes"])
+    var headlines: [String: [String]] = [:]
+    for member in names["headlines"]?.object ?? JSONObject() {
+      headlines[member.key] = member.value.array?.compactMap(\.string)
+    }
+    self.headlines = headlines
+    var units: [String: String] = [:]
+    for member in try resources.json("data/units.json")["units"]?.object ?? JSONObject() {
+      units[member.key] = member.value.string
+    }
+    self.units = units
+  }
+
+  private static func texts(_ json: JSON?) -> [String: LocalizedText] {
+    var texts: [String: LocalizedText] = [:]
+    for member in json?.object ?? JSONObject() { texts[member.key] = LocalizedText(member.value) }
+    return texts
+  }
+
+  /// The last part of a name's IRI: `AirQualityObserved` of `https://smartdatamodels.org/…/AirQualityObserved`.
+  static func short(_ iri: String) -> String {
+    if iri.hasPrefix(Core.defaultVocabulary) { return String(iri.dropFirst(Core.defaultVocabulary.count)) }
+    guard let cut = iri.lastIndex(where: { $0 == "/" || $0 == "#" }) else { return iri }
+    let rest = iri[iri.index(after: cut)...]
+    return rest.isEmpty ? iri : String(rest)
+  }
+
+  func type(_ short: String, _ language: Language) -> String { types[short]?.in(language) ?? short }
+
+  func attribute(_ short: String, _ language: Language) -> String { attributes[short]?.in(language) ?? short }
+
+  func headlines(types: [String]) -> [String] { types.lazy.compactMap { headlines[$0] }.first ?? [] }
+
+  /// Symbol of a UN/CEFACT common code; a code that is not in the table is shown as it is.
+  func unit(_ code: String?) -> String {
+    guard let code, !code.isEmpty else { return "" }
+    return units[code] ?? code
+  }
+}

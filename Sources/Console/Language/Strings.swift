@@ -1,0 +1,36 @@
+import NGSI
+
+/// All that the console says, one table for each language with the same keys.
+struct Strings: Sendable {
+  private let tables: [Language: [String: String]]
+
+  init(_ resources: Resources) throws(ConsoleError) {
+    var tables: [Language: [String: String]] = [:]
+    for language in Language.allCases {
+      let path = "strings/\(language.rawValue).json"
+      guard let object = try resources.json(path).object else { throw .resource("\(path) must be an object") }
+      var table: [String: String] = [:]
+      for member in object { table[member.key] = member.value.string }
+      tables[language] = table
+    }
+    self.tables = tables
+  }
+
+  func table(_ language: Language) -> [String: String] { tables[language] ?? [:] }
+
+  /// The text of a key, with `{name}` replaced; a missing key shows itself.
+  func text(_ key: String, _ language: Language, _ values: [String: String] = [:]) -> String {
+    var text = tables[language]?[key] ?? key
+    for (name, value) in values { text = text.replacing("{\(name)}", with: value) }
+    return text
+  }
+
+  /// The part of a table that the browser modules need: keys that begin with `js`.
+  func scriptTable(_ language: Language) -> JSON {
+    var object = JSONObject()
+    for (key, value) in table(language).sorted(by: { $0.key < $1.key }) where key.hasPrefix("js") {
+      object[key] = .string(value)
+    }
+    return .object(object)
+  }
+}

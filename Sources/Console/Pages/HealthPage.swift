@@ -1,0 +1,151 @@
+import Hummingbird
+import NGSI
+
+/// `/health`: every bound and how near it is.
+enum HealthPage {
+  static func answer(_ visit: Visit) async throws -> Response {
+    let room = visit.room
+    var report = await room.source.health().object ?? JSONObject()
+    report["console"] = await consoleSection(room)
+    let view = HealthView(.object(report))
+    let content: [String: Any] = [
+      "sections": view.sections.map { section in
+        [
+          "sectionTitle": visit.room.strings.label("health_" + section.name, section.name, visit.language),
+          "gauges": section.gauges.map { gauge(visit, $0) },
+        ] as [String: Any]
+      },
+      "worst": view.worst.rawValue, "worstText": visit.text("health_state_" + view.worst.rawValue),
+      "worstSentence": visit.text("health_sentence_" + view.worst.rawValue),
+      "raw": JSON.object(report).indented(),
+    ]
+    return PageFrame.answer(
+      visit, template: "health", title: visit.text("healthTitle"), section: "health", content: content)
+  }
+
+  private static func consoleSection(_ room: ConsoleRoom) async -> JSON {
+    let items = await room.board.items.count
+    let leftOut = await room.board.leftOut
+    let phase = await room.board.phase
+    return [
+      "state": ["value": .string("\(phase)"), "state": .string(phase == .failed ? "red" : "green")],
+      "entities": ["value": .integer(Int64(items)), "bound": .integer(Int64(room.board.capacity))],
+      "leftOut": ["value": .integer(Int64(leftOut)), "state": .string(leftOut > 0 ? "amber" : "green")],
+      "listeners": ["value": .integer(Int64(room.events.count)), "bound": .integer(Int64(EventClients.bound))],
+    ]
+  }
+
+  private static func gauge(_ visit: Visit, _ gauge: HealthView.Gauge) -> [String: Any] {
+    var content: [String: Any] = [
+      "gaugeName": visit.room.strings.label("gauge_" + gauge.name, gauge.name, visit.language),
+      "gaugeValue": visit.reading(gauge.text, unit: nil) + gauge.unit,
+      "gaugeState": gauge.state.rawValue, "gaugeStateText": visit.text("health_state_" + gauge.state.rawValue),
+    ]
+    if let bound = gauge.bound {
+      content["gaugeBound"] = NumberText.short(bound) + gauge.unit
+      content["gaugeShare"] = "\(Int((gauge.share * 100).rounded()))"
+    }
+    if let note = gauge.note { content["gaugeNote"] = note }
+    return content
+  }
+}
+
+extension Strings {
+  /// The text of a key, or the name itself in words: `queuedWrites` as "queued writes".
+  func label(_ key: String, _ name: String, _ language: Language) -> String {
+    if let text = table(language)[key] { return text }
+    var words = ""
+    for letter in name {
+      if letter.isUppercase, !words.isEmpty { words += " " }
+      words += letter == "_" ? " " : letter.lowercased()
+    }
+    return words
+  }
+}
+
+/// Reads a health report.
+///
+/// Each member of the report that is an object is a section. A member of a section is a gauge: a number, a text, a
+/// flag, or an object `{"value": …, "bound": …, "unit": …, "state": "green"|"amber"|"red", "note": …}` of which only
+/// `value` is needed. With a bound and no state it is amber from 70 % of the bound on and red from 90 % on. The section
+/// `outbox` with `due`, `delivered`, `failed`, `throttled` and, where some are still under way, `pending` is red when
+/// they do not add up. Members beside the sections are shown under `general`.
+struct HealthView {
+  enum State: String {
+    case green
+    case amber
+    case red
+  }
+
+  struct Gauge {
+    var name: String
+    var text: String
+    var bound: Double?
+    var share: Double
+    var unit: String
+    var state: State
+    var note: String?
+  }
+
+  struct Section {
+    var name: String
+    var gauges: [Gauge]
+  }
+
+  var sections: [Section] = []
+
+  static let maxGauges = 500
+
+  var worst: State {
+    let states = sections.flatMap(\.gauges).map(\.state)
+    return states.contains(.red) ? .red : states.contains(.amber) ? .amber : .green
+  }
+
+  init(_ report: JSON) {
+    var general = Section(name: "general", gauges: [])
+    var left = Self.maxGauges
+    for member in report.object ?? JSONObject() where left > 0 {
+      if let object = member.value.object, object["value"] == nil {
+        var section = Section(name: member.key, gauges: object.members.prefix(left).map { Gauge($0.key, $0.value) })
+        if member.key == "outbox" { section.gauges += Self.balance(object) }
+        left -= section.gauges.count
+        sections.append(section)
+      } else {
+        general.gauges.append(Gauge(member.key, member.value))
+        left -= 1
+      }
+    }
+    if !general.gauges.isEmpty { sections.insert(general, at: 0) }
+  }
+
+  private static func balance(_ outbox: JSONObject) -> [Gauge] {
+    let number = { (key: String) in outbox[key].flatMap { $0.number ?? $0["value"]?.number } }
+    guard let due = number("due"), let delivered = number("delivered"), let failed = number("failed"),
+      let throttled = number("throttled")
+    else { return [] }
+    let rest = due - delivered - failed - throttled - (number("pending") ?? 0)
+    return [
+      Gauge(
+        name: "unaccounted", text: NumberText.short(rest), bound: nil, share: 0, unit: "",
+        state: rest == 0 ? .green : .red, note: nil)
+    ]
+  }
+}
+
+extension HealthView.Gauge {
+  init(_ name: String, _ json: JSON) {
+    let value = json.object == nil ? json : json["value"] ?? json
+    self.name = name
+    text = value.number.map(NumberText.short) ?? value.string ?? JSONWriter.text(value)
+    bound = json["bound"]?.number
+    unit = json["unit"]?.string.map { " " + $0 } ?? ""
+    note = json["note"]?.string
+    share = 0
+    state = .green
+    if let number = value.number, let bound, bound > 0 {
+      share = min(max(number / bound, 0), 1)
+      state = share >= 0.9 ? .red : share >= 0.7 ? .amber : .green
+    }
+    if let given = json["state"]?.string.flatMap(HealthView.State.init(rawValue:)) { state = given }
+  }
+}

@@ -1,0 +1,110 @@
+// How the map looks: plain ground, a grid of meridians and parallels, the site, its roads and buildings, and what is
+// live on it. No tiles, no sprite, no glyph files: MapLibre draws letters with the fonts of the system when a style
+// names no glyphs.
+
+export const states = ["alarm", "attention", "stale", "normal", "unknown"];
+
+/** The colours of the page, so that the map is dark when the page is. */
+export function colours() {
+  const style = getComputedStyle(document.documentElement);
+  const names = ["alarm", "attention", "stale", "normal", "unknown", "map-ground", "map-site", "map-grid", "map-road",
+    "map-building", "map-edge", "text", "panel"];
+  return Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+}
+
+export const empty = () => ({ type: "FeatureCollection", features: [] });
+
+const byState = (c, otherwise) =>
+  ["match", ["get", "state"], 0, c.alarm, 1, c.attention, 2, c.stale, otherwise];
+
+const icon = ["match", ["get", "state"], 0, "alarm", 1, "attention", 2, "stale", 3, "normal", "unknown"];
+
+const font = ["Noto Sans CJK KR", "Noto Sans", "sans-serif"];
+
+export function mapStyle(c, sources) {
+  return {
+    version: 8,
+    light: { anchor: "viewport", intensity: 0.35, position: [1.2, 210, 35] },
+    sources: {
+      grid: { type: "geojson", data: sources.grid },
+      site: { type: "geojson", data: sources.site },
+      shapes: { type: "geojson", data: sources.shapes },
+      wrong: { type: "geojson", data: sources.wrong },
+      all: {
+        type: "geojson", data: sources.all, cluster: true, clusterRadius: 46, clusterMaxZoom: 15,
+        clusterProperties: { stale: ["+", ["case", ["==", ["get", "state"], 2], 1, 0]] },
+      },
+    },
+    layers: [
+      { id: "ground", type: "background", paint: { "background-color": c["map-ground"] } },
+      { id: "site", type: "fill", source: "site", paint: { "fill-color": c["map-site"] } },
+      { id: "grid", type: "line", source: "grid", paint: { "line-color": c["map-grid"], "line-width": 1 } },
+      {
+        id: "areas", type: "fill", source: "shapes", filter: ["==", ["get", "kind"], "area"],
+        paint: { "fill-color": byState(c, c.normal), "fill-opacity": 0.22, "fill-outline-color": c["map-edge"] },
+      },
+      {
+        id: "roads", type: "line", source: "shapes", filter: ["==", ["get", "kind"], "line"],
+        layout: { "line-cap": "round", "line-join": "round" },
+        paint: {
+          "line-color": byState(c, c["map-road"]),
+          "line-width": ["interpolate", ["exponential", 1.6], ["zoom"], 11, 1, 14, 3.5, 18, 18],
+        },
+      },
+      {
+        id: "site-edge", type: "line", source: "site",
+        paint: { "line-color": c["map-edge"], "line-width": 2, "line-dasharray": [3, 2], "line-opacity": 0.8 },
+      },
+      {
+        id: "buildings", type: "fill-extrusion", source: "shapes", filter: ["==", ["get", "kind"], "building"],
+        paint: {
+          "fill-extrusion-color": byState(c, c["map-building"]), "fill-extrusion-height": ["get", "height"],
+          "fill-extrusion-opacity": 0.85,
+        },
+      },
+      {
+        id: "clusters", type: "circle", source: "all", filter: ["has", "point_count"],
+        paint: {
+          "circle-color": c.panel, "circle-opacity": 0.9,
+          "circle-stroke-color": ["case", [">", ["get", "stale"], ["*", 0.5, ["get", "point_count"]]], c.stale, c.normal],
+          "circle-stroke-width": 2.5,
+          "circle-radius": ["interpolate", ["linear"], ["log10", ["get", "point_count"]], 0, 9, 1, 12, 2, 16, 3, 22],
+        },
+      },
+      {
+        id: "cluster-counts", type: "symbol", source: "all", filter: ["has", "point_count"],
+        layout: {
+          "text-field": ["get", "point_count_abbreviated"], "text-size": 12, "text-font": font,
+          "text-allow-overlap": true, "text-ignore-placement": true,
+        },
+        paint: { "text-color": c.text },
+      },
+      {
+        id: "points", type: "symbol", source: "all", filter: ["!", ["has", "point_count"]],
+        layout: { "icon-image": icon, "icon-allow-overlap": true, "icon-ignore-placement": true },
+      },
+      {
+        id: "wrong", type: "symbol", source: "wrong",
+        layout: {
+          "icon-image": icon, "icon-allow-overlap": true, "icon-ignore-placement": true, "icon-size": 1.3,
+          "symbol-sort-key": ["-", 0, ["get", "state"]],
+        },
+      },
+    ],
+  };
+}
+
+/** Meridians and parallels around a site, about ten across it. */
+export function grid([west, south, east, north]) {
+  const span = Math.max(east - west, north - south, 0.002);
+  const step = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1].find((s) => span / s <= 12) ?? 2;
+  const far = 4 * span;
+  const lines = [];
+  for (let i = Math.floor((west - far) / step); i <= (east + far) / step; i++) {
+    lines.push([[i * step, south - far], [i * step, north + far]]);
+  }
+  for (let i = Math.floor((south - far) / step); i <= (north + far) / step; i++) {
+    lines.push([[west - far, i * step], [east + far, i * step]]);
+  }
+  return { type: "Feature", properties: {}, geometry: { type: "MultiLineString", coordinates: lines } };
+}

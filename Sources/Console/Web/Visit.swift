@@ -1,0 +1,69 @@
+import Hummingbird
+import NGSI
+
+/// One request as the pages see it: who reads, in which language, at which moment of the city.
+struct Visit: Sendable {
+  let language: Language
+  let query: Query
+  let path: String
+  let now: DateTime
+  /// Whether the address itself chose the language, which is then remembered in a cookie.
+  let choosesLanguage: Bool
+  let room: ConsoleRoom
+
+  init(_ request: Request, _ room: ConsoleRoom) {
+    query = Query(request.uri.query)
+    path = request.uri.path
+    now = room.source.now()
+    choosesLanguage = query["lang"].flatMap(Language.init(rawValue:)) != nil
+    language = Language.chosen(
+      query: query["lang"], cookie: request.cookies["lang"]?.value,
+      acceptLanguage: request.headers[.acceptLanguage])
+    self.room = room
+  }
+
+  func text(_ key: String, _ values: [String: String] = [:]) -> String {
+    room.strings.text(key, language, values)
+  }
+
+  func age(_ instant: DateTime) -> String { room.strings.age(of: instant, at: now, language) }
+
+  /// `12.3 µg/m³`
+  func reading(_ text: String, unit code: String?) -> String {
+    let unit = room.names.unit(code)
+    return unit.isEmpty ? text : "\(text) \(unit)"
+  }
+
+  static func entityPath(_ id: String) -> String { "/entities/" + Percent.encode(id) }
+
+  /// One line of a list, for templates and as JSON for the modules: texts ready to be shown.
+  func row(_ summary: EntitySummary) -> [String: String] {
+    let state = summary.state(at: now)
+    var row = [
+      "rowId": summary.id,
+      "rowHref": Self.entityPath(summary.id),
+      "rowName": summary.displayName(language),
+      "rowType": summary.types.map { room.names.type($0, language) }.joined(separator: ", "),
+      "rowState": state.name,
+      "rowStateText": text("state_" + state.name),
+      "rowReading": "",
+      "rowCause": "",
+      "rowAge": "",
+      "rowTime": "",
+    ]
+    if let reading = summary.cause?.reading ?? summary.headline {
+      row["rowReading"] = room.names.attribute(reading.attribute, language) + " "
+        + self.reading(reading.text, unit: reading.unitCode)
+    }
+    if let cause = summary.cause {
+      let rule = room.rules.rules[cause.rule]
+      row["rowCause"] = (summary.judged == .alarm ? rule.alarmLabel : rule.attentionLabel).in(language)
+    }
+    if let observedAt = summary.observedAt {
+      row["rowAge"] = age(observedAt)
+      row["rowTime"] = observedAt.description
+      row["rowLocalTime"] = room.time.text(observedAt)
+    }
+    return row
+  }
+}
