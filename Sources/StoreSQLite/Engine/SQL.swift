@@ -8,7 +8,7 @@ enum SQL {
 
   // Entities
   case entityById, entityByKey, entityKey, insertEntity, updateEntity, deleteEntity
-  case expiredBefore, expiredKeys
+  case expiredBefore, anyExpired
   case insertType, deleteType, insertScope, deleteScope, insertValue, deleteValue, insertGeometry, deleteGeometry
   case addToSummary, dropEmptySummaries, summaryCount, summaries
 
@@ -58,8 +58,9 @@ extension SQL {
     case .updateEntity: "UPDATE entity SET expires = ?2, document = ?3 WHERE pk = ?1"
     case .deleteEntity: "DELETE FROM entity WHERE pk = ?1"
     case .expiredBefore:
-      "SELECT tenant, id FROM entity WHERE expires IS NOT NULL AND expires <= ?1 ORDER BY expires LIMIT ?2"
-    case .expiredKeys: "SELECT pk FROM entity WHERE expires IS NOT NULL AND expires <= ?1 AND tenant = ?2 ORDER BY pk"
+      "SELECT tenant, id FROM entity INDEXED BY entity_expires WHERE expires IS NOT NULL AND expires <= ?1 ORDER BY expires LIMIT ?2"
+    case .anyExpired:
+      "SELECT pk FROM entity INDEXED BY entity_expires WHERE expires IS NOT NULL AND expires <= ?1 AND tenant = ?2 LIMIT 1"
     case .insertType: "INSERT INTO entity_type(type, pk) VALUES (?1, ?2)"
     case .deleteType: "DELETE FROM entity_type WHERE type = ?1 AND pk = ?2"
     case .insertScope: "INSERT OR IGNORE INTO entity_scope(tenant, scope, pk) VALUES (?1, ?2, ?3)"

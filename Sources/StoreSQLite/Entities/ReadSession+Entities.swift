@@ -51,7 +51,7 @@ private struct EntityQueryRun {
     default: return nil
     }
     let now = session.clock().microseconds
-    guard try session.keys(.expiredKeys, { $0.bind(1, now).bind(2, tenant) }).isEmpty else { return nil }
+    guard try session.keys(.anyExpired, { $0.bind(1, now).bind(2, tenant) }).isEmpty else { return nil }
     let limit = max(0, page.limit)
     let keys = try session.keys(source.sql) {
       $0.bind(1, source.number).bind(2, limit + 1).bind(3, max(0, page.offset))
