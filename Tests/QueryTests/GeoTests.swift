@@ -63,7 +63,7 @@ import Testing
     var random = Seeded(7)
     func number(_ low: Double, _ high: Double) -> Double { Double.random(in: low...high, using: &random) }
     var inside = 0
-    for _ in 0..<40_000 {
+    for _ in 0..<10_000 {
       let latitude = random.chance(30) ? number(85, 90) * (random.chance(50) ? 1 : -1) : number(-90, 90)
       let longitude = random.chance(30) ? number(178, 180) * (random.chance(50) ? 1 : -1) : number(-180, 180)
       let metres = number(1, random.chance(20) ? 9_000_000 : 200_000)
@@ -86,7 +86,7 @@ import Testing
       #expect(window.intersects(box), "\(metres) m around \(longitude), \(latitude): \(window) misses \(box)")
       #expect(window.west <= window.east)
     }
-    #expect(inside > 5_000)
+    #expect(inside > 1_500)
   }
 
   private func wrapped(_ longitude: Double) -> Double {

@@ -9,7 +9,7 @@ import Synchronization
 /// ``stepBudget`` steps; a text on which that is not enough is an error, not a silent "no".
 // Compiled PCRE2 code is read only once it is made, and the match data is made for each call.
 final class Pattern: @unchecked Sendable {
-  static let stepBudget = 20_000_000
+  static let stepBudget = 2_000_000
   /// Longest text that is searched, in bytes.
   static let maxText = 65_536
 
