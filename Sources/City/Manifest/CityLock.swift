@@ -13,7 +13,7 @@ public struct CityLock: Sendable, Hashable {
   /// Version of the attribute sets by entity type.
   public var dataModels: [String: String]
 
-  public static let currentCoreContext = "1.8"
+  public static let currentCoreContext = "1.\(CoreContext.versions.upperBound)"
 
   /// The lock of a manifest under this program's versions.
   public init(_ file: ManifestFile) {

@@ -22,11 +22,16 @@ public struct Coordinate: Sendable, Hashable, Codable {
     try items.encode(latitude)
   }
 
-  /// To seven digits after the point, about a centimetre.
-  var rounded: JSON { [.double(longitude.rounded(to: 7)), .double(latitude.rounded(to: 7))] }
+  /// As a GeoJSON position, exactly.
+  public var position: JSON { [.double(longitude), .double(latitude)] }
 
-  /// As a GeoJSON Point.
-  public var point: JSON { ["type": "Point", "coordinates": rounded] }
+  /// As a GeoJSON Point, exactly.
+  public var point: JSON { ["type": "Point", "coordinates": position] }
+
+  /// To seven digits after the point, about a centimetre.
+  var rounded: Coordinate {
+    Coordinate(longitude: longitude.rounded(to: 7), latitude: latitude.rounded(to: 7))
+  }
 }
 
 extension Double {

@@ -51,7 +51,7 @@ public struct Fleet: Sendable {
     ]
     let own = model.description(of: device)
     if !own.contains(where: { $0.name == "location" }) {
-      observations.append(Observation("location", device.place.point, kind: .geoProperty))
+      observations.append(Observation("location", device.place.rounded.point, kind: .geoProperty))
     }
     return entity(device, observations + own, observedAt: nil)
   }

@@ -57,7 +57,7 @@ struct BuildingModel: DeviceModel {
       let point = Ground.Point(
         x: middle.x + dx * cos(Placer.turn) - dy * sin(Placer.turn),
         y: middle.y + dx * sin(Placer.turn) + dy * cos(Placer.turn))
-      return ground.coordinate(point).rounded
+      return ground.coordinate(point).rounded.position
     }
     return ["type": "Polygon", "coordinates": [.array(corners)]]
   }

@@ -160,7 +160,7 @@ struct VehicleModel: DeviceModel {
     let distance = (isOutward ? share : 1 - share) * trip
     let bearing = line.bearing(at: distance) + (isOutward ? 0 : 180)
     return [
-      Observation("location", ground.coordinate(line.point(at: distance)).point, kind: .geoProperty),
+      Observation("location", ground.coordinate(line.point(at: distance)).rounded.point, kind: .geoProperty),
       Observation("speed", isRunning ? trips * trip / service * 3.6 : 0, digits: 1, unit: "KMH"),
       Observation("bearing", bearing >= 360 ? bearing - 360 : bearing, digits: 0, unit: "DD"),
       Observation("serviceStatus", isRunning ? "onRoute" : "parked"),
