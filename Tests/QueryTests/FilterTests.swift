@@ -38,7 +38,8 @@ import Testing
     // Ranges and lists
     ("temperature==10..20", true), ("temperature==20..30", true), ("temperature==21..30", false),
     ("temperature!=10..20", false), ("temperature!=21..30", true), ("brandName!=1..2", true),
-    ("brandName==\"A\"..\"N\"", true), ("brandName==\"Audi\",\"Mercedes\"", true), ("brandName!=\"Audi\",\"BMW\"", true),
+    ("brandName==\"A\"..\"N\"", true), ("brandName==\"Audi\",\"Mercedes\"", true),
+    ("brandName!=\"Audi\",\"BMW\"", true),
     ("brandName!=\"Audi\",\"Mercedes\"", false), ("temperature==1,20,\"x\"", true),
     // Texts and patterns
     ("brandName==\"Mercedes\"", true), ("brandName!=\"Mercedes\"", false), ("brandName==\"mercedes\"", false),
@@ -53,8 +54,10 @@ import Testing
     ("tags~=\"red\"", false), ("levels==2", true), ("levels!=4", true), ("levels==1..2", false),
     // Languages
     ("color==\"rouge\"", true), ("color[en]==\"red\"", true), ("color[en]==\"rouge\"", false),
-    ("color[*]==\"rot\"", true), ("color[*]!=\"red\"", false), ("color[fr]==\"vin\"", true), ("color[fr]!=\"vin\"", false),
-    ("color[en]!=\"blue\"", true), ("color[DE-at]==\"rot\"", true), ("color~=\"^ro\"", true), ("color!~=\"^ro\"", false),
+    ("color[*]==\"rot\"", true), ("color[*]!=\"red\"", false), ("color[fr]==\"vin\"", true),
+    ("color[fr]!=\"vin\"", false),
+    ("color[en]!=\"blue\"", true), ("color[DE-at]==\"rot\"", true), ("color~=\"^ro\"", true),
+    ("color!~=\"^ro\"", false),
     // Relationships, vocabularies
     ("isParked==\"urn:ngsi-ld:OffStreetParking:Downtown1\"", true),
     ("isParked==urn:ngsi-ld:OffStreetParking:Downtown1", true), ("isParked!=urn:other:1", true),
@@ -66,13 +69,15 @@ import Testing
     // Sub-attributes and plain members
     ("temperature.accuracy<1", true), ("temperature.observedAt>=2017-12-24T12:00:00Z", true),
     ("temperature.observedAt<2017-12-24T12:00:00Z", false), ("temperature.observedAt>\"2017-12-24T12:00:00Z\"", true),
-    ("temperature.observedAt==2017-01-01T00:00:00Z..2018-01-01T00:00:00Z", true), ("temperature.unitCode==\"CEL\"", true),
+    ("temperature.observedAt==2017-01-01T00:00:00Z..2018-01-01T00:00:00Z", true),
+    ("temperature.unitCode==\"CEL\"", true),
     ("temperature.unitCode!=\"CEL\"", false), ("speed.datasetId==urn:d:1", true), ("brandName.observedAt", false),
     ("createdAt>2020-04-30T00:00:00Z", true), ("modifiedAt>2020-04-30T00:00:00Z", false),
     // Kinds of value
     ("isOpen==true", true), ("isOpen!=true", false), ("isOpen==1", false), ("isOpen==\"true\"", false),
     ("opens<09:00:00Z", true), ("opens==08:30:00.0Z", true), ("since>=2019-02-03", true), ("since<2019-02-03", false),
-    ("since==2019-01-01..2019-12-31", true), ("seen>2020-01-01T12:00:00Z", true), ("seen==2020-01-01T12:00:00.500Z", true),
+    ("since==2019-01-01..2019-12-31", true), ("seen>2020-01-01T12:00:00Z", true),
+    ("seen==2020-01-01T12:00:00.500Z", true),
     ("brandName>2019-01-01", false), ("brandName!=2019-01-01", true),
     // And before or; parentheses
     ("speed>50|nothing==1;nothing==2", true), ("(speed>50|nothing==1);nothing==2", false),
@@ -94,11 +99,13 @@ import Testing
     let station = try entity(
       #"{"id":"urn:w:1","type":"WeatherStation","sensor":{"type":"Relationship","object":["urn:d:0","urn:d:1"]}}"#)
     let device = try entity(
-      #"{"id":"urn:d:1","type":"Device","humidity":{"type":"Property","value":40},"owner":{"type":"Relationship","object":"urn:p:1"}}"#)
+      #"{"id":"urn:d:1","type":"Device","humidity":{"type":"Property","value":40},"owner":{"type":"Relationship","object":"urn:p:1"}}"#
+    )
     let person = try entity(#"{"id":"urn:p:1","type":"Person","name":{"type":"Property","value":"Kim"}}"#)
     for (q, expected) in [
       ("sensor{humidity}==40", true), ("sensor{Device:humidity}==40", true), ("sensor{Vehicle:humidity}==40", false),
-      ("sensor{Vehicle,Device:humidity}==40", true), ("sensor{owner{name}}==\"Kim\"", true), ("sensor{humidity}>40", false),
+      ("sensor{Vehicle,Device:humidity}==40", true), ("sensor{owner{name}}==\"Kim\"", true),
+      ("sensor{humidity}>40", false),
       ("sensor{Device:owner{Person:name}}", true), ("sensor{humidity.unitCode}", false), ("!sensor{noise}", true),
     ] {
       #expect(try matches(q, station, linked: [device, person]) == expected, "\(q)")
@@ -108,7 +115,8 @@ import Testing
   }
 
   @Test(arguments: [
-    ("", 0), (" ", 0), (";", 1), ("a;", 3), ("a|", 3), ("a==", 4), ("a=1", 2), ("a>4..5", 4), ("a>1,2", 4), ("a>true", 3),
+    ("", 0), (" ", 0), (";", 1), ("a;", 3), ("a|", 3), ("a==", 4), ("a=1", 2), ("a>4..5", 4), ("a>1,2", 4),
+    ("a>true", 3),
     ("a>urn:x:1", 3), ("a>word", 3), ("(a", 3), ("a)", 2), ("a==\"x", 4), ("a==\"\\q\"", 4), ("a..b", 3), ("a[", 3),
     ("a[b", 4), ("a[]", 3), ("a{b", 4), ("a{B,C}", 6), ("a{}", 3), ("1a", 1), ("a==1..\"x\"", 7), ("a==01", 4),
     ("a==1..", 7), ("a~=", 4), ("a~=(", 4), ("a~=\"[\"", 4), ("a~=\"x", 4), ("a==2020-13-01", 4), ("a==25:00:00Z", 4),
@@ -166,7 +174,9 @@ import Testing
   }
 
   @Test func aPatternMayNotGrowWithoutBound() {
-    for pattern in ["(((a{1,200}){1,200}){1,200})", "(*LIMIT_MATCH=1000000000)a", String(repeating: "(", count: 600), "\\C"] {
+    for pattern in [
+      "(((a{1,200}){1,200}){1,200})", "(*LIMIT_MATCH=1000000000)a", String(repeating: "(", count: 600), "\\C",
+    ] {
       #expect(throws: Problem.self, "\(pattern)") { try Filter(q: "a~=\"\(pattern)\"", context: context) }
     }
   }

@@ -8,7 +8,7 @@ import Testing
 /// `MADANG_FUZZ=N` tries N inputs for each parser instead of the short default; `MADANG_FUZZ_SEED` starts elsewhere.
 @Suite(.serialized) struct FuzzTests {
   private static let environment = ProcessInfo.processInfo.environment
-  private static let count = environment["MADANG_FUZZ"].flatMap(Int.init) ?? 50_000
+  private static let count = environment["MADANG_FUZZ"].flatMap(Int.init) ?? 20_000
   private static let seed = environment["MADANG_FUZZ_SEED"].flatMap(UInt64.init) ?? 42
   /// No single input may take longer, however slow the machine.
   private static let patience = Duration.seconds(2)
@@ -44,14 +44,18 @@ import Testing
       "a==\"x\",1,true,urn:x:1,2020-01-01,10:00:00Z", "color[*]!=\"red\"", "a~=^(a+)+$|b!~=[;|]", "이름==\"\\u00e9\\\"\"",
     ]
     let tokens = [
-      "a", "b", "c", "==", "!=", ">", ">=", "<", "<=", "~=", "!~=", ";", "|", "(", ")", "[", "]", "{", "}", ".", "..", ",", "!",
-      "\"x\"", "\"", "\\", "1", "-2.5e3", "true", "2020-01-01T00:00:00Z", "urn:x:1", "10:00:00Z", " ", "*", "(a+)+", "é", "\u{0}",
+      "a", "b", "c", "==", "!=", ">", ">=", "<", "<=", "~=", "!~=", ";", "|", "(", ")", "[", "]", "{", "}", ".", "..",
+      ",", "!",
+      "\"x\"", "\"", "\\", "1", "-2.5e3", "true", "2020-01-01T00:00:00Z", "urn:x:1", "10:00:00Z", " ", "*", "(a+)+",
+      "é", "\u{0}",
     ]
     try fuzz(seeds, tokens) { text in
       let filter = try Filter(q: text, context: context, expandValues: ["c"])
       let narrowing = filter.narrowing
       let holds: Bool
-      do { holds = try filter.matches(target) } catch let problem as Problem where problem.kind == .tooComplexQuery { return }
+      do { holds = try filter.matches(target) } catch let problem as Problem where problem.kind == .tooComplexQuery {
+        return
+      }
       if holds, !narrowing.holds(for: target) { Issue.record("\(text.debugDescription) is narrowed to \(narrowing)") }
     }
   }
@@ -82,13 +86,20 @@ import Testing
 
   @Test func geometries() throws {
     let targets = try [
-      #"{"type":"Point","coordinates":[0.5,0.5]}"#, #"{"type":"Polygon","coordinates":[[[0,0],[2,2],[2,0],[0,2],[0,0]]]}"#,
+      #"{"type":"Point","coordinates":[0.5,0.5]}"#,
+      #"{"type":"Polygon","coordinates":[[[0,0],[2,2],[2,0],[0,2],[0,0]]]}"#,
     ].map { try JSONParser.parse($0) }
-    let georels = ["near;maxDistance==2000", "near;minDistance==5", "within", "contains", "intersects", "equals", "disjoint", "overlaps"]
+    let georels = [
+      "near;maxDistance==2000", "near;minDistance==5", "within", "contains", "intersects", "equals", "disjoint",
+      "overlaps",
+    ]
     let geometries = ["Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon"]
     var choice = Seeded(5)
     try fuzz(
-      ["[8,40]", "[[8,40],[9,42]]", "[[[0,0],[1,0],[1,1],[0,0]]]", "[[[[0,0],[1,0],[1,1],[0,0]]]]", "[[[0,0],[2,2]],[[0,2],[2,0]]]"],
+      [
+        "[8,40]", "[[8,40],[9,42]]", "[[[0,0],[1,0],[1,1],[0,0]]]", "[[[[0,0],[1,0],[1,1],[0,0]]]]",
+        "[[[0,0],[2,2]],[[0,2],[2,0]]]",
+      ],
       ["[", "]", ",", "0", "1", "180", "-90", "0.5", "1e308", "-0", "null", "[0,0]", "[1,1]"]
     ) { text in
       let geometry = choice.pick(geometries)

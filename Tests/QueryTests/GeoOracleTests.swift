@@ -9,12 +9,19 @@ import Testing
     (.disjoint, "disjoint"), (.overlaps, "overlaps"),
   ]
 
+  private static func dimensions(_ json: JSON) -> Set<Int> {
+    if let parts = json["geometries"]?.array { return parts.reduce(into: []) { $0.formUnion(dimensions($1)) } }
+    let type = json["type"]?.string ?? ""
+    return [type.hasSuffix("Point") ? 0 : type.hasSuffix("LineString") ? 1 : 2]
+  }
+
   @Test func relationsAgreeWithShapely() throws {
     var random = Seeded(2_026)
     var pairs: [(JSON, JSON)] = []
     for _ in 0..<6_000 {
       let first = Geometries.any(&random, collections: true)
-      let second = random.chance(8) ? first : Geometries.any(&random, collections: false)
+      let second =
+        random.chance(8) && first["geometries"] == nil ? first : Geometries.any(&random, collections: false)
       pairs.append((first, second))
     }
     let question: JSON = ["relations": .array(pairs.map { .array([$0.0, $0.1]) })]
@@ -35,7 +42,9 @@ import Testing
         }
         continue
       }
-      for (relation, name) in Self.relations {
+      // GEOS 3.11 knows no mixed collections; these relations are not promised for them.
+      let isMixed = pair.0["geometries"] != nil && Self.dimensions(pair.0).count > 1
+      for (relation, name) in Self.relations where !isMixed || ["intersects", "disjoint", "within"].contains(name) {
         let matcher = try GeoMatcher(try GeoFilter(relation: relation, reference: pair.1))
         let expected = names.contains(name)
         if expected { held[name, default: 0] += 1 }
@@ -52,18 +61,23 @@ import Testing
     var random = Seeded(11)
     var points: [[Double]] = []
     for _ in 0..<3_000 {
-      let (longitude, latitude) = (Double.random(in: -180...180, using: &random), Double.random(in: -90...90, using: &random))
+      let (longitude, latitude) = (
+        Double.random(in: -180...180, using: &random), Double.random(in: -90...90, using: &random)
+      )
       let reach = [0.00001, 0.001, 0.1, 5, 90][random.below(5)]
       points.append([
         longitude, latitude, max(-180, min(180, longitude + Double.random(in: -reach...reach, using: &random))),
         max(-90, min(90, latitude + Double.random(in: -reach...reach, using: &random))),
       ])
     }
-    points += [[0, 0, 0, 0], [0, 90, 50, 90], [180, 0, -180, 0], [0, 0, 90, 0], [0, 0, 0.001, 0], [179.999, 10, -179.999, 10]]
+    points += [
+      [0, 0, 0, 0], [0, 90, 50, 90], [180, 0, -180, 0], [0, 0, 90, 0], [0, 0, 0.001, 0], [179.999, 10, -179.999, 10],
+    ]
     let question: JSON = ["points": .array(points.map { .array($0.map(JSON.double)) })]
     guard
       let answer = try Oracle.ask(
-        "query_geo.py", question, modules: ["geographiclib"], test: "GeoOracleTests.distancesOfPointsAgreeWithGeographicLib")
+        "query_geo.py", question, modules: ["geographiclib"],
+        test: "GeoOracleTests.distancesOfPointsAgreeWithGeographicLib")
     else { return }
     for (point, metres) in zip(points, try #require(answer["points"]?.array).compactMap(\.number)) {
       let reference: JSON = ["type": "Point", "coordinates": [.double(point[0]), .double(point[1])]]
@@ -87,10 +101,11 @@ import Testing
     for _ in 0..<120 {
       let scale = [0.001, 0.01, 0.3][random.below(3)]
       let latitude = Double.random(in: -75...75, using: &random)
-      pairs.append((
-        Geometries.placed(&random, longitude: 10, latitude: latitude, scale: scale),
-        Geometries.placed(&random, longitude: 10, latitude: latitude, scale: scale)
-      ))
+      pairs.append(
+        (
+          Geometries.placed(&random, longitude: 10, latitude: latitude, scale: scale),
+          Geometries.placed(&random, longitude: 10, latitude: latitude, scale: scale)
+        ))
     }
     let question: JSON = ["distances": .array(pairs.map { .array([$0.0, $0.1]) })]
     guard
@@ -167,8 +182,9 @@ enum Geometries {
   private static func box(_ random: inout Seeded) -> JSON {
     let (west, south) = (random.below(5), random.below(5))
     let (east, north) = (west + 1 + random.below(3), south + 1 + random.below(3))
-    return .array([(west, south), (east, south), (east, north), (west, north), (west, south)].map { corner in
-      [.integer(Int64(corner.0)), .integer(Int64(corner.1))]
-    })
+    return .array(
+      [(west, south), (east, south), (east, north), (west, north), (west, south)].map { corner in
+        [.integer(Int64(corner.0)), .integer(Int64(corner.1))]
+      })
   }
 }

@@ -35,7 +35,8 @@ import Testing
   @Test func aStoredGeometryThatCrossesItselfMatchesNothing() throws {
     let bowtie = try JSONParser.parse(#"{"type":"Polygon","coordinates":[[[0,0],[2,2],[2,0],[0,2],[0,0]]]}"#)
     for georel in [
-      "within", "contains", "intersects", "disjoint", "overlaps", "equals", "near;maxDistance==1e6", "near;minDistance==1",
+      "within", "contains", "intersects", "disjoint", "overlaps", "equals", "near;maxDistance==1e6",
+      "near;minDistance==1",
     ] {
       let matcher = try GeoMatcher(try filter(georel, "Point", "[0.5,0.5]"))
       #expect(!matcher.matches(bowtie))

@@ -17,7 +17,9 @@ import Testing
         let entity = random.pick(entities)
         if try matcher.matches(entity) {
           matched += 1
-          if !narrowing.holds(for: entity) { Issue.record("\(filter)\nis narrowed to \(narrowing)\nwhich misses \(entity)") }
+          if !narrowing.holds(for: entity) {
+            Issue.record("\(filter)\nis narrowed to \(narrowing)\nwhich misses \(entity)")
+          }
         } else if !narrowing.holds(for: entity) {
           excluded += 1
         }
@@ -55,7 +57,8 @@ import Testing
     #expect(try values("\"2020-01-01T00:00:00Z\"") == [.text("2020-01-01T00:00:00Z"), .time(time)])
     #expect(try values(#"{"type":"Property","value":{"@type":"Integer","@value":9}}"#) == [.number(9)])
     #expect(try values("true") == [.none])
-    #expect(try values(#"{"type":"LanguageProperty","languageMap":{"en":"a","fr":["b","a"]}}"#) == [.text("a"), .text("b")])
+    #expect(
+      try values(#"{"type":"LanguageProperty","languageMap":{"en":"a","fr":["b","a"]}}"#) == [.text("a"), .text("b")])
     #expect(try values(#"{"type":"GeoProperty","value":{"type":"Point","coordinates":[1,2]}}"#) == [.none])
     #expect(try values("[\"\u{e9}\", \"e\u{301}\"]").count == 2)
     let many = "[" + (0...300).map(String.init).joined(separator: ",") + "]"
@@ -75,9 +78,12 @@ enum Random {
   private static let long = String(repeating: "길", count: 80)
   private static let texts = [
     "a", "b", "abc", "abd", "Abc", "", "é", "e\u{301}", "2020-01-01T00:00:00Z", "2021-06-01T12:00:00.5Z", "2020-01-01",
-    "10:00:00Z", "10:00:00.5Z", "urn:x:1", "urn:x:2", "5", "a\u{0}b", long, long + "a", long + "b", String(long.dropLast(9)),
+    "10:00:00Z", "10:00:00.5Z", "urn:x:1", "urn:x:2", "5", "a\u{0}b", long, long + "a", long + "b",
+    String(long.dropLast(9)),
   ]
-  private static let numbers: [JSON] = [0, 1, -1, 5, 5.5, 1e300, -1e300, .decimal("5.00000000000000000000001"), 9_007_199_254_740_993]
+  private static let numbers: [JSON] = [
+    0, 1, -1, 5, 5.5, 1e300, -1e300, .decimal("5.00000000000000000000001"), 9_007_199_254_740_993,
+  ]
   private static let names = ["a", "b", "c"].map { example + $0 }
 
   static func entity(_ random: inout Seeded) -> Entity {
@@ -163,7 +169,10 @@ enum Random {
     case 1: .date("2020-01-01")
     case 2: .time("10:00:00Z")
     case 3: .uri(random.pick(["urn:x:1", "urn:x:2"]))
-    case 4: .dateTime(DateTime("2020-06-01T00:00:00Z").map { random.chance(50) ? $0 : DateTime(microseconds: 2) } ?? DateTime(microseconds: 0))
+    case 4:
+      .dateTime(
+        DateTime("2020-06-01T00:00:00Z").map { random.chance(50) ? $0 : DateTime(microseconds: 2) }
+          ?? DateTime(microseconds: 0))
     case 5, 6: .number(random.pick(numbers).number ?? 0)
     default: .text(random.pick(texts))
     }

@@ -3,7 +3,9 @@ import Query
 import Testing
 
 @Suite struct OrderTests {
-  private func ids(_ orderBy: String, _ bodies: [String], from: String? = nil, collation: String? = nil) throws -> [String] {
+  private func ids(_ orderBy: String, _ bodies: [String], from: String? = nil, collation: String? = nil) throws
+    -> [String]
+  {
     let keys = try OrderKey.list(orderBy: orderBy, from: from, context: context)
     let entities = try bodies.enumerated().map { try entity(#"{"id":"urn:\#($0.offset)","type":"T",\#($0.element)}"#) }
     return try EntityOrder(keys, collation: collation).sorted(entities).map { String($0.id.dropFirst(4)) }
@@ -79,7 +81,8 @@ import Testing
 
   @Test(arguments: [
     #"{"orderBy":["location;dist-asc"]}"#, #"{"orderBy":["location;dist-asc"],"coordinates":"8,40"}"#,
-    #"{"orderBy":["id;asc"],"geometry":5}"#, #"{"orderBy":["id;asc"],"collation":"not a bcp47 tag!!"}"#, #"{"orderBy":[5]}"#,
+    #"{"orderBy":["id;asc"],"geometry":5}"#, #"{"orderBy":["id;asc"],"collation":"not a bcp47 tag!!"}"#,
+    #"{"orderBy":[5]}"#,
   ])
   func refusesJSON(_ text: String) throws {
     let json = try JSONParser.parse(text)

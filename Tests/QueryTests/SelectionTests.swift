@@ -4,7 +4,8 @@ import Testing
 
 @Suite struct SelectionTests {
   @Test(arguments: [
-    ("Building|House", ["House"], true), ("Building,House", ["Shop"], false), ("(Home;Vehicle)", ["Home", "Vehicle"], true),
+    ("Building|House", ["House"], true), ("Building,House", ["Shop"], false),
+    ("(Home;Vehicle)", ["Home", "Vehicle"], true),
     ("(Home;Vehicle)", ["Home"], false), ("(Home;Vehicle)|Motorhome", ["Motorhome"], true),
     ("(Home;Vehicle),Motorhome", ["Vehicle", "Home", "X"], true), ("Home;Vehicle", ["Home"], false), ("*", ["X"], true),
     ("((A|B);C)", ["B", "C"], true), ("https://example.org/House", ["House"], true),
@@ -22,8 +23,10 @@ import Testing
   @Test(arguments: [
     ("/Madrid", ["/Madrid"], true), ("/Madrid", ["/Madrid/Gardens"], false),
     ("/Madrid/Gardens/#", ["/Madrid/Gardens"], true), ("/Madrid/Gardens/#", ["/Madrid/Gardens/ParqueNorte/P1"], true),
-    ("/Madrid/Gardens/#", ["/Madrid/GardensOfOld"], false), ("/Madrid/+/ParqueNorte", ["/Madrid/Sights/ParqueNorte"], true),
-    ("/Madrid/+/ParqueNorte", ["/Madrid/ParqueNorte"], false), ("/Madrid/+/ParqueNorte", ["/Madrid/A/ParqueNorte/B"], false),
+    ("/Madrid/Gardens/#", ["/Madrid/GardensOfOld"], false),
+    ("/Madrid/+/ParqueNorte", ["/Madrid/Sights/ParqueNorte"], true),
+    ("/Madrid/+/ParqueNorte", ["/Madrid/ParqueNorte"], false),
+    ("/Madrid/+/ParqueNorte", ["/Madrid/A/ParqueNorte/B"], false),
     ("(/Madrid/Districts;/CompanyA)", ["/CompanyA", "/Madrid/Districts"], true),
     ("(/Madrid/Districts;/CompanyA)", ["/CompanyA"], false),
     ("(/Madrid/Districts;/CompanyA)|CompanyB", ["/CompanyB"], true),
@@ -69,7 +72,8 @@ import Testing
     let json = try JSONParser.parse(#"{"timerel":"before","timeAt":"2017-12-13T14:20:00Z"}"#)
     #expect(try TemporalFilter(json: json).property == .observedAt)
     for (relation, at, endAt, property) in [
-      ("before", nil, nil, nil), ("between", "2017-12-13T14:20:00Z", nil, nil), ("during", "2017-12-13T14:20:00Z", nil, nil),
+      ("before", nil, nil, nil), ("between", "2017-12-13T14:20:00Z", nil, nil),
+      ("during", "2017-12-13T14:20:00Z", nil, nil),
       ("after", "yesterday", nil, nil), ("after", "2017-12-13T14:20:00Z", nil, "expiresAt"),
     ] as [(String, String?, String?, String?)] {
       #expect(throws: Problem.self) {

@@ -65,7 +65,8 @@ enum Oracle {
     let status: Int32
   }
 
-  private static func run(_ program: String, _ arguments: [String], input: Data) throws -> (status: Int32, output: Data) {
+  private static func run(_ program: String, _ arguments: [String], input: Data) throws -> (status: Int32, output: Data)
+  {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: program)
     process.arguments = arguments

@@ -39,14 +39,24 @@ struct PreparedPath: Sendable {
       }
       return condition.holds(for: time)
     }
-    guard let set = entity[attribute: attribute] else { return false }
-    return try holds(for: set, step: 0, condition, lookUp)
+    guard let position = entity.attributes.position(of: attribute) else { return false }
+    guard steps.isEmpty, linked == nil else {
+      return try holds(for: entity.attributes[position].instances, step: 0, condition, lookUp)
+    }
+    // The common case reads two members of each instance; an instance as a whole is dear to copy.
+    for index in entity.attributes[position].instances.indices {
+      let kind = entity.attributes[position].instances[index].kind
+      if try holds(for: entity.attributes[position].instances[index].value, kind, condition) { return true }
+    }
+    return false
   }
 
   private func holds(
-    for set: AttributeSet, step: Int, _ condition: PreparedCondition, _ lookUp: FilterMatcher.Linked
+    for instances: [Attribute], step: Int, _ condition: PreparedCondition, _ lookUp: FilterMatcher.Linked
   ) throws(Problem) -> Bool {
-    for instance in set.instances where try holds(for: instance, step: step, condition, lookUp) { return true }
+    for index in instances.indices where try holds(for: instances[index], step: step, condition, lookUp) {
+      return true
+    }
     return false
   }
 
@@ -55,12 +65,12 @@ struct PreparedPath: Sendable {
   ) throws(Problem) -> Bool {
     guard step < steps.count else {
       if let linked { return try holds(linkedBy: instance, linked.path, condition, lookUp) }
-      return try holds(forValueOf: instance, condition)
+      return try holds(for: instance.value, instance.kind, condition)
     }
     switch steps[step] {
     case .attribute(let name):
-      guard let set = instance[subAttribute: name] else { return false }
-      return try holds(for: set, step: step + 1, condition, lookUp)
+      guard let position = instance.subAttributes.position(of: name) else { return false }
+      return try holds(for: instance.subAttributes[position].instances, step: step + 1, condition, lookUp)
     case .member(let member):
       guard step == steps.count - 1, members.isEmpty else { return false }
       if let time = member.time(of: instance) { return condition.holds(for: time) }
@@ -81,14 +91,17 @@ struct PreparedPath: Sendable {
     return false
   }
 
-  private func holds(forValueOf instance: Attribute, _ condition: PreparedCondition) throws(Problem) -> Bool {
-    switch instance.kind {
+  private func holds(
+    for value: JSON, _ kind: AttributeKind, _ condition: PreparedCondition
+  ) throws(Problem) -> Bool {
+    switch kind {
     case .relationship, .listRelationship:
       guard condition.fitsRelationship, members.isEmpty else { return false }
-      return try condition.holds(for: instance.value)
-    case .languageProperty: return try condition.holds(forAnyOf: texts(of: instance.value))
+      return try condition.holds(for: value)
+    case .languageProperty: return try condition.holds(forAnyOf: texts(of: value))
     default:
-      guard let target = Self.target(members, in: instance.value) else { return false }
+      if members.isEmpty { return try condition.holds(for: value.plainValue) }
+      guard let target = Self.target(members, in: value) else { return false }
       return try condition.holds(for: target.plainValue)
     }
   }
@@ -110,6 +123,17 @@ struct PreparedPath: Sendable {
       value = next
     }
     return value
+  }
+}
+
+extension [AttributeSet] {
+  /// Where the attribute of this name stands. Names of another length are told apart without a look at their bytes.
+  func position(of name: String) -> Int? {
+    let length = name.utf8.count
+    for position in indices where self[position].name.utf8.count == length && self[position].name == name {
+      return position
+    }
+    return nil
   }
 }
 

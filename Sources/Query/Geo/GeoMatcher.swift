@@ -1,4 +1,3 @@
-import CGEOS
 import NGSI
 import Synchronization
 
@@ -22,8 +21,12 @@ public final class GeoMatcher: Sendable {
 
   /// Whether any instance of the GeoProperty stands in the relation. An entity without it does not match.
   public func matches(_ entity: Entity) -> Bool {
-    guard let set = entity[attribute: filter.property] else { return false }
-    return set.instances.contains { matches($0.value) }
+    guard let position = entity.attributes.position(of: filter.property) else { return false }
+    for index in entity.attributes[position].instances.indices
+    where matches(entity.attributes[position].instances[index].value) {
+      return true
+    }
+    return false
   }
 
   /// Whether a stored geometry stands in the relation. One that is not valid stands in none.
@@ -72,60 +75,5 @@ final class DistanceMeter: Sendable {
       if meets { return 0 }
     }
     return ShapeDistance.least(shape, other, metric: .sphere)
-  }
-}
-
-/// A geometry with the index GEOS makes for many questions about it. Everything in it belongs to one GEOS context, and
-/// it is only reached under a lock.
-// Sendable under the Mutex that holds it: neither pointers nor context leave it.
-private struct PreparedGeometry: ~Copyable, @unchecked Sendable {
-  private let context: GeosContext
-  private let reference: GeosGeometry
-  private let prepared: OpaquePointer
-  private let isCollection: Bool
-
-  init(_ json: JSON) throws(Problem) {
-    let context = try GeosContext()
-    guard let reference = context.geometry(json) else { throw .badRequest("the geometry of the query cannot be built") }
-    if let failure = context.failure(of: reference) {
-      throw .badRequest("the geometry of the query is not valid: \(failure)")
-    }
-    guard let prepared = GEOSPrepare_r(context.handle, reference.pointer) else {
-      throw .badRequest("the geometry of the query cannot be prepared")
-    }
-    self.context = context
-    self.reference = reference
-    self.prepared = prepared
-    isCollection = json["geometries"] != nil
-  }
-
-  deinit { GEOSPreparedGeom_destroy_r(context.handle, prepared) }
-
-  func meets(_ json: JSON) -> Bool? {
-    guard let other = valid(json) else { return nil }
-    let outcome = GEOSPreparedIntersects_r(context.handle, prepared, other.pointer)
-    return outcome > 1 ? nil : outcome == 1
-  }
-
-  func relate(_ relation: GeoFilter.Relation, _ json: JSON) -> Bool {
-    guard let other = valid(json) else { return false }
-    let handle = context.handle
-    switch relation {
-    case .intersects: return GEOSPreparedIntersects_r(handle, prepared, other.pointer) == 1
-    case .disjoint: return GEOSPreparedDisjoint_r(handle, prepared, other.pointer) == 1
-    // The target is asked about: it is within the reference when the reference contains it.
-    case .within: return GEOSPreparedContains_r(handle, prepared, other.pointer) == 1
-    case .contains: return GEOSPreparedWithin_r(handle, prepared, other.pointer) == 1
-    case .overlaps: return GEOSPreparedOverlaps_r(handle, prepared, other.pointer) == 1
-    case .equals: return GEOSEquals_r(handle, reference.pointer, other.pointer) == 1
-    case .nearMax, .nearMin: return false
-    }
-  }
-
-  private func valid(_ json: JSON) -> GeosGeometry? {
-    guard let geometry = context.geometry(json) else { return nil }
-    // Points are always valid.
-    if json["type"] == "Point" || json["type"] == "MultiPoint" { return geometry }
-    return GEOSisValid_r(context.handle, geometry.pointer) == 1 ? geometry : nil
   }
 }

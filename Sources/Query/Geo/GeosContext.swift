@@ -21,15 +21,20 @@ final class GeosContext {
 
   /// What is wrong with a geometry (crossing itself, for example) and where; `nil` when it is valid.
   func failure(of geometry: GeosGeometry) -> String? {
-    if GEOSisValid_r(handle, geometry.pointer) == 1 { return nil }
-    guard let reason = GEOSisValidReason_r(handle, geometry.pointer) else { return "it is not valid" }
-    defer { GEOSFree_r(handle, reason) }
-    return String(cString: reason)
+    geometry.with { pointer in
+      if GEOSisValid_r(handle, pointer) == 1 { return nil }
+      guard let reason = GEOSisValidReason_r(handle, pointer) else { return "it is not valid" }
+      defer { GEOSFree_r(handle, reason) }
+      return String(cString: reason)
+    }
+  }
+
+  /// The union of the parts of a collection, as simple as it can be.
+  func united(_ geometry: GeosGeometry) -> GeosGeometry? {
+    geometry.with { GEOSUnaryUnion_r(handle, $0) }.map { GeosGeometry($0, in: self) }
   }
 
   // MARK: - Building
-
-  private typealias Pointer = OpaquePointer
 
   private func make(_ json: JSON, depth: Int) -> OpaquePointer? {
     guard case .object(let object) = json, depth < 5 else { return nil }
@@ -112,7 +117,7 @@ final class GeosContext {
 
 /// A GEOS geometry; keeps its context alive.
 final class GeosGeometry {
-  let pointer: OpaquePointer
+  private let pointer: OpaquePointer
   private let context: GeosContext
 
   init(_ pointer: OpaquePointer, in context: GeosContext) {
@@ -121,4 +126,7 @@ final class GeosGeometry {
   }
 
   deinit { GEOSGeom_destroy_r(context.handle, pointer) }
+
+  /// Gives the pointer for a call; the geometry lives as long as the call takes.
+  func with<Value>(_ body: (OpaquePointer) -> Value) -> Value { withExtendedLifetime(self) { body(pointer) } }
 }
