@@ -68,9 +68,10 @@ extension Board {
       guard words.allSatisfy({ item.searchText.contains($0) }) else { continue }
       found.append((position, state))
     }
-    sort(&found, query.sort, language)
+    let total = found.count
+    sort(&found, query.sort, language, needed: query.offset + query.limit)
     let page = found.dropFirst(query.offset).prefix(query.limit)
-    return ListPage(summaries: page.map { items[$0.position] }, total: found.count)
+    return ListPage(summaries: page.map { items[$0.position] }, total: total)
   }
 
   /// What needs a person: alarms, then attention, each with the newest reading first.
@@ -80,49 +81,70 @@ extension Board {
       let state = item.state(at: now)
       if state <= .attention { found.append((position, state)) }
     }
-    sort(&found, .state, .en)
-    return ListPage(summaries: found.prefix(limit).map { items[$0.position] }, total: found.count)
+    let total = found.count
+    sort(&found, .state, .en, needed: limit)
+    return ListPage(summaries: found.prefix(limit).map { items[$0.position] }, total: total)
   }
 
   private func sort(
-    _ found: inout [(position: Int, state: EntityState)], _ order: ListQuery.Sort, _ language: Language
+    _ found: inout [(position: Int, state: EntityState)], _ order: ListQuery.Sort, _ language: Language,
+    needed: Int
   ) {
-    let time = { (position: Int) in self.items[position].observedAt?.microseconds ?? Int64.min }
+    let time = { (position: Int) in self.items[position].observedAt?.microseconds ?? .min }
     switch order {
     case .state:
-      found.sort {
+      found.sortFirst(needed) {
         if $0.state != $1.state { return $0.state < $1.state }
         let (left, right) = (time($0.position), time($1.position))
         return left != right ? left > right : items[$0.position].id < items[$1.position].id
       }
-    case .newest: found.sort { (time($1.position), $0.position) < (time($0.position), $1.position) }
+    case .newest: found.sortFirst(needed) { (time($1.position), $0.position) < (time($0.position), $1.position) }
     case .oldest:
-      found.sort {
+      found.sortFirst(needed) {
         let (left, right) = (items[$0.position].observedAt, items[$1.position].observedAt)
         return (left?.microseconds ?? .max, $0.position) < (right?.microseconds ?? .max, $1.position)
       }
     case .name:
-      let names = found.map { entry in
-        (items[entry.position].displayName(language), items[entry.position].id, entry)
+      found.sortFirst(needed) { left, right in
+        let (left, right) = (items[left.position], items[right.position])
+        let (first, second) = (left.sortName(language), right.sortName(language))
+        return first != second ? first < second : left.id < right.id
       }
-      found = names.sorted { ($0.0, $0.1) < ($1.0, $1.1) }.map(\.2)
     }
   }
 }
 
-extension EntitySummary {
-  /// The name, or the last part of the id.
-  func displayName(_ language: Language) -> String {
-    if let name { return name.in(language) }
-    return Names.idTail(id)
+extension Array {
+  /// Keeps the first elements, in order, and may drop the rest: a page needs no more, and a list of a hundred thousand
+  /// is then read once instead of sorted.
+  mutating func sortFirst(_ needed: Int, by areInOrder: (Element, Element) -> Bool) {
+    guard needed < 1000, count > 2 * needed, needed > 0 else { return sort(by: areInOrder) }
+    var best = Array(prefix(needed)).sorted(by: areInOrder)
+    for element in dropFirst(needed) where areInOrder(element, best[needed - 1]) {
+      var (low, high) = (0, needed - 1)
+      while low < high {
+        let middle = (low + high) / 2
+        if areInOrder(element, best[middle]) { high = middle } else { low = middle + 1 }
+      }
+      best.removeLast()
+      best.insert(element, at: low)
+    }
+    self = best
   }
 }
 
+extension EntitySummary {
+  /// What lists are ordered by: the name, or type and id.
+  func sortName(_ language: Language) -> String { name?.in(language) ?? id }
+}
+
 extension Names {
-  /// The id without the prefix that all NGSI-LD URNs share.
-  static func idTail(_ id: String) -> String {
-    let prefix = "urn:ngsi-ld:"
-    let rest = id.hasPrefix(prefix) ? String(id.dropFirst(prefix.count)) : id
-    return rest.isEmpty ? id : rest
+  /// The name, or the type with the end of the id: "Streetlight busan:17" of `urn:ngsi-ld:Streetlight:busan:17`.
+  func display(_ summary: EntitySummary, _ language: Language) -> String {
+    if let name = summary.name { return name.in(language) }
+    guard let type = summary.types.first else { return summary.id }
+    let prefix = "urn:ngsi-ld:\(type):"
+    guard summary.id.hasPrefix(prefix), summary.id.utf8.count > prefix.utf8.count else { return summary.id }
+    return "\(self.type(type, language)) \(summary.id.dropFirst(prefix.count))"
   }
 }

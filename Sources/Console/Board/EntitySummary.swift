@@ -58,8 +58,8 @@ struct Summarizer: Sendable {
       for instance in set.instances {
         if let at = instance.observedAt, at > observedAt ?? at.adding(seconds: -1) { observedAt = at }
         guard instance.kind == .property || instance.kind == .vocabProperty else { continue }
-        guard let text = Self.text(instance.value) else { continue }
-        let reading = EntitySummary.Reading(attribute: attribute, text: text, unitCode: instance.unitCode)
+        guard let read = names.reading(instance, named: attribute, most: Self.maxText) else { continue }
+        let reading = EntitySummary.Reading(attribute: attribute, text: read.text, unitCode: read.unitCode)
         readings[attribute] = readings[attribute] ?? reading
         if firstMeasured == nil, instance.observedAt != nil, instance.value.number != nil { firstMeasured = reading }
         for (index, rule) in rules.rules(attribute: attribute, types: types) {
@@ -78,16 +78,6 @@ struct Summarizer: Sendable {
       headline: preferred ?? firstMeasured, observedAt: observedAt,
       staleAt: observedAt?.adding(seconds: rules.staleAge(types: types)),
       searchText: ([entity.id, name?.ko, name?.en].compactMap(\.self) + types).joined(separator: "\n").lowercased())
-  }
-
-  /// A short text of a scalar; `nil` for objects, arrays and null.
-  static func text(_ value: JSON) -> String? {
-    switch value {
-    case .string(let text): text.count > maxText ? text.prefix(maxText) + "…" : text
-    case .bool(let flag): flag ? "true" : "false"
-    case .integer, .double, .decimal: value.number.map(NumberText.short)
-    default: nil
-    }
   }
 
   private static func name(_ entity: Entity) -> LocalizedText? {

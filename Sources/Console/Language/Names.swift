@@ -7,6 +7,8 @@ struct Names: Sendable {
   /// Attributes of a type that say most about it, the best first.
   private let headlines: [String: [String]]
   private let units: [String: String]
+  /// Attributes that their data model measures from 0 to 1 without a unit; people read them in percent.
+  private let fractions: Set<String>
 
   init(_ resources: Resources) throws(ConsoleError) {
     let names = try resources.json("data/names.json")
@@ -17,6 +19,7 @@ struct Names: Sendable {
       headlines[member.key] = member.value.array?.compactMap(\.string)
     }
     self.headlines = headlines
+    fractions = Set(names["fractions"]?.array?.compactMap(\.string) ?? [])
     var units: [String: String] = [:]
     for member in try resources.json("data/units.json")["units"]?.object ?? JSONObject() {
       units[member.key] = member.value.string
@@ -48,5 +51,21 @@ struct Names: Sendable {
   func unit(_ code: String?) -> String {
     guard let code, !code.isEmpty else { return "" }
     return units[code] ?? code
+  }
+
+  /// A scalar as people read it, with the code of the unit it is then in; `nil` for objects, arrays and null.
+  func reading(_ attribute: Attribute, named short: String, most: Int) -> (text: String, unitCode: String?)? {
+    let noUnit = attribute.unitCode == nil || attribute.unitCode == "C62"
+    if noUnit, fractions.contains(short), let number = attribute.value.number, (0...1).contains(number) {
+      return (NumberText.short(number * 100), "P1")
+    }
+    let text: String? =
+      switch attribute.value {
+      case .string(let text): text.count > most ? text.prefix(most) + "…" : text
+      case .bool(let flag): flag ? "true" : "false"
+      case .integer, .double, .decimal: attribute.value.number.map(NumberText.short)
+      default: nil
+      }
+    return text.map { ($0, attribute.unitCode) }
   }
 }

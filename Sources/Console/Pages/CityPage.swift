@@ -11,7 +11,7 @@ enum CityPage {
     let overview = await room.board.overview(at: visit.now)
     let wrong = await room.board.wrong(at: visit.now, limit: wrongShown)
     let list = await room.board.list(
-      ListQuery(limit: listShown), at: visit.now, language: visit.language)
+      ListQuery(sort: .name, limit: listShown), at: visit.now, language: visit.language)
     let site = room.source.site
     var content = CityData.overviewContent(visit, overview, wrong)
     content["rows"] = list.summaries.map(visit.row)

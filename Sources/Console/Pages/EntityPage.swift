@@ -26,7 +26,7 @@ enum EntityPage {
       content["ruleSource"] = "\(rule.source) (\(rule.sourceDate))"
     }
     return PageFrame.answer(
-      visit, template: "entity", title: summary.displayName(visit.language), section: "entities", content: content)
+      visit, template: "entity", title: room.names.display(summary, visit.language), section: "entities", content: content)
   }
 
   static let maxCharts = 24
@@ -86,7 +86,7 @@ struct AttributeRow {
     if attribute.kind == .relationship || attribute.kind == .listRelationship {
       row["links"] = Self.targets(attribute.value).map { ["linkHref": Visit.entityPath($0), "linkText": $0] }
     } else {
-      row["valueText"] = Self.text(attribute, visit)
+      row["valueText"] = Self.text(attribute, short, visit)
     }
     if let observedAt = attribute.observedAt {
       row["valueTime"] = room.time.text(observedAt)
@@ -101,23 +101,23 @@ struct AttributeRow {
     }
     let parts = attribute.subAttributes.flatMap { set in
       set.instances.map { part in
-        ["partName": room.names.attribute(Names.short(set.name), visit.language), "partText": Self.text(part, visit)]
+        ["partName": room.names.attribute(Names.short(set.name), visit.language), "partText": Self.text(part, Names.short(set.name), visit)]
       }
     }
     if !parts.isEmpty { row["parts"] = parts }
     content = row
   }
 
-  private static func text(_ attribute: Attribute, _ visit: Visit) -> String {
+  private static func text(_ attribute: Attribute, _ short: String, _ visit: Visit) -> String {
     if attribute.kind == .geoProperty { return place(attribute.value, visit) }
     if attribute.kind == .languageProperty, let map = attribute.value.object {
-      return map.members.map { "\($0.key): \(Summarizer.text($0.value) ?? JSONWriter.text($0.value))" }
-        .joined(separator: " · ")
+      return map.members.map { "\($0.key): \($0.value.string ?? JSONWriter.text($0.value))" }.joined(separator: " · ")
     }
-    let text =
-      attribute.value.string ?? Summarizer.text(attribute.value) ?? JSONWriter.text(attribute.value)
-    return visit.reading(
-      text.count > maxText ? text.prefix(maxText) + "…" : text, unit: attribute.unitCode)
+    if let read = visit.room.names.reading(attribute, named: short, most: maxText) {
+      return visit.reading(read.text, unit: read.unitCode)
+    }
+    let text = JSONWriter.text(attribute.value)
+    return visit.reading(text.count > maxText ? text.prefix(maxText) + "…" : text, unit: attribute.unitCode)
   }
 
   private static func place(_ geometry: JSON, _ visit: Visit) -> String {

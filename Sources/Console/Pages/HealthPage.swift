@@ -38,11 +38,12 @@ enum HealthPage {
   private static func gauge(_ visit: Visit, _ gauge: HealthView.Gauge) -> [String: Any] {
     var content: [String: Any] = [
       "gaugeName": visit.room.strings.label("gauge_" + gauge.name, gauge.name, visit.language),
-      "gaugeValue": visit.reading(gauge.text, unit: nil) + gauge.unit,
-      "gaugeState": gauge.state.rawValue, "gaugeStateText": visit.text("health_state_" + gauge.state.rawValue),
+      "gaugeValue": gauge.text,
+      "gaugeState": gauge.state?.rawValue ?? "none",
     ]
+    if let state = gauge.state { content["gaugeStateText"] = visit.text("health_state_" + state.rawValue) }
     if let bound = gauge.bound {
-      content["gaugeBound"] = NumberText.short(bound) + gauge.unit
+      content["gaugeBound"] = HealthView.Gauge.text(bound, unit: gauge.unit)
       content["gaugeShare"] = "\(Int((gauge.share * 100).rounded()))"
     }
     if let note = gauge.note { content["gaugeNote"] = note }
@@ -83,7 +84,8 @@ struct HealthView {
     var bound: Double?
     var share: Double
     var unit: String
-    var state: State
+    /// `nil` for a plain counter, which is neither good nor bad.
+    var state: State?
     var note: String?
   }
 
@@ -97,7 +99,7 @@ struct HealthView {
   static let maxGauges = 500
 
   var worst: State {
-    let states = sections.flatMap(\.gauges).map(\.state)
+    let states = sections.flatMap(\.gauges).compactMap(\.state)
     return states.contains(.red) ? .red : states.contains(.amber) ? .amber : .green
   }
 
@@ -136,16 +138,29 @@ extension HealthView.Gauge {
   init(_ name: String, _ json: JSON) {
     let value = json.object == nil ? json : json["value"] ?? json
     self.name = name
-    text = value.number.map(NumberText.short) ?? value.string ?? JSONWriter.text(value)
+    unit = json["unit"]?.string ?? ""
+    text = value.number.map { [unit] in Self.text($0, unit: unit) } ?? value.string ?? JSONWriter.text(value)
     bound = json["bound"]?.number
-    unit = json["unit"]?.string.map { " " + $0 } ?? ""
     note = json["note"]?.string
     share = 0
-    state = .green
     if let number = value.number, let bound, bound > 0 {
       share = min(max(number / bound, 0), 1)
       state = share >= 0.9 ? .red : share >= 0.7 ? .amber : .green
     }
     if let given = json["state"]?.string.flatMap(HealthView.State.init(rawValue:)) { state = given }
+  }
+
+  /// Bytes in powers of 1024 and long times in days and hours; other units as they are.
+  static func text(_ number: Double, unit: String) -> String {
+    let rest = { (whole: Double) in number.truncatingRemainder(dividingBy: whole) }
+    if unit.isEmpty { return NumberText.short(number) }
+    if unit == "B" {
+      for (size, name) in [(1_073_741_824.0, "GiB"), (1_048_576, "MiB"), (1024, "KiB")] where abs(number) >= size {
+        return NumberText.short(number / size) + " " + name
+      }
+    }
+    if unit == "s", number >= 86400, number < 1e12 { return "\(Int(number / 86400)) d \(Int(rest(86400) / 3600)) h" }
+    if unit == "s", number >= 3600, number < 1e12 { return "\(Int(number / 3600)) h \(Int(rest(3600) / 60)) min" }
+    return NumberText.short(number) + " " + unit
   }
 }

@@ -42,7 +42,7 @@ struct Visit: Sendable {
     var row = [
       "rowId": summary.id,
       "rowHref": Self.entityPath(summary.id),
-      "rowName": summary.displayName(language),
+      "rowName": room.names.display(summary, language),
       "rowType": summary.types.map { room.names.type($0, language) }.joined(separator: ", "),
       "rowState": state.name,
       "rowStateText": text("state_" + state.name),

@@ -16,7 +16,7 @@ function palette() {
 function bounds(figure, c) {
   const line = (value, colour, name) => ({
     yAxis: Number(value), name, lineStyle: { color: colour, type: "dashed", width: 1.2 },
-    label: { formatter: `${name} ${value}`, color: colour, position: "insideEndTop", fontSize: 11 },
+    label: { formatter: `${name} ${Number(value)}`, color: colour, position: "insideEndTop", fontSize: 11 },
   });
   const lines = [];
   if (figure.dataset.attention) lines.push(line(figure.dataset.attention, c.attention, text("jsAttentionLine")));

@@ -12,7 +12,7 @@ async function read() {
   running?.abort();
   running = new AbortController();
   const form = new FormData(byId("find"));
-  const query = new URLSearchParams({ q: form.get("q"), type: form.get("type"), limit: pageSize, offset });
+  const query = new URLSearchParams({ q: form.get("q"), type: form.get("type"), sort: "name", limit: pageSize, offset });
   const failed = byId("find-failed");
   try {
     const page = await getJSON(`/console/list?${query}`, running.signal);

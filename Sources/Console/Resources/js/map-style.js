@@ -31,7 +31,7 @@ export function mapStyle(c, sources) {
       shapes: { type: "geojson", data: sources.shapes },
       wrong: { type: "geojson", data: sources.wrong },
       all: {
-        type: "geojson", data: sources.all, cluster: true, clusterRadius: 46, clusterMaxZoom: 15,
+        type: "geojson", data: sources.all, cluster: true, clusterRadius: 64, clusterMaxZoom: 15,
         clusterProperties: { stale: ["+", ["case", ["==", ["get", "state"], 2], 1, 0]] },
       },
     },
@@ -65,16 +65,16 @@ export function mapStyle(c, sources) {
       {
         id: "clusters", type: "circle", source: "all", filter: ["has", "point_count"],
         paint: {
-          "circle-color": c.panel, "circle-opacity": 0.9,
+          "circle-color": c.panel, "circle-opacity": 0.72, "circle-stroke-opacity": 0.6,
           "circle-stroke-color": ["case", [">", ["get", "stale"], ["*", 0.5, ["get", "point_count"]]], c.stale, c.normal],
-          "circle-stroke-width": 2.5,
-          "circle-radius": ["interpolate", ["linear"], ["log10", ["get", "point_count"]], 0, 9, 1, 12, 2, 16, 3, 22],
+          "circle-stroke-width": 1.5,
+          "circle-radius": ["interpolate", ["linear"], ["log10", ["get", "point_count"]], 0, 9, 1, 11, 2, 14, 3, 19],
         },
       },
       {
         id: "cluster-counts", type: "symbol", source: "all", filter: ["has", "point_count"],
         layout: {
-          "text-field": ["get", "point_count_abbreviated"], "text-size": 12, "text-font": font,
+          "text-field": ["get", "point_count_abbreviated"], "text-size": 11.5, "text-font": font,
           "text-allow-overlap": true, "text-ignore-placement": true,
         },
         paint: { "text-color": c.text },

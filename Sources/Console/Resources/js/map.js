@@ -56,13 +56,17 @@ export function startMap(model) {
   const site = { type: "FeatureCollection", features: [] };
   if (boundary) site.features.push({ type: "Feature", properties: {}, geometry: boundary });
   const sources = () => ({ grid: grid(bounds), site, ...model.collections() });
-  const solid = [...model.shapes.values()].some((shape) => shape.height);
-  const view = { bounds, fitBoundsOptions: { padding: 36, maxZoom: 16 }, pitch: solid ? 48 : 0, bearing: solid ? -14 : 0 };
+  const isSolid = () => [...model.shapes.values()].some((shape) => shape.height);
+  let solid = isSolid();
+  const options = { padding: 24, maxZoom: 16 };
+  const view = () => ({ pitch: solid ? 36 : 0, bearing: solid ? -14 : 0 });
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   let map;
+  let touched = false;
   try {
     map = new maplibregl.Map({
       container: element, style: mapStyle(colours(), sources()), attributionControl: false, maxPitch: 70, minZoom: 3,
-      fadeDuration: 0, ...view,
+      fadeDuration: 0, bounds, fitBoundsOptions: { ...options, ...view() }, ...view(),
       locale: {
         "Map.Title": byId("map-title").textContent, "NavigationControl.ZoomIn": text("jsZoomIn"),
         "NavigationControl.ZoomOut": text("jsZoomOut"), "NavigationControl.ResetBearing": text("jsNorth"),
@@ -76,7 +80,7 @@ export function startMap(model) {
   }
   addIcons(map, colours());
   map.addControl(new maplibregl.NavigationControl({ visualizePitch: true }), "top-right");
-  const wholeSite = () => map.fitBounds(bounds, { ...view.fitBoundsOptions, pitch: view.pitch, bearing: view.bearing });
+  const wholeSite = () => map.fitBounds(bounds, { ...options, ...view(), animate: !still });
   map.addControl(new SiteButton(wholeSite), "top-right");
   map.addControl(new maplibregl.ScaleControl({ unit: "metric" }), "bottom-right");
   listen(map, maplibregl);
@@ -89,7 +93,13 @@ export function startMap(model) {
     map.getSource("all")?.setData(all);
     map.getSource("wrong")?.setData(wrong);
     map.getSource("shapes")?.setData(shapes);
+    // The buildings came after the map: tilt it, unless somebody has moved it.
+    if (!solid && !touched && isSolid()) {
+      solid = true;
+      map.jumpTo(view());
+    }
   });
+  map.on("movestart", (event) => (touched ||= Boolean(event.originalEvent)));
   map.once("idle", () => (element.dataset.ready = "true"));
   return { redraw, map };
 }

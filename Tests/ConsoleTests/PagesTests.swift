@@ -1,0 +1,152 @@
+import Hummingbird
+import HummingbirdTesting
+import NGSI
+import Testing
+
+@testable import Console
+
+@Suite("Pages")
+struct PagesTests {
+  private func withCity(
+    _ city: FixtureCity, _ body: @escaping @Sendable (any TestClientProtocol, ConsoleRoom) async throws -> Void
+  ) async throws {
+    let console = try Console(source: city, assets: nil)
+    let router = Router()
+    console.addRoutes(to: router)
+    try await Application(router: router).test(.router) { client in
+      _ = try await client.execute(uri: "/", method: .get)
+      while await console.room.board.phase == .loading { try await Task.sleep(for: .milliseconds(5)) }
+      try await body(client, console.room)
+    }
+  }
+
+  private func html(
+    _ client: any TestClientProtocol, _ uri: String, language: String = "en", status: HTTPResponse.Status = .ok
+  ) async throws -> String {
+    let response = try await client.execute(uri: uri, method: .get, headers: [.acceptLanguage: language])
+    #expect(response.status == status)
+    return String(buffer: response.body)
+  }
+
+  @Test("what came from outside is escaped on every page", arguments: ["ko", "en"])
+  func escapes(language: String) async throws {
+    let city = FixtureCity()
+    var entity = FixtureCity.station(1, pm25: 80, name: FixtureCity.nasty)
+    entity.id = "urn:x:" + FixtureCity.nasty
+    entity.types = ["https://example.org/" + "<i>T"]
+    entity.attributes[0].name = Core.defaultVocabulary + "<em>"
+    entity.attributes[0].instances[0].unitCode = "</td><script>1</script>"
+    await city.store.put(entity)
+    try await withCity(city) { client, _ in
+      let path = Visit.entityPath(entity.id)
+      let query = Percent.encode(FixtureCity.nasty)
+      for uri in ["/", "/entities", "/entities?q=\(query)", path, "/health", "/\(query)"] {
+        let status: HTTPResponse.Status = uri == "/\(query)" ? .notFound : .ok
+        let text = try await html(client, uri, language: language, status: status)
+        #expect(!text.contains("<script>"), "\(uri)")
+        #expect(!text.contains("<em>"), "\(uri)")
+        #expect(!text.contains("<i>T"), "\(uri)")
+        #expect(!text.contains("시 <b>"), "\(uri)")
+      }
+      let page = try await html(client, path, language: language)
+      #expect(page.contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&quot;=;()"))
+    }
+  }
+
+  @Test("a page allows nothing inline and nothing from elsewhere")
+  func policy() async throws {
+    try await withCity(FixtureCity()) { client, _ in
+      for uri in ["/", "/entities", "/health", "/none"] {
+        let response = try await client.execute(uri: uri, method: .get)
+        let policy = response.headers[.contentSecurityPolicy] ?? ""
+        #expect(policy.contains("default-src 'none'"))
+        #expect(!policy.contains("unsafe"))
+        #expect(!policy.contains("blob:"))
+        let text = String(buffer: response.body)
+        #expect(!text.contains(" style="))
+        #expect(!text.contains(" onclick="))
+        for part in text.split(separator: "<script").dropFirst() { #expect(part.hasPrefix(" ") && part.contains("src=")) }
+      }
+    }
+  }
+
+  @Test("without the fetched libraries the pages say which command fetches them")
+  func noAssets() async throws {
+    let city = FixtureCity()
+    await city.store.put(FixtureCity.station(1, pm25: 12))
+    try await withCity(city) { client, _ in
+      #expect(try await html(client, "/").contains("make setup"))
+      #expect(try await html(client, "/entities/urn%3Angsi-ld%3AAirQualityObserved%3A1").contains("make setup"))
+    }
+  }
+
+  @Test("an empty city says what to do, an unknown entity is 404, a failure is a page")
+  func states() async throws {
+    try await withCity(FixtureCity()) { client, _ in
+      #expect(try await html(client, "/").contains("POST /ngsi-ld/v1/entities"))
+      #expect(try await html(client, "/entities/urn%3Anone", language: "ko", status: .notFound).contains("없는 주소"))
+      let failed = try await html(client, "/entities/urn%3Abroken", status: .internalServerError)
+      #expect(failed.contains("could not be made"))
+      #expect(!failed.contains("broken for the test"))
+      let below = try await client.execute(uri: "/ngsi-ld/v1/none", method: .get)
+      #expect(below.status == .notFound)
+      #expect(!String(buffer: below.body).contains("<html"))
+    }
+  }
+
+  @Test("readings carry units, state, rule and the city's time")
+  func entity() async throws {
+    let city = FixtureCity()
+    await city.store.put(FixtureCity.station(7, pm25: 88))
+    try await withCity(city) { client, _ in
+      let page = try await html(client, "/entities/urn%3Angsi-ld%3AAirQualityObserved%3A7", language: "ko")
+      #expect(page.contains("88 µg/m³"))
+      #expect(page.contains("2026-06-01 11:59:00"))
+      #expect(page.contains("매우 나쁨"))
+      #expect(page.contains("2018-03-27"))
+      #expect(page.contains("data-alarm=\"75.0\""))
+      #expect(page.contains("lang=\"ko\""))
+    }
+  }
+
+  @Test("?lang is remembered in a cookie, the cookie is heard")
+  func language() async throws {
+    try await withCity(FixtureCity()) { client, _ in
+      let chosen = try await client.execute(uri: "/?lang=ko", method: .get, headers: [.acceptLanguage: "en"])
+      #expect(chosen.headers[.setCookie]?.hasPrefix("lang=ko;") == true)
+      let kept = try await client.execute(uri: "/", method: .get, headers: [.cookie: "lang=ko", .acceptLanguage: "en"])
+      #expect(String(buffer: kept.body).contains("<html lang=\"ko\">"))
+    }
+  }
+
+  @Test("the list filters, counts all and shows a page")
+  func list() async throws {
+    let city = FixtureCity()
+    for number in 100..<400 { await city.store.put(FixtureCity.station(number, pm25: number == 250 ? 90 : 10)) }
+    try await withCity(city) { client, room in
+      let page = try await html(client, "/entities?limit=20")
+      #expect(page.contains("1–20 of 300"))
+      #expect(page.components(separatedBy: "<tr><td").count - 1 == 20)
+      #expect(page.components(separatedBy: "<tr><td")[1].contains("AirQualityObserved%3A250"))
+      #expect(try await html(client, "/entities?state=alarm").contains("1–1 of 1"))
+      #expect(try await html(client, "/entities?type=Nope").contains("Nothing matches"))
+      let second = await room.board.list(
+        ListQuery(sort: .name, limit: 10, offset: 10), at: FixtureCity.noon, language: .en)
+      #expect(second.summaries.map(\.id) == (110..<120).map { "urn:ngsi-ld:AirQualityObserved:\($0)" })
+    }
+  }
+
+  @Test("the health page finds what does not add up and what is at its bound")
+  func health() async throws {
+    try await withCity(FixtureCity()) { client, _ in
+      let page = try await html(client, "/health")
+      #expect(page.contains("verdict-red"))
+      #expect(page.contains("3 MiB"))
+    }
+    let report: JSON = ["outbox": ["due": 10, "delivered": 5, "failed": 2, "throttled": 2]]
+    #expect(HealthView(report).worst == .red)
+    let whole: JSON = ["outbox": ["due": 10, "delivered": 5, "failed": 2, "throttled": 2, "pending": 1]]
+    #expect(HealthView(whole).worst == .green)
+    #expect(HealthView(["store": ["queue": ["value": 75, "bound": 100]]]).worst == .amber)
+  }
+}
