@@ -145,7 +145,9 @@ public struct JSONParser {
       if seen != nil {
         guard seen?.insert(key).inserted == true else { throw error(.duplicateKey) }
       } else {
-        for member in members where member.key == key { throw error(.duplicateKey) }
+        for member in members where member.key.utf8.count == key.utf8.count && member.key == key {
+          throw error(.duplicateKey)
+        }
         if members.count == JSONObject.indexedFrom { seen = Set(members.map(\.key)).union([key]) }
       }
       skipSpace()
@@ -179,16 +181,18 @@ extension JSONParser {
   private mutating func string() throws(JSONError) -> String {
     position += 1
     let start = position
+    var bits: UInt8 = 0
     while position < bytes.count {
       let byte = bytes[position]
       if byte == UInt8(ascii: "\"") {
         let run = UnsafeBufferPointer(rebasing: bytes[start..<position])
-        guard let text = String(validating: run, as: UTF8.self) else { throw error(.badUTF8) }
+        guard bits < 0x80 || UTF8Check.isValid(run) else { throw error(.badUTF8) }
         position += 1
-        return text
+        return String(decoding: run, as: UTF8.self)
       }
       if byte == UInt8(ascii: "\\") { return try escapedString(from: start) }
       guard byte >= 0x20 else { throw error(.controlCharacter) }
+      bits |= byte
       position += 1
     }
     throw error(.unexpectedEnd)
@@ -200,9 +204,9 @@ extension JSONParser {
       let byte = bytes[position]
       switch byte {
       case UInt8(ascii: "\""):
-        guard let text = String(validating: buffer, as: UTF8.self) else { throw error(.badUTF8) }
+        guard buffer.withUnsafeBufferPointer({ UTF8Check.isValid($0) }) else { throw error(.badUTF8) }
         position += 1
-        return text
+        return String(decoding: buffer, as: UTF8.self)
       case UInt8(ascii: "\\"):
         position += 1
         try escape(into: &buffer)
@@ -284,14 +288,25 @@ extension JSONParser {
     guard integerDigits > 0 else { throw error(.badNumber) }
     if integerDigits > 1, bytes[firstDigit] == UInt8(ascii: "0") { throw error(.badNumber) }
     var integral = true
+    var fractionDigits = 0
     if position < bytes.count, bytes[position] == UInt8(ascii: ".") {
       integral = false
       position += 1
+      let firstFractionDigit = position
       try digits()
+      fractionDigits = position - firstFractionDigit
+      for place in firstFractionDigit..<position where !overflow {
+        let (scaled, o1) = magnitude.multipliedReportingOverflow(by: 10)
+        let (sum, o2) = scaled.addingReportingOverflow(UInt64(bytes[place] &- UInt8(ascii: "0")))
+        magnitude = sum
+        overflow = o1 || o2
+      }
     }
     let mantissaEnd = position
+    var hasExponent = false
     if position < bytes.count, bytes[position] | 0x20 == UInt8(ascii: "e") {
       integral = false
+      hasExponent = true
       position += 1
       if position < bytes.count, bytes[position] == UInt8(ascii: "+") || bytes[position] == UInt8(ascii: "-") {
         position += 1
@@ -303,11 +318,23 @@ extension JSONParser {
       if negative, magnitude == 0 { return .double(-0.0) }
       if negative, magnitude <= UInt64(Int64.max) + 1 { return .integer(Int64(truncatingIfNeeded: 0 &- magnitude)) }
     }
+    // Both numbers are exact below these bounds, so the quotient is the nearest value there is (W. D. Clinger, "How to
+    // read floating point numbers accurately", 1990).
+    if !integral, !hasExponent, !overflow, magnitude <= 1 << 53, fractionDigits < Self.powersOfTen.count {
+      let value = Double(magnitude) / Self.powersOfTen[fractionDigits]
+      return .double(negative ? -value : value)
+    }
     let text = String(decoding: UnsafeBufferPointer(rebasing: bytes[start..<position]), as: UTF8.self)
     guard let value = Double(text), value.isFinite else { throw error(.numberTooLarge) }
     // 15 significant digits always survive a Double; beyond that keep the text.
     return mantissaEnd - start > 16 && "\(value)" != text ? .decimal(text) : .double(value)
   }
+
+  /// The powers that a 64-bit float holds exactly.
+  private static let powersOfTen: [Double] = [
+    1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
+    1e21, 1e22,
+  ]
 
   private mutating func digits() throws(JSONError) {
     let start = position

@@ -105,6 +105,15 @@ public struct JSONWriter {
     }
   }
 
+  public mutating func write(_ time: DateTime) {
+    byte(UInt8(ascii: "\""))
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: DateTime.textCapacity) { buffer in
+      let count = time.write(to: buffer)
+      bytes.append(contentsOf: UnsafeBufferPointer(rebasing: buffer[..<count]))
+    }
+    byte(UInt8(ascii: "\""))
+  }
+
   public mutating func write(_ text: String) {
     byte(UInt8(ascii: "\""))
     var text = text

@@ -11,10 +11,9 @@ public struct Representation: Sendable, Hashable {
   public var systemAttributes: Bool
   /// Language ranges by preference (RFC 4647 lookup) that turn LanguageProperties into Properties; none leaves them.
   public var languages: [String]
-  /// Whether `id` is left out (`pick`, `omit`).
-  public var hidesId = false
-  /// Whether `type` is left out (`pick`, `omit`).
-  public var hidesType = false
+  /// Set by ``EntityView``.
+  var hidesId = false
+  var hidesType = false
 
   public init(_ form: Form = .normalized, systemAttributes: Bool = false, languages: [String] = []) {
     self.form = form
@@ -29,13 +28,12 @@ public struct Representation: Sendable, Hashable {
 /// Writes entities as JSON text.
 public struct EntityWriter: Sendable {
   let context: Context
-  let representation: Representation
-  var linked: LinkedEntities
+  var representation: Representation
+  var linked = LinkedEntities()
 
-  public init(context: Context, representation: Representation, linked: LinkedEntities = LinkedEntities()) {
+  public init(context: Context, representation: Representation) {
     self.context = context
     self.representation = representation
-    self.linked = linked
   }
 
   /// The form the store keeps; ``stored(_:)`` reads it back.
@@ -87,6 +85,11 @@ public struct EntityWriter: Sendable {
 
   /// Writes `"name": value` for all instances of one attribute.
   public func write(_ set: AttributeSet, to writer: inout JSONWriter) {
+    if !linked.isEmpty, linked.relationship != set.name {
+      var inner = self
+      inner.linked.relationship = set.name
+      return inner.write(set, to: &writer)
+    }
     writer.key(context.compact(set.name))
     if representation.form == .simplified {
       simplified(set, to: &writer)
@@ -257,7 +260,7 @@ extension EntityWriter {
 
   private func time(_ time: DateTime, _ key: StaticString, _ writer: inout JSONWriter) {
     writer.key(key)
-    writer.write(time.description)
+    writer.write(time)
   }
 
   private func text(_ text: String, _ key: StaticString, _ writer: inout JSONWriter) {

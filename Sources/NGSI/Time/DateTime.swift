@@ -145,6 +145,14 @@ extension DateTime {
 extension DateTime: CustomStringConvertible {
   /// `2026-11-22T09:30:00Z`, with three or six fraction digits where they are not zero, or as many as were read.
   public var description: String {
+    String(unsafeUninitializedCapacity: Self.textCapacity) { buffer in write(to: buffer) }
+  }
+
+  /// Bytes that every text fits into.
+  static let textCapacity = 32
+
+  /// Writes the text as ASCII and says how long it is.
+  func write(to buffer: UnsafeMutableBufferPointer<UInt8>) -> Int {
     let perDay: Int64 = 86_400_000_000
     var day = microseconds / perDay
     var rest = microseconds % perDay
@@ -155,41 +163,39 @@ extension DateTime: CustomStringConvertible {
     let date = Self.civil(days: Int(day))
     let seconds = Int(rest / 1_000_000)
     let fraction = Int(rest % 1_000_000)
-    return String(unsafeUninitializedCapacity: 32) { buffer in
-      var end = 0
-      func put(_ value: Int, _ width: Int) {
-        var value = value
-        for offset in stride(from: end + width - 1, through: end, by: -1) {
-          buffer[offset] = UInt8(ascii: "0") + UInt8(value % 10)
-          value /= 10
-        }
-        end += width
-      }
-      func put(_ byte: UInt8) {
-        buffer[end] = byte
-        end += 1
-      }
-      put(max(0, min(9999, date.year)), 4)
-      put(UInt8(ascii: "-"))
-      put(date.month, 2)
-      put(UInt8(ascii: "-"))
-      put(date.day, 2)
-      put(UInt8(ascii: "T"))
-      put(seconds / 3600, 2)
-      put(UInt8(ascii: ":"))
-      put(seconds / 60 % 60, 2)
-      put(UInt8(ascii: ":"))
-      put(seconds % 60, 2)
-      var digits = Int(fractionDigits)
-      var shown = fraction
-      if digits == 0, fraction != 0 { digits = fraction % 1000 == 0 ? 3 : 6 }
-      if digits > 0 {
-        for _ in digits..<6 { shown /= 10 }
-        put(UInt8(ascii: "."))
-        put(shown, digits)
-      }
-      put(UInt8(ascii: "Z"))
-      return end
+    var end = 0
+    func put(_ byte: UInt8) {
+      buffer[end] = byte
+      end += 1
     }
+    func putTwo(_ value: Int) {
+      put(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value / 10))
+      put(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value % 10))
+    }
+    let year = max(0, min(9999, date.year))
+    putTwo(year / 100)
+    putTwo(year % 100)
+    put(UInt8(ascii: "-"))
+    putTwo(date.month)
+    put(UInt8(ascii: "-"))
+    putTwo(date.day)
+    put(UInt8(ascii: "T"))
+    putTwo(seconds / 3600)
+    put(UInt8(ascii: ":"))
+    putTwo(seconds / 60 % 60)
+    put(UInt8(ascii: ":"))
+    putTwo(seconds % 60)
+    var digits = Int(fractionDigits)
+    if digits == 0, fraction != 0 { digits = fraction % 1000 == 0 ? 3 : 6 }
+    if digits > 0 {
+      put(UInt8(ascii: "."))
+      var scale = 100_000
+      for _ in 0..<digits {
+        put(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: fraction / scale % 10))
+        scale /= 10
+      }
+    }
+    put(UInt8(ascii: "Z"))
+    return end
   }
 }
