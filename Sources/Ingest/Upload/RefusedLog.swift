@@ -38,7 +38,7 @@ struct RefusedLog {
     ]
     let target = writesBeside ? path + ".new" : path
     if handle == nil {
-      FileManager.default.createFile(atPath: target, contents: nil)
+      _ = FileManager.default.createFile(atPath: target, contents: nil)
       handle = FileHandle(forWritingAtPath: target)
     }
     guard let handle else { throw IngestError("\(target): the list of refused rows cannot be written here") }
