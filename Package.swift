@@ -23,6 +23,7 @@ let package = Package(
     .systemLibrary(name: "CGEOS", pkgConfig: "geos", providers: [.apt(["libgeos-dev"])]),
     .target(name: "CICU", linkerSettings: [.linkedLibrary("icui18n"), .linkedLibrary("icuuc")]),
     .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "NGSI"),
     .target(name: "Query", dependencies: ["CGEOS", "CICU", "CPCRE2", "NGSI"]),
     .target(name: "Store", dependencies: ["NGSI", "Query"]),
@@ -39,10 +40,32 @@ let package = Package(
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
       ]),
+    .target(
+      name: "City",
+      dependencies: ["NGSI", .product(name: "Crypto", package: "swift-crypto"), .product(name: "Yams", package: "Yams")]
+    ),
+    .target(
+      name: "Ingest",
+      dependencies: [
+        "City", "CZlib", "NGSI",
+        .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "Yams", package: "Yams"),
+      ]),
+    .target(
+      name: "Console",
+      dependencies: [
+        "NGSI",
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "Mustache", package: "swift-mustache"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ],
+      resources: [.copy("Resources")]),
     .executableTarget(
       name: "madang",
       dependencies: [
-        "Hub", "HubHTTP", "NGSI", "Store", "StoreSQLite",
+        "City", "Console", "Hub", "HubHTTP", "Ingest", "NGSI", "Query", "Store", "StoreSQLite",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

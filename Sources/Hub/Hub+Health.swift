@@ -6,6 +6,9 @@ extension Hub {
   public var uptimeSeconds: Int { max(0, Int(now().secondsSince1970 - startedAt.secondsSince1970)) }
 
   /// Bounds and counters of the hub, for the health page and for machines.
+  ///
+  /// Each member that is an object is a section; a member of a section is a number or
+  /// `{"value": …, "bound": …, "unit": …}`.
   public func health() throws(Problem) -> JSON {
     let (tenants, entities, waiting) = try read { reader in
       let tenants = try reader.tenants()
@@ -17,40 +20,52 @@ extension Hub {
     let stream = changes.figures
     let lanes = notifier.figures
     let totals = notifier.totals
-    let balanced = totals.due == totals.delivered + totals.failed + totals.throttled + totals.waiting
+    let cache = contexts.statistics
     return [
-      "status": .string(balanced && store.queuedWrites < store.queueBound ? "ok" : "degraded"),
-      "time": .string(now().description), "uptimeSeconds": .integer(Int64(uptimeSeconds)),
-      "entities": ["count": .count(entities), "tenants": .count(tenants), "tenantBound": .count(limits.tenants)],
+      "time": .string(now().description), "uptimeSeconds": .count(uptimeSeconds),
+      "entities": ["count": .count(entities), "tenants": .gauge(tenants, limits.tenants)],
       "store": [
-        "commits": .count(store.commits), "writes": .count(store.writes), "queuedWrites": .count(store.queuedWrites),
-        "queueBound": .count(store.queueBound), "fileBytes": .count(store.fileBytes),
-        "walBytes": .count(store.walBytes),
+        "commits": .count(store.commits), "writes": .count(store.writes),
+        "queuedWrites": .gauge(store.queuedWrites, store.queueBound),
+        "fileBytes": .count(store.fileBytes, unit: "B"), "walBytes": .count(store.walBytes, unit: "B"),
       ],
-      "notifications": [
-        "subscriptions": .count(book.total), "due": .count(totals.due), "delivered": .count(totals.delivered),
-        "failed": .count(totals.failed), "throttled": .count(totals.throttled), "waiting": .count(totals.waiting),
-        "outbox": .count(waiting), "outboxBound": .count(limits.outboxItems), "lanes": .count(lanes.lanes),
-        "inFlight": .count(lanes.inFlight), "inFlightBound": .count(limits.notificationsInFlight),
-        "queued": .count(lanes.queued), "queueBoundPerSubscription": .count(limits.endpointQueue),
+      "outbox": [
+        "due": .count(totals.due), "delivered": .count(totals.delivered), "failed": .count(totals.failed),
+        "throttled": .count(totals.throttled), "pending": .count(totals.waiting),
+        "stored": .gauge(waiting, limits.outboxItems), "inFlight": .gauge(lanes.inFlight, limits.notificationsInFlight),
+        "lanes": .count(lanes.lanes), "queued": .count(lanes.queued), "laneBound": .count(limits.endpointQueue),
+        "subscriptions": .count(book.total), "subscriptionBound": .count(limits.subscriptions),
       ],
       "changeStream": [
-        "listeners": .count(stream.listeners), "listenerBound": .count(limits.streamListeners),
-        "published": .integer(stream.published), "missed": .count(stream.missed),
-        "bufferBound": .count(limits.streamBuffer),
+        "listeners": .gauge(stream.listeners, limits.streamListeners), "published": .integer(stream.published),
+        "missed": .count(stream.missed), "bufferBound": .count(limits.streamBuffer),
+      ],
+      "contexts": [
+        "documents": .gauge(cache.documents, cache.limits.documents),
+        "bytes": ["value": .count(cache.bytes), "bound": .count(cache.limits.bytes), "unit": "B"],
+        "processed": .gauge(cache.contexts, cache.limits.contexts), "fetches": .count(cache.fetches),
+        "failures": .count(cache.failures), "hits": .count(cache.hits),
       ],
       "bounds": [
-        "bodyBytes": .count(limits.bodyBytes), "batchEntities": .count(limits.batchEntities),
+        "bodyBytes": .count(limits.bodyBytes, unit: "B"), "batchEntities": .count(limits.batchEntities),
         "page": .count(limits.maxPage), "offset": .count(limits.maxOffset),
         "temporalInstances": .count(limits.temporalInstances), "joinLevel": .count(limits.joinLevel),
-        "joinedEntities": .count(limits.joinedEntities), "subscriptions": .count(limits.subscriptions),
-        "jsonDepth": .count(JSONParser.defaultDepth), "attributes": .count(EntityReader.maxAttributes),
-        "deliveryAttempts": .count(limits.deliveryAttempts), "deadLetters": .count(limits.deadLetters),
+        "joinedEntities": .count(limits.joinedEntities), "jsonDepth": .count(JSONParser.defaultDepth),
+        "attributes": .count(EntityReader.maxAttributes), "deliveryAttempts": .count(limits.deliveryAttempts),
+        "deadLetters": .count(limits.deadLetters),
       ],
     ]
   }
 }
 
 extension JSON {
-  static func count(_ value: Int) -> JSON { .integer(Int64(value)) }
+  fileprivate static func count(_ value: Int) -> JSON { .integer(Int64(value)) }
+
+  fileprivate static func count(_ value: Int, unit: String) -> JSON {
+    ["value": .integer(Int64(value)), "unit": .string(unit)]
+  }
+
+  fileprivate static func gauge(_ value: Int, _ bound: Int) -> JSON {
+    ["value": .integer(Int64(value)), "bound": .integer(Int64(bound))]
+  }
 }

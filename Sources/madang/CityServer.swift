@@ -1,8 +1,11 @@
 import ArgumentParser
+import City
+import Console
 import Foundation
 import Hub
 import HubHTTP
 import Hummingbird
+import Ingest
 import Logging
 import NGSI
 import ServiceLifecycle
@@ -12,39 +15,62 @@ import StoreSQLite
 /// Puts a city together and runs it: store, hub, API, console, simulator.
 struct CityServer {
   let command: UpCommand
+  let manifest: ManifestFile?
+  let mode: City.Mode?
+
+  /// - Throws: ``FileProblems`` with everything that is wrong with the manifest.
+  init(command: UpCommand) throws {
+    self.command = command
+    manifest = try command.manifest.map { path throws(FileProblems) in try ManifestFile.read(path: path) }
+    if let manifest { try CityLock.verify(manifest) }
+    mode = command.mode ?? manifest?.manifest.mode
+  }
 
   func run() async throws {
     let folder = try DataFolder(path: command.data)
     defer { folder.removeIfTemporary() }
-    let log = Logger(label: "madang")
-    let now: @Sendable () -> DateTime = { .now }
+    var log = Logger(label: "madang")
+    log.logLevel = .notice
     let store = try SQLiteStore(path: folder.path + "/city.sqlite")
     let outlet = HTTPOutlet()
-    var limits = Limits()
-    if let page = command.temporalPage { limits.temporalInstances = page }
-    let hub = Hub(
-      store: store, contexts: ContextResolver(fetcher: outlet, now: now), sender: outlet, limits: limits, now: now,
-      log: log)
-    try await hub.resume()
-    let app = Application(
-      responder: HubResponder<BasicRequestContext>(hub: hub),
-      configuration: ApplicationConfiguration(
-        address: .hostname("127.0.0.1", port: command.port), serverName: "madang", backlog: 1024),
-      onServerRunning: { channel in
-        let port = channel.localAddress?.port ?? command.port
-        FileHandle.standardOutput.write(Data("ready http://127.0.0.1:\(port)\n".utf8))
-      },
-      logger: log)
-    let group = ServiceGroup(
-      configuration: ServiceGroupConfiguration(
-        services: [.init(service: HubService(hub: hub)), .init(service: app)],
-        gracefulShutdownSignals: [.sigterm, .sigint], logger: log))
-    do { try await group.run() } catch {
-      await store.close()
-      throw error
-    }
+    let failure = await serve(store, outlet, log)
     await store.close()
     await outlet.shutdown()
+    if let failure { throw failure }
+  }
+
+  /// Runs until a signal ends it; gives what went wrong, if anything did.
+  private func serve(_ store: any Store, _ outlet: HTTPOutlet, _ log: Logger) async -> (any Error)? {
+    do {
+      let hub = makeHub(store, outlet, log)
+      try await hub.resume()
+      let router = Router()
+      let source = HubCitySource(hub: hub, site: SiteDescription(manifest?.manifest, mode: mode))
+      try Console(source: source, assets: WebAssets.folder).addRoutes(to: router)
+      let pages = router.buildResponder()
+      let app = Application(
+        responder: HubResponder<BasicRequestContext>(hub: hub) { try await pages.respond(to: $0, context: $1) },
+        configuration: ApplicationConfiguration(
+          address: .hostname("127.0.0.1", port: command.port), serverName: "madang", backlog: 1024),
+        onServerRunning: { channel in
+          Terminal.print("ready http://127.0.0.1:\(channel.localAddress?.port ?? command.port)")
+        },
+        logger: log)
+      var services: [any Service] = [HubService(hub: hub), app]
+      if let manifest { services.append(CityLife(hub: hub, manifest: manifest, mode: mode)) }
+      let group = ServiceGroup(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: log)
+      try await group.run()
+      return nil
+    } catch { return error }
+  }
+
+  private func makeHub(_ store: any Store, _ outlet: HTTPOutlet, _ log: Logger) -> Hub {
+    let now: @Sendable () -> DateTime = { RealClock().now }
+    var limits = Limits()
+    if let page = command.temporalPage { limits.temporalInstances = page }
+    return Hub(
+      store: store, contexts: ContextResolver(fetcher: outlet, now: now), sender: outlet, limits: limits, now: now,
+      log: log)
   }
 }
 
@@ -54,6 +80,31 @@ struct HubService: Service {
 
   func run() async throws {
     await cancelWhenGracefulShutdown { await hub.run() }
+  }
+}
+
+/// Fills the city from its connectors, then lets its fleets live.
+struct CityLife: Service {
+  let hub: Hub
+  let manifest: ManifestFile
+  let mode: City.Mode?
+
+  func run() async throws {
+    try await cancelWhenGracefulShutdown {
+      do {
+        let sink = HubSink(hub: hub)
+        _ = try await Import.connectors(of: manifest, to: sink) { Terminal.note($0) }
+        let simulation = Simulation(SimulatedCity(manifest.manifest, mode: mode))
+        if simulation.city.deviceCount > 0 {
+          Terminal.note("\(simulation.city.deviceCount) simulated devices report; all their data is synthetic")
+          try await simulation.run(clock: RealClock(), sink: sink)
+        }
+      } catch is CancellationError {
+        return
+      }
+      // A city that simulates nothing waits for its devices.
+      while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
+    }
   }
 }
 
@@ -77,11 +128,25 @@ struct DataFolder {
   }
 }
 
-extension DateTime {
-  /// The machine's clock.
-  static var now: DateTime {
-    var time = timespec()
-    clock_gettime(CLOCK_REALTIME, &time)
-    return DateTime(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)
+/// The browser libraries that setup fetched.
+enum WebAssets {
+  /// `MADANG_WEB_ASSETS`, or `.web-assets` in the current folder or above the program; `nil` when there is none.
+  static var folder: String? {
+    if let named = ProcessInfo.processInfo.environment["MADANG_WEB_ASSETS"], !named.isEmpty { return named }
+    var candidates = [URL(fileURLWithPath: FileManager.default.currentDirectoryPath)]
+    var above = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath().deletingLastPathComponent()
+    for _ in 0..<6 {
+      candidates.append(above)
+      above = above.deletingLastPathComponent()
+    }
+    return candidates.map { $0.appendingPathComponent(".web-assets").path }
+      .first { FileManager.default.fileExists(atPath: $0) }
   }
+}
+
+/// Lines for the people and programs that started the command.
+enum Terminal {
+  static func print(_ line: String) { FileHandle.standardOutput.write(Data((line + "\n").utf8)) }
+
+  static func note(_ line: String) { FileHandle.standardError.write(Data((line + "\n").utf8)) }
 }

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import City
 
 struct UpCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -15,14 +15,14 @@ struct UpCommand: AsyncParsableCommand {
   @Flag(help: "A hub with no fleets, open to everyone on this machine, for conformance runs and benchmarks.")
   var empty = false
 
-  @Option(help: "Folder of the city's data; made where it is missing. Without it an empty hub keeps nothing.")
+  @Option(help: "Folder of the city's data; made where it is missing. Without it nothing is kept.")
   var data: String?
 
   @Option(help: "Port to listen on; 0 takes a free one.")
   var port: Int = 0
 
   @Option(help: "How the city runs; the manifest's own mode where it is not given.")
-  var mode: String?
+  var mode: City.Mode?
 
   @Option(help: "Most instances of one attribute in one temporal answer.")
   var temporalPage: Int?
@@ -37,7 +37,7 @@ struct UpCommand: AsyncParsableCommand {
     }
   }
 
-  func run() async throws {
-    try await CityServer(command: self).run()
-  }
+  func run() async throws { try await CityServer(command: self).run() }
 }
+
+extension City.Mode: ExpressibleByArgument {}

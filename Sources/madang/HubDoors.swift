@@ -1,0 +1,90 @@
+import City
+import Console
+import Hub
+import NGSI
+import Query
+import Store
+
+/// The simulator's way into the hub: the same batch upsert that HTTP clients use.
+struct HubSink: EntitySink {
+  let hub: Hub
+
+  func upsert(_ entities: [Entity]) async throws {
+    let items = entities.map { BatchItem(id: $0.id, content: .success(EntityFragment($0))) }
+    let result = try await hub.batch(.upsertUpdate, items, in: .default)
+    if let first = result.errors.first { throw first.problem }
+  }
+}
+
+/// The console's view of the hub.
+struct HubCitySource: CitySource {
+  let hub: Hub
+  let site: SiteDescription
+
+  func now() -> DateTime { hub.time }
+
+  func entities(after cursor: String?, limit: Int) async throws -> EntityBatch {
+    let offset = cursor.flatMap(Int.init) ?? 0
+    let page = try hub.entities(EntityQuery(), in: .default, page: Page(limit: limit, offset: offset))
+    return EntityBatch(entities: page.entities, next: page.hasMore ? String(offset + limit) : nil)
+  }
+
+  func entity(_ id: String) async throws -> Entity? {
+    do { return try hub.entity(id, in: .default) } catch {
+      guard error.kind == .resourceNotFound else { throw error }
+      return nil
+    }
+  }
+
+  func changes() -> AsyncStream<[CityChange]> {
+    AsyncStream(bufferingPolicy: .bufferingOldest(1024)) { continuation in
+      guard let stream = hub.changes.listen({ $0.tenant == .default }) else {
+        // No seat is free: the board is read anew until there is one.
+        continuation.yield([.lost])
+        return continuation.finish()
+      }
+      let task = Task {
+        for await signal in stream {
+          let change: CityChange =
+            switch signal {
+            case .missed: .lost
+            case .change(let change): change.new.map { .updated($0) } ?? .removed(id: change.entityId)
+            }
+          if case .dropped = continuation.yield([change]) {
+            // The console lags: it hears of the loss as soon as it reads on.
+            while case .dropped = continuation.yield([.lost]) {
+              guard (try? await Task.sleep(for: .milliseconds(50))) != nil else { return }
+            }
+          }
+        }
+        continuation.finish()
+      }
+      continuation.onTermination = { _ in task.cancel() }
+    }
+  }
+
+  func health() async -> JSON {
+    do { return try hub.health() } catch { return ["failure": ["hub": ["value": .string(error.detail), "state": "red"]]] }
+  }
+}
+
+extension SiteDescription {
+  /// The site of a manifest; an empty hub has none.
+  init(_ manifest: Manifest?, mode: City.Mode?) {
+    guard let manifest else {
+      self.init(
+        name: LocalizedText(ko: "빈 허브", en: "Empty hub"), longitude: 127, latitude: 36, mode: .live, openAccess: true)
+      return
+    }
+    let site = manifest.site
+    let ring = site.boundary.map { corners -> JSON in
+      let positions = corners.map { JSON.array([.double($0.longitude), .double($0.latitude)]) }
+      let closed = positions.first == positions.last ? positions : positions + positions.prefix(1)
+      return ["type": "Polygon", "coordinates": .array([.array(closed)])]
+    }
+    self.init(
+      name: LocalizedText(ko: site.name.ko, en: site.name.en), longitude: site.centre.longitude,
+      latitude: site.centre.latitude, boundary: ring, timeZone: site.timeZone,
+      mode: Mode(rawValue: (mode ?? manifest.mode).rawValue) ?? .live, openAccess: true)
+  }
+}
