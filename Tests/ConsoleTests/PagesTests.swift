@@ -1,5 +1,4 @@
-import Hummingbird
-import HummingbirdTesting
+import HTTPTypes
 import NGSI
 import Testing
 
@@ -8,24 +7,21 @@ import Testing
 @Suite("Pages")
 struct PagesTests {
   private func withCity(
-    _ city: FixtureCity, _ body: @escaping @Sendable (any TestClientProtocol, ConsoleRoom) async throws -> Void
+    _ city: FixtureCity, _ body: (TestClient, ConsoleRoom) async throws -> Void
   ) async throws {
     let console = try Console(source: city, assets: nil)
-    let router = Router()
-    console.addRoutes(to: router)
-    try await Application(router: router).test(.router) { client in
-      _ = try await client.execute(uri: "/", method: .get)
-      while await console.room.board.phase == .loading { try await Task.sleep(for: .milliseconds(5)) }
-      try await body(client, console.room)
-    }
+    let client = TestClient(console)
+    _ = try await client.get("/")
+    while await console.room.board.phase == .loading { try await Task.sleep(for: .milliseconds(5)) }
+    try await body(client, console.room)
   }
 
   private func html(
-    _ client: any TestClientProtocol, _ uri: String, language: String = "en", status: HTTPResponse.Status = .ok
+    _ client: TestClient, _ uri: String, language: String = "en", status: HTTPResponse.Status = .ok
   ) async throws -> String {
-    let response = try await client.execute(uri: uri, method: .get, headers: [.acceptLanguage: language])
-    #expect(response.status == status)
-    return String(buffer: response.body)
+    let answer = try await client.get(uri, [.acceptLanguage: language])
+    #expect(answer.status == status)
+    return answer.body
   }
 
   @Test("what came from outside is escaped on every page", arguments: ["ko", "en"])
@@ -57,12 +53,12 @@ struct PagesTests {
   func policy() async throws {
     try await withCity(FixtureCity()) { client, _ in
       for uri in ["/", "/entities", "/health", "/none"] {
-        let response = try await client.execute(uri: uri, method: .get)
+        let response = try await client.get(uri)
         let policy = response.headers[.contentSecurityPolicy] ?? ""
         #expect(policy.contains("default-src 'none'"))
         #expect(!policy.contains("unsafe"))
         #expect(!policy.contains("blob:"))
-        let text = String(buffer: response.body)
+        let text = response.body
         #expect(!text.contains(" style="))
         #expect(!text.contains(" onclick="))
         for part in text.split(separator: "<script").dropFirst() { #expect(part.hasPrefix(" ") && part.contains("src=")) }
@@ -75,8 +71,10 @@ struct PagesTests {
     let city = FixtureCity()
     await city.store.put(FixtureCity.station(1, pm25: 12))
     try await withCity(city) { client, _ in
-      #expect(try await html(client, "/").contains("make setup"))
-      #expect(try await html(client, "/entities/urn%3Angsi-ld%3AAirQualityObserved%3A1").contains("make setup"))
+      let city = try await html(client, "/")
+      let entity = try await html(client, "/entities/urn%3Angsi-ld%3AAirQualityObserved%3A1")
+      #expect(city.contains("make setup"))
+      #expect(entity.contains("make setup"))
     }
   }
 
@@ -88,9 +86,9 @@ struct PagesTests {
       let failed = try await html(client, "/entities/urn%3Abroken", status: .internalServerError)
       #expect(failed.contains("could not be made"))
       #expect(!failed.contains("broken for the test"))
-      let below = try await client.execute(uri: "/ngsi-ld/v1/none", method: .get)
+      let below = try await client.get("/ngsi-ld/v1/none")
       #expect(below.status == .notFound)
-      #expect(!String(buffer: below.body).contains("<html"))
+      #expect(!below.body.contains("<html"))
     }
   }
 
@@ -112,10 +110,10 @@ struct PagesTests {
   @Test("?lang is remembered in a cookie, the cookie is heard")
   func language() async throws {
     try await withCity(FixtureCity()) { client, _ in
-      let chosen = try await client.execute(uri: "/?lang=ko", method: .get, headers: [.acceptLanguage: "en"])
+      let chosen = try await client.get("/?lang=ko", [.acceptLanguage: "en"])
       #expect(chosen.headers[.setCookie]?.hasPrefix("lang=ko;") == true)
-      let kept = try await client.execute(uri: "/", method: .get, headers: [.cookie: "lang=ko", .acceptLanguage: "en"])
-      #expect(String(buffer: kept.body).contains("<html lang=\"ko\">"))
+      let kept = try await client.get("/", [.cookie: "lang=ko", .acceptLanguage: "en"])
+      #expect(kept.body.contains("<html lang=\"ko\">"))
     }
   }
 
@@ -126,8 +124,8 @@ struct PagesTests {
     try await withCity(city) { client, room in
       let page = try await html(client, "/entities?limit=20")
       #expect(page.contains("1–20 of 300"))
-      #expect(page.components(separatedBy: "<tr><td").count - 1 == 20)
-      #expect(page.components(separatedBy: "<tr><td")[1].contains("AirQualityObserved%3A250"))
+      #expect(page.split(separator: "<tr><td").count - 1 == 20)
+      #expect(page.split(separator: "<tr><td")[1].contains("AirQualityObserved%3A250"))
       #expect(try await html(client, "/entities?state=alarm").contains("1–1 of 1"))
       #expect(try await html(client, "/entities?type=Nope").contains("Nothing matches"))
       let second = await room.board.list(
