@@ -33,7 +33,8 @@ struct BenchCommand: AsyncParsableCommand {
   @Option(help: "Operations, separated by commas: \(Operation.allCases.map(\.rawValue).joined(separator: ", ")).")
   var operations: String?
 
-  @Option(help: "The hub's data folder: raw SQLite is measured on its disk. Without it in the folder for temporary files.")
+  @Option(
+    help: "The hub's data folder: raw SQLite is measured on its disk. Without it in the folder for temporary files.")
   var dataDir: String?
 
   @Flag(help: "Leave the entities in the hub.")
