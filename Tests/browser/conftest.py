@@ -173,6 +173,16 @@ def settle(page):
     page.wait_for_timeout(300)
 
 
+def until(page, expression, seconds=20):
+    """Waits for an expression to be true; asked from outside, as the page's policy allows no evaluation inside."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(150)
+    raise AssertionError(f"never true: {expression}")
+
+
 @pytest.fixture(scope="session")
 def shots():
     SHOTS.mkdir(exist_ok=True)

@@ -1,7 +1,5 @@
 """Every page in both languages and three sizes: draws, fits, reads well, and keeps its word on safety."""
 
-import urllib.parse
-
 import pytest
 
 from conftest import ROOT, settle
@@ -127,7 +125,3 @@ def test_readme_picture(visit, city, shots, request):
     folder.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=folder / "city.png")
     assert (folder / "city.png").stat().st_size <= 400_000
-
-
-def encoded(text):
-    return urllib.parse.quote(text, safe="")
