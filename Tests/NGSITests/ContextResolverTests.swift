@@ -97,7 +97,7 @@ struct ContextResolverTests {
     for _ in 0..<3 {
       let problem = await #expect(throws: Problem.self) { try await resolver.context("https://gone.example/c") }
       #expect(problem?.kind == .ldContextNotAvailable)
-      #expect(problem?.status == 503)
+      #expect(problem?.status == 504)
     }
     #expect(web.asked.count == 1)
     clock.advance(31)

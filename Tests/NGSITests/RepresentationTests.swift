@@ -120,12 +120,12 @@ struct RepresentationTests {
     #expect(try feature(.init(property: Sample.iri("t")))["geometry"] == .null)
     #expect(try feature(.init(datasetId: "urn:d:1"))["geometry"] == .null)
     var output = JSONWriter()
-    writer.writeFeatureCollection([entity, entity], embeddedContext: "https://c.example/c", to: &output)
+    writer.writeFeatureCollection([EntityView(entity), EntityView(entity)], embeddedContext: "https://c.example/c", to: &output)
     let collection = try JSONParser.parse(output.bytes)
     #expect(collection["type"] == "FeatureCollection" && collection["features"]?.array?.count == 2)
     #expect(collection["@context"] == "https://c.example/c" && collection["features"]?.array?[0]["@context"] == nil)
     var none = JSONWriter()
-    writer.writeFeatureCollection([], to: &none)
+    writer.writeFeatureCollection([EntityView](), to: &none)
     #expect(try JSONParser.parse(none.bytes) == ["type": "FeatureCollection", "features": []])
   }
 }

@@ -27,8 +27,8 @@ public struct JSONParser {
   /// Deepest nesting of arrays and objects that is read.
   public static let defaultDepth = 128
 
-  private let bytes: UnsafeBufferPointer<UInt8>
-  private var position = 0
+  let bytes: UnsafeBufferPointer<UInt8>
+  var position = 0
   private var depthLeft: Int
 
   public static func parse(_ bytes: UnsafeBufferPointer<UInt8>, maxDepth: Int = defaultDepth)
@@ -57,7 +57,7 @@ public struct JSONParser {
 
   private static func run(_ body: () throws(JSONError) -> JSON) throws(JSONError) -> JSON { try body() }
 
-  private init(bytes: UnsafeBufferPointer<UInt8>, maxDepth: Int) {
+  init(bytes: UnsafeBufferPointer<UInt8>, maxDepth: Int) {
     self.bytes = bytes
     depthLeft = maxDepth
   }
@@ -71,10 +71,10 @@ public struct JSONParser {
     return value
   }
 
-  private func error(_ reason: JSONError.Reason) -> JSONError { JSONError(reason: reason, offset: position) }
+  func error(_ reason: JSONError.Reason) -> JSONError { JSONError(reason: reason, offset: position) }
 
   @inline(__always)
-  private mutating func skipSpace() {
+  mutating func skipSpace() {
     while position < bytes.count {
       switch bytes[position] {
       case 0x20, 0x0A, 0x0D, 0x09: position += 1
@@ -83,7 +83,7 @@ public struct JSONParser {
     }
   }
 
-  private mutating func value() throws(JSONError) -> JSON {
+  mutating func value() throws(JSONError) -> JSON {
     guard position < bytes.count else { throw error(.unexpectedEnd) }
     switch bytes[position] {
     case UInt8(ascii: "{"): return try object()
@@ -167,7 +167,7 @@ public struct JSONParser {
     depthLeft -= 1
   }
 
-  private mutating func take(_ byte: UInt8) throws(JSONError) -> Bool {
+  mutating func take(_ byte: UInt8) throws(JSONError) -> Bool {
     guard position < bytes.count else { throw error(.unexpectedEnd) }
     guard bytes[position] == byte else { return false }
     position += 1
@@ -178,24 +178,55 @@ public struct JSONParser {
 // MARK: - Strings
 
 extension JSONParser {
-  private mutating func string() throws(JSONError) -> String {
+  mutating func string() throws(JSONError) -> String {
     position += 1
     let start = position
+    guard try skipPlainCharacters() else { return try escapedString(from: start) }
+    let run = UnsafeBufferPointer(rebasing: bytes[start..<position])
+    position += 1
+    return String(decoding: run, as: UTF8.self)
+  }
+
+  /// Moves to the end of a string, or to its first escape and answers no. What it passes is valid UTF-8.
+  @inline(__always)
+  mutating func skipPlainCharacters() throws(JSONError) -> Bool {
+    let start = position
+    let end = bytes.count
+    guard let base = bytes.baseAddress else { throw error(.unexpectedEnd) }
+    var cursor = position
     var bits: UInt8 = 0
-    while position < bytes.count {
-      let byte = bytes[position]
-      if byte == UInt8(ascii: "\"") {
-        let run = UnsafeBufferPointer(rebasing: bytes[start..<position])
-        guard bits < 0x80 || UTF8Check.isValid(run) else { throw error(.badUTF8) }
-        position += 1
-        return String(decoding: run, as: UTF8.self)
-      }
-      if byte == UInt8(ascii: "\\") { return try escapedString(from: start) }
-      guard byte >= 0x20 else { throw error(.controlCharacter) }
-      bits |= byte
-      position += 1
+    defer { position = cursor }
+    // Eight plain ASCII characters at a time.
+    while cursor + 8 <= end {
+      let word = UnsafeRawPointer(base + cursor).loadUnaligned(as: UInt64.self)
+      guard !Self.hasSpecial(word) else { break }
+      cursor += 8
     }
-    throw error(.unexpectedEnd)
+    while cursor < end {
+      let byte = bytes[cursor]
+      if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
+        guard bits < 0x80 || UTF8Check.isValid(UnsafeBufferPointer(rebasing: bytes[start..<cursor])) else {
+          throw JSONError(reason: .badUTF8, offset: cursor)
+        }
+        return byte == UInt8(ascii: "\"")
+      }
+      guard byte >= 0x20 else { throw JSONError(reason: .controlCharacter, offset: cursor) }
+      bits |= byte
+      cursor += 1
+    }
+    throw JSONError(reason: .unexpectedEnd, offset: cursor)
+  }
+
+  /// Whether one of eight bytes is a quote, a backslash, a control character, or not ASCII.
+  @inline(__always)
+  private static func hasSpecial(_ word: UInt64) -> Bool {
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    let tops: UInt64 = 0x8080_8080_8080_8080
+    let quotes = word ^ (ones &* 0x22)
+    let backslashes = word ^ (ones &* 0x5C)
+    // Subtracting from each byte borrows into its top bit where the byte is smaller.
+    let found = (quotes &- ones) & ~quotes | (backslashes &- ones) & ~backslashes | (word &- ones &* 0x20) & ~word
+    return (found | word) & tops != 0
   }
 
   private mutating func escapedString(from start: Int) throws(JSONError) -> String {

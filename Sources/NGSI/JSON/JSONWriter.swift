@@ -1,6 +1,9 @@
 /// Writes JSON text into a byte buffer that the caller keeps and may reuse.
 public struct JSONWriter {
   public private(set) var bytes: [UInt8]
+  /// The time written last, and its text.
+  private var lastTime: DateTime?
+  private var lastTimeText: [UInt8] = []
 
   public init(capacity: Int = 1024) {
     bytes = []
@@ -107,9 +110,18 @@ public struct JSONWriter {
 
   public mutating func write(_ time: DateTime) {
     byte(UInt8(ascii: "\""))
-    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: DateTime.textCapacity) { buffer in
-      let count = time.write(to: buffer)
-      bytes.append(contentsOf: UnsafeBufferPointer(rebasing: buffer[..<count]))
+    // Most times of an entity are the same.
+    if lastTime?.hasSameText(as: time) == true {
+      bytes.append(contentsOf: lastTimeText)
+    } else {
+      withUnsafeTemporaryAllocation(of: UInt8.self, capacity: DateTime.textCapacity) { buffer in
+        let count = time.write(to: buffer)
+        let text = UnsafeBufferPointer(rebasing: buffer[..<count])
+        bytes.append(contentsOf: text)
+        lastTimeText.removeAll(keepingCapacity: true)
+        lastTimeText.append(contentsOf: text)
+      }
+      lastTime = time
     }
     byte(UInt8(ascii: "\""))
   }

@@ -88,6 +88,15 @@ public struct EntityReader: Sendable {
     return fragment
   }
 
+  /// The expanded name of an attribute.
+  ///
+  /// - Throws: for a name that no attribute can have (clause 4.6.2).
+  public func name(ofAttribute name: String) throws(Problem) -> String {
+    let iri = try attributeName(name)
+    guard iri.utf8.first != UInt8(ascii: "@") else { throw .badRequest("'\(name)' cannot be the name of an attribute") }
+    return iri
+  }
+
   /// Reads the value of one attribute member: an instance or an array of instances.
   public func attribute(_ json: JSON, name: String) throws(Problem) -> [AttributeFragment] {
     try instances(json, name: name, depth: 0)
@@ -196,6 +205,7 @@ extension EntityReader {
       guard case .string(let name) = item else { throw .badRequest("'type' must be a name or an array of names") }
       guard name != Core.null else { throw .badRequest("'type' cannot be removed") }
       let iri = isTrusted ? name : try expandedName(name, "type")
+      guard isTrusted || iri.utf8.first != UInt8(ascii: "@") else { throw .badRequest("'\(name)' cannot be a type") }
       if !types.contains(iri) { types.append(iri) }
     }
     guard !types.isEmpty else { throw .badRequest("'type' must have at least one name") }

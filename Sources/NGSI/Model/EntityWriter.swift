@@ -45,11 +45,9 @@ public struct EntityWriter: Sendable {
 
   /// Reads what ``storedBytes(_:)`` wrote.
   public static func stored(_ bytes: UnsafeBufferPointer<UInt8>) throws(Problem) -> Entity {
-    let json: JSON
-    do { json = try JSONParser.parse(bytes) } catch {
+    do { return try StoredEntityReader.entity(bytes) } catch {
       throw Problem(.internalError, "a stored entity cannot be read: \(error)")
     }
-    return try EntityReader(stored: ()).entity(json).entity()
   }
 
   /// - Parameter embeddedContext: what to write as `@context`; nothing when it is given in a `Link` header.

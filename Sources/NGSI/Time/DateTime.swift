@@ -148,6 +148,11 @@ extension DateTime: CustomStringConvertible {
     String(unsafeUninitializedCapacity: Self.textCapacity) { buffer in write(to: buffer) }
   }
 
+  /// Whether the texts are equal, and not only the instants.
+  func hasSameText(as other: DateTime) -> Bool {
+    microseconds == other.microseconds && fractionDigits == other.fractionDigits
+  }
+
   /// Bytes that every text fits into.
   static let textCapacity = 32
 
