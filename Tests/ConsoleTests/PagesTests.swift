@@ -61,7 +61,9 @@ struct PagesTests {
         let text = response.body
         #expect(!text.contains(" style="))
         #expect(!text.contains(" onclick="))
-        for part in text.split(separator: "<script").dropFirst() { #expect(part.hasPrefix(" ") && part.contains("src=")) }
+        for part in text.split(separator: "<script").dropFirst() {
+          #expect(part.hasPrefix(" ") && part.contains("src="))
+        }
       }
     }
   }

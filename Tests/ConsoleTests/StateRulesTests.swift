@@ -12,7 +12,9 @@ struct StateRulesTests {
     summarizer = Summarizer(rules: try StateRules(try resources.json("data/rules.json")), names: try Names(resources))
   }
 
-  private func state(_ type: String, _ attribute: String, _ value: JSON, unit: String? = nil, age: Double = 0) -> EntityState {
+  private func state(_ type: String, _ attribute: String, _ value: JSON, unit: String? = nil, age: Double = 0)
+    -> EntityState
+  {
     var entity = Entity(id: "urn:x:1", types: [Core.defaultVocabulary + type])
     let observedAt = FixtureCity.noon.adding(seconds: -age)
     entity.attributes = [

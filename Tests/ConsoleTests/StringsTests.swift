@@ -34,10 +34,14 @@ struct StringsTests {
     for (path, bytes) in resources.files {
       let text = String(decoding: bytes, as: UTF8.self)
       if path.hasPrefix("templates/") {
-        for match in text.matches(of: /\{\{t\.([A-Za-z]+)\}\}/) { #expect(known[String(match.1)] != nil, "\(path) \(match.1)") }
+        for match in text.matches(of: /\{\{t\.([A-Za-z]+)\}\}/) {
+          #expect(known[String(match.1)] != nil, "\(path) \(match.1)")
+        }
       }
       if path.hasPrefix("js/") {
-        for match in text.matches(of: /text\("(js[A-Za-z]+)"/) { #expect(known[String(match.1)] != nil, "\(path) \(match.1)") }
+        for match in text.matches(of: /text\("(js[A-Za-z]+)"/) {
+          #expect(known[String(match.1)] != nil, "\(path) \(match.1)")
+        }
       }
     }
   }

@@ -143,8 +143,9 @@ actor Board {
   func summary(_ id: String) -> EntitySummary? { positions[id].map { items[$0] } }
 
   /// What changed after a sequence number, for one client of the event stream.
-  func changes(since sequence: UInt64, most: Int) -> (answer: ChangeLog.Answer, summaries: [EntitySummary], removed: [String])
-  {
+  func changes(since sequence: UInt64, most: Int) -> (
+    answer: ChangeLog.Answer, summaries: [EntitySummary], removed: [String]
+  ) {
     let answer = log.since(sequence, most: most)
     guard case .changes(let ids, _) = answer else { return (answer, [], []) }
     var summaries: [EntitySummary] = []

@@ -22,10 +22,11 @@ enum MapDocument {
     for item in items {
       guard case .point(let longitude, let latitude) = item.place else { continue }
       writer.separate()
-      writer.write(.array([
-        .string(item.id), .integer(Int64(place(item.types.first ?? ""))), .double(longitude), .double(latitude),
-        .integer(Int64(item.judged.rawValue)), .integer(staleSeconds(item)),
-      ]))
+      writer.write(
+        .array([
+          .string(item.id), .integer(Int64(place(item.types.first ?? ""))), .double(longitude), .double(latitude),
+          .integer(Int64(item.judged.rawValue)), .integer(staleSeconds(item)),
+        ]))
     }
     writer.close("]")
     writer.key("shapes" as StaticString)
@@ -33,10 +34,11 @@ enum MapDocument {
     for item in items {
       guard case .shape(let geometry, let height) = item.place else { continue }
       writer.separate()
-      writer.write(.array([
-        .string(item.id), .integer(Int64(place(item.types.first ?? ""))), geometry,
-        height.map(JSON.double) ?? .null, .integer(Int64(item.judged.rawValue)), .integer(staleSeconds(item)),
-      ]))
+      writer.write(
+        .array([
+          .string(item.id), .integer(Int64(place(item.types.first ?? ""))), geometry,
+          height.map(JSON.double) ?? .null, .integer(Int64(item.judged.rawValue)), .integer(staleSeconds(item)),
+        ]))
     }
     writer.close("]")
     writer.key("types" as StaticString)

@@ -26,7 +26,8 @@ enum EntityPage {
       content["ruleSource"] = "\(rule.source) (\(rule.sourceDate))"
     }
     return PageFrame.answer(
-      visit, template: "entity", title: room.names.display(summary, visit.language), section: "entities", content: content)
+      visit, template: "entity", title: room.names.display(summary, visit.language), section: "entities",
+      content: content)
   }
 
   static let maxCharts = 24
@@ -79,7 +80,7 @@ struct AttributeRow {
     let short = Names.short(name)
     let label = room.names.attribute(short, visit.language)
     var row: [String: Any] = [
-      "attributeName": label, "attributeIRI": name, "attributeKind": visit.text("kind_" + attribute.kind.rawValue)
+      "attributeName": label, "attributeIRI": name, "attributeKind": visit.text("kind_" + attribute.kind.rawValue),
     ]
     if label != short { row["attributeShort"] = short }
     if let datasetId = attribute.datasetId { row["datasetId"] = datasetId }
@@ -101,7 +102,10 @@ struct AttributeRow {
     }
     let parts = attribute.subAttributes.flatMap { set in
       set.instances.map { part in
-        ["partName": room.names.attribute(Names.short(set.name), visit.language), "partText": Self.text(part, Names.short(set.name), visit)]
+        [
+          "partName": room.names.attribute(Names.short(set.name), visit.language),
+          "partText": Self.text(part, Names.short(set.name), visit),
+        ]
       }
     }
     if !parts.isEmpty { row["parts"] = parts }

@@ -52,7 +52,8 @@ struct Visit: Sendable {
       "rowTime": "",
     ]
     if let reading = summary.cause?.reading ?? summary.headline {
-      row["rowReading"] = room.names.attribute(reading.attribute, language) + " "
+      row["rowReading"] =
+        room.names.attribute(reading.attribute, language) + " "
         + self.reading(reading.text, unit: reading.unitCode)
     }
     if let cause = summary.cause {

@@ -59,7 +59,7 @@ export function startMap(model) {
   const isSolid = () => [...model.shapes.values()].some((shape) => shape.height);
   let solid = isSolid();
   const options = { padding: 24, maxZoom: 16 };
-  const view = () => ({ pitch: solid ? 36 : 0, bearing: solid ? -14 : 0 });
+  const view = () => ({ pitch: solid ? 36 : 0, bearing: 0 });
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   let map;
   let touched = false;
