@@ -136,7 +136,7 @@ def test_keyboard(visit, city, shots):
         page.keyboard.press("Tab")
         focus = page.evaluate("""() => { const e = document.activeElement; const s = getComputedStyle(e);
           const around = e.matches('.ranges input') ? getComputedStyle(e.nextElementSibling) : s;
-          return { what: e.id || e.className || e.tagName, visible: e.getClientRects().length > 0,
+          return { what: e === document.body ? 'BODY' : e.id || e.className || e.tagName, visible: e.getClientRects().length > 0,
                    outline: around.outlineStyle !== 'none' && parseFloat(around.outlineWidth) > 0 }; }""")
         if focus["what"] == "BODY" or focus["what"] == "skip":
             break
