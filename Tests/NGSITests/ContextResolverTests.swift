@@ -50,7 +50,8 @@ struct ContextResolverTests {
     let web = Web([:])
     let resolver = resolver(web)
     for version in CoreContext.versions {
-      _ = try await resolver.context(.string("https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v1.\(version).jsonld"))
+      _ = try await resolver.context(
+        .string("https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v1.\(version).jsonld"))
     }
     #expect(resolver.cached(.null) === Context.core)
     #expect(web.asked.isEmpty)
@@ -138,7 +139,8 @@ struct ContextResolverTests {
   func limits() async throws {
     var documents: [String: String] = [:]
     for step in 0..<100 { documents["https://a.example/\(step)"] = #"{"@context": {"x": "https://a.example/x"}}"# }
-    documents["https://a.example/big"] = #"{"@context": {"x": "https://a.example/\#(String(repeating: "y", count: 900))"}}"#
+    documents["https://a.example/big"] =
+      #"{"@context": {"x": "https://a.example/\#(String(repeating: "y", count: 900))"}}"#
     var limits = ContextResolver.Limits()
     limits.documents = 10
     limits.bytes = 300

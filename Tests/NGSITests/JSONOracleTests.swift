@@ -14,7 +14,8 @@ struct JSONOracleTests {
       ".5", "tru", "nulll", "[[[[]]]]", #"{"a":1 "b":2}"#, #"{"a" 1}"#, #""unterminated"#, "\"\u{7f}\u{80}한글\"",
     ].map { Array($0.utf8) }
     let broken: [[UInt8]] = [
-      [0x22, 0xC0, 0x80, 0x22], [0x22, 0xED, 0xA0, 0x80, 0x22], [0x22, 0xF5, 0x80, 0x80, 0x80, 0x22], [0x22, 0x1F, 0x22],
+      [0x22, 0xC0, 0x80, 0x22], [0x22, 0xED, 0xA0, 0x80, 0x22], [0x22, 0xF5, 0x80, 0x80, 0x80, 0x22],
+      [0x22, 0x1F, 0x22],
     ]
     var random = SplitMix(state: 2026)
     var texts = seeds + broken
@@ -75,7 +76,8 @@ struct JSONOracleTests {
       text += random.next() % 4 == 0 ? "+\(number(0...23, 2)):\(number(0...59, 2))" : "Z"
       texts.append(text)
     }
-    let answer = try Oracle.ask("datetime_oracle.py", ["texts": .array(texts.map(JSON.string))], for: "times against Python")
+    let answer = try Oracle.ask(
+      "datetime_oracle.py", ["texts": .array(texts.map(JSON.string))], for: "times against Python")
     guard let expected = answer?.array else { return }
     var good = 0
     for (text, microseconds) in zip(texts, expected) {
@@ -90,10 +92,12 @@ struct JSONOracleTests {
     #expect(good > 500)
   }
 
-  @Test("times that are none are refused; odd ones end at the edges", arguments: [
-    "", "2026-11-22", "2026-11-22T09:30Z", "2026-11-22 09:30:00Z", "2026-11-22T09:30:00", "2026-11-22T09:30:00.Z",
-    "2026-02-30T00:00:00Z", "2026-11-22T24:00:00Z", "2026-11-22T09:30:00ZZ", "2026-11-22T09:30:00+0900",
-  ])
+  @Test(
+    "times that are none are refused; odd ones end at the edges",
+    arguments: [
+      "", "2026-11-22", "2026-11-22T09:30Z", "2026-11-22 09:30:00Z", "2026-11-22T09:30:00", "2026-11-22T09:30:00.Z",
+      "2026-02-30T00:00:00Z", "2026-11-22T24:00:00Z", "2026-11-22T09:30:00ZZ", "2026-11-22T09:30:00+0900",
+    ])
   func refusesTimes(text: String) {
     #expect(DateTime(text) == nil)
     #expect(DateTime(secondsSince1970: 1e300).microseconds == .max)

@@ -170,7 +170,8 @@ struct OperationTests {
   @Test("deletions: default instance, dataset, all, scope, and what is not there")
   func deletion() throws {
     let entity = try Sample.entity(
-      #""a": [{"value": 1}, {"value": 2, "datasetId": "urn:d:1"}, {"value": 3, "datasetId": "urn:d:2"}], "scope": "/x""#)
+      #""a": [{"value": 1}, {"value": 2, "datasetId": "urn:d:1"}, {"value": 3, "datasetId": "urn:d:2"}], "scope": "/x""#
+    )
     let name = Sample.iri("a")
     func left(_ update: EntityUpdate) -> [JSON] { update.entity[attribute: name]?.instances.map(\.value) ?? [] }
     #expect(try left(entity.deletingAttribute(name, at: Sample.now)) == [2, 3])
@@ -277,22 +278,25 @@ struct OperationTests {
   func mergeNullIntoNothing() throws {
     let entity = try Sample.entity(#""a": 1"#)
     let update = try entity.merging(
-      Sample.fragment(#"{"b": "urn:ngsi-ld:null", "c": {"value": {"x": 1, "y": "urn:ngsi-ld:null"}}}"#, [.null, .nestedNull]),
+      Sample.fragment(
+        #"{"b": "urn:ngsi-ld:null", "c": {"value": {"x": 1, "y": "urn:ngsi-ld:null"}}}"#, [.null, .nestedNull]),
       at: Sample.now)
     #expect(update.notUpdated.isEmpty)
     #expect(try Sample.json(update.entity)["c"]?["value"] == ["x": 1])
     #expect(update.entity[attribute: Sample.iri("b")] == nil)
   }
 
-  @Test("JSON Merge Patch gives the results of RFC 7396, appendix A", arguments: [
-    (#"{"a":"b"}"#, #"{"a":"c"}"#, #"{"a":"c"}"#), (#"{"a":"b"}"#, #"{"b":"c"}"#, #"{"a":"b","b":"c"}"#),
-    (#"{"a":"b"}"#, #"{"a":null}"#, "{}"), (#"{"a":"b","b":"c"}"#, #"{"a":null}"#, #"{"b":"c"}"#),
-    (#"{"a":["b"]}"#, #"{"a":"c"}"#, #"{"a":"c"}"#), (#"{"a":"c"}"#, #"{"a":["b"]}"#, #"{"a":["b"]}"#),
-    (#"{"a":{"b":"c"}}"#, #"{"a":{"b":"d","c":null}}"#, #"{"a":{"b":"d"}}"#),
-    (#"{"a":[{"b":"c"}]}"#, #"{"a":[1]}"#, #"{"a":[1]}"#), (#"["a","b"]"#, #"["c","d"]"#, #"["c","d"]"#),
-    (#"{"a":"b"}"#, #"["c"]"#, #"["c"]"#), (#"{"a":"foo"}"#, #""bar""#, #""bar""#),
-    (#"[1,2]"#, #"{"a":"b","c":null}"#, #"{"a":"b"}"#), ("{}", #"{"a":{"bb":{"ccc":null}}}"#, #"{"a":{"bb":{}}}"#),
-  ])
+  @Test(
+    "JSON Merge Patch gives the results of RFC 7396, appendix A",
+    arguments: [
+      (#"{"a":"b"}"#, #"{"a":"c"}"#, #"{"a":"c"}"#), (#"{"a":"b"}"#, #"{"b":"c"}"#, #"{"a":"b","b":"c"}"#),
+      (#"{"a":"b"}"#, #"{"a":null}"#, "{}"), (#"{"a":"b","b":"c"}"#, #"{"a":null}"#, #"{"b":"c"}"#),
+      (#"{"a":["b"]}"#, #"{"a":"c"}"#, #"{"a":"c"}"#), (#"{"a":"c"}"#, #"{"a":["b"]}"#, #"{"a":["b"]}"#),
+      (#"{"a":{"b":"c"}}"#, #"{"a":{"b":"d","c":null}}"#, #"{"a":{"b":"d"}}"#),
+      (#"{"a":[{"b":"c"}]}"#, #"{"a":[1]}"#, #"{"a":[1]}"#), (#"["a","b"]"#, #"["c","d"]"#, #"["c","d"]"#),
+      (#"{"a":"b"}"#, #"["c"]"#, #"["c"]"#), (#"{"a":"foo"}"#, #""bar""#, #""bar""#),
+      (#"[1,2]"#, #"{"a":"b","c":null}"#, #"{"a":"b"}"#), ("{}", #"{"a":{"bb":{"ccc":null}}}"#, #"{"a":{"bb":{}}}"#),
+    ])
   func mergePatch(target: String, patch: String, result: String) throws {
     let null = "\"\(Core.null)\""
     let merged = try JSONParser.parse(target).merging(

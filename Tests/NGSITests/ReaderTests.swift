@@ -4,26 +4,29 @@ import Testing
 
 @Suite("Reading entities")
 struct ReaderTests {
-  @Test("what clients get wrong is a bad request", arguments: [
-    #"[]"#, #"{"id": "no uri"}"#, #"{"id": 1}"#, #"{"id": "urn:ngsi-ld:null"}"#, #"{"type": []}"#, #"{"type": 7}"#,
-    #"{"type": "urn:ngsi-ld:null"}"#, #"{"type": "a(b"}"#, #"{"a": null}"#, #"{"a": {"value": null}}"#,
-    #"{"a": "urn:ngsi-ld:null"}"#, #"{"a": {"value": "urn:ngsi-ld:null"}}"#,
-    #"{"a": {"value": {"x": [{"y": "urn:ngsi-ld:null"}]}}}"#, #"{"a": {"languageMap": {"@none": "urn:ngsi-ld:null"}}}"#,
-    #"{"a": {"value": 1, "object": "urn:x:1"}}"#, #"{"a": {"type": "Property", "object": "urn:x:1"}}"#,
-    #"{"a": {"type": "Unknown", "value": 1}}"#, #"{"a": {"type": "PostalAddress", "street": "x"}}"#,
-    #"{"a": {"object": "no uri"}}"#, #"{"a": {"object": []}}"#, #"{"a": {"object": "urn:x:1", "unitCode": "CEL"}}"#,
-    #"{"a": {"languageMap": {}}}"#, #"{"a": {"languageMap": {"x y": "z"}}}"#, #"{"a": {"languageMap": {"en": 1}}}"#,
-    #"{"a": {"vocab": 1}}"#, #"{"a": {"valueList": 1}}"#, #"{"a": {"objectList": [1]}}"#,
-    #"{"a": {"objectList": [{"object": "urn:x:1", "x": 1}]}}"#, #"{"a": {"value": 1, "observedAt": "yesterday"}}"#,
-    #"{"a": {"value": 1, "datasetId": "no uri"}}"#, #"{"a": {"value": 1, "@context": {}}}"#,
-    #"{"a": [{"value": 1}, {"value": 2}]}"#, #"{"a": {"type": "GeoProperty", "value": 1}}"#,
-    #"{"a": {"type": "Point", "coordinates": [200, 1]}}"#, #"{"a": {"type": "Point", "coordinates": ["x", 1]}}"#,
-    #"{"a": {"type": "GeoProperty", "value": {"type": "GeometryCollection", "geometries": []}}}"#,
-    #"{"a": {"type": "Polygon", "coordinates": [[[0,0],[1,0],[1,1],[0,1]]]}}"#, #"{"datasetId": 1}"#, #"{"a b": 1}"#,
-    #"{"": 1}"#, #"{"a=b": 1}"#, #"{"a": 1, "https://uri.etsi.org/ngsi-ld/default-context/a": 2}"#,
-    #"{"scope": "1x"}"#, #"{"scope": 5}"#, #"{"expiresAt": 5}"#, #"{"@graph": []}"#,
-    #"{"a": {"value": 1, "entityIdSealed": "x"}}"#,
-  ])
+  @Test(
+    "what clients get wrong is a bad request",
+    arguments: [
+      #"[]"#, #"{"id": "no uri"}"#, #"{"id": 1}"#, #"{"id": "urn:ngsi-ld:null"}"#, #"{"type": []}"#, #"{"type": 7}"#,
+      #"{"type": "urn:ngsi-ld:null"}"#, #"{"type": "a(b"}"#, #"{"a": null}"#, #"{"a": {"value": null}}"#,
+      #"{"a": "urn:ngsi-ld:null"}"#, #"{"a": {"value": "urn:ngsi-ld:null"}}"#,
+      #"{"a": {"value": {"x": [{"y": "urn:ngsi-ld:null"}]}}}"#,
+      #"{"a": {"languageMap": {"@none": "urn:ngsi-ld:null"}}}"#,
+      #"{"a": {"value": 1, "object": "urn:x:1"}}"#, #"{"a": {"type": "Property", "object": "urn:x:1"}}"#,
+      #"{"a": {"type": "Unknown", "value": 1}}"#, #"{"a": {"type": "PostalAddress", "street": "x"}}"#,
+      #"{"a": {"object": "no uri"}}"#, #"{"a": {"object": []}}"#, #"{"a": {"object": "urn:x:1", "unitCode": "CEL"}}"#,
+      #"{"a": {"languageMap": {}}}"#, #"{"a": {"languageMap": {"x y": "z"}}}"#, #"{"a": {"languageMap": {"en": 1}}}"#,
+      #"{"a": {"vocab": 1}}"#, #"{"a": {"valueList": 1}}"#, #"{"a": {"objectList": [1]}}"#,
+      #"{"a": {"objectList": [{"object": "urn:x:1", "x": 1}]}}"#, #"{"a": {"value": 1, "observedAt": "yesterday"}}"#,
+      #"{"a": {"value": 1, "datasetId": "no uri"}}"#, #"{"a": {"value": 1, "@context": {}}}"#,
+      #"{"a": [{"value": 1}, {"value": 2}]}"#, #"{"a": {"type": "GeoProperty", "value": 1}}"#,
+      #"{"a": {"type": "Point", "coordinates": [200, 1]}}"#, #"{"a": {"type": "Point", "coordinates": ["x", 1]}}"#,
+      #"{"a": {"type": "GeoProperty", "value": {"type": "GeometryCollection", "geometries": []}}}"#,
+      #"{"a": {"type": "Polygon", "coordinates": [[[0,0],[1,0],[1,1],[0,1]]]}}"#, #"{"datasetId": 1}"#, #"{"a b": 1}"#,
+      #"{"": 1}"#, #"{"a=b": 1}"#, #"{"a": 1, "https://uri.etsi.org/ngsi-ld/default-context/a": 2}"#,
+      #"{"scope": "1x"}"#, #"{"scope": 5}"#, #"{"expiresAt": 5}"#, #"{"@graph": []}"#,
+      #"{"a": {"value": 1, "entityIdSealed": "x"}}"#,
+    ])
   func refuses(text: String) throws {
     let json = try JSONParser.parse(text)
     let problem = #expect(throws: Problem.self) { try EntityReader(context: .core).entity(json) }
@@ -42,16 +45,18 @@ struct ReaderTests {
     #expect(entity.attributes[0].instances == [Attribute(kind: .property, value: 1)])
   }
 
-  @Test("kinds are inferred from the value where the concise form leaves the type out", arguments: [
-    ("1", AttributeKind.property), (#"{"street": "x"}"#, .property), (#"[{"a": 1}, 2]"#, .property),
-    (#"{"type": "Point", "coordinates": [1, 2]}"#, .geoProperty),
-    (#"{"value": {"type": "Point", "coordinates": [1, 2]}}"#, .geoProperty), (#"{"value": 1}"#, .property),
-    (#"{"object": "urn:x:1"}"#, .relationship), (#"{"languageMap": {"en": "x"}}"#, .languageProperty),
-    (#"{"vocab": "x"}"#, .vocabProperty), (#"{"json": null}"#, .jsonProperty), (#"{"valueList": []}"#, .listProperty),
-    (#"{"objectList": ["urn:x:1"]}"#, .listRelationship),
-    (#"{"type": "VocabularyProperty", "vocab": "x"}"#, .vocabProperty),
-    (#"{"type": "https://uri.etsi.org/ngsi-ld/Property", "value": "x"}"#, .property),
-  ])
+  @Test(
+    "kinds are inferred from the value where the concise form leaves the type out",
+    arguments: [
+      ("1", AttributeKind.property), (#"{"street": "x"}"#, .property), (#"[{"a": 1}, 2]"#, .property),
+      (#"{"type": "Point", "coordinates": [1, 2]}"#, .geoProperty),
+      (#"{"value": {"type": "Point", "coordinates": [1, 2]}}"#, .geoProperty), (#"{"value": 1}"#, .property),
+      (#"{"object": "urn:x:1"}"#, .relationship), (#"{"languageMap": {"en": "x"}}"#, .languageProperty),
+      (#"{"vocab": "x"}"#, .vocabProperty), (#"{"json": null}"#, .jsonProperty), (#"{"valueList": []}"#, .listProperty),
+      (#"{"objectList": ["urn:x:1"]}"#, .listRelationship),
+      (#"{"type": "VocabularyProperty", "vocab": "x"}"#, .vocabProperty),
+      (#"{"type": "https://uri.etsi.org/ngsi-ld/Property", "value": "x"}"#, .property),
+    ])
   func kinds(text: String, kind: AttributeKind) throws {
     let fragment = try Sample.fragment(#"{"a": \#(text)}"#)
     #expect(fragment.attributes[0].instances.map(\.kind) == [kind])
@@ -61,7 +66,8 @@ struct ReaderTests {
   @Test("a geometry in a string is a geometry, and @none is the default instance")
   func leniency() throws {
     let entity = try Sample.entity(
-      #""g": {"type": "GeoProperty", "value": "{\"type\": \"Point\", \"coordinates\": [1, 2]}"}, "a": {"value": 1, "datasetId": "@none"}"#)
+      #""g": {"type": "GeoProperty", "value": "{\"type\": \"Point\", \"coordinates\": [1, 2]}"}, "a": {"value": 1, "datasetId": "@none"}"#
+    )
     #expect(entity[attribute: Sample.iri("g")]?.instances[0].value == ["type": "Point", "coordinates": [1, 2]])
     #expect(entity[attribute: Sample.iri("a")]?.instances[0].datasetId == nil)
   }

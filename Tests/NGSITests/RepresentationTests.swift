@@ -26,10 +26,12 @@ struct RepresentationTests {
     "scope": ["/Seoul/Mapo", "/a_1"], "expiresAt": "2030-01-01T00:00:00Z"
     """#
 
-  @Test("normalized and concise forms are read back as what was written", arguments: [
-    Representation(.normalized), Representation(.concise), Representation(.concise, systemAttributes: true),
-    Representation(.normalized, systemAttributes: true),
-  ])
+  @Test(
+    "normalized and concise forms are read back as what was written",
+    arguments: [
+      Representation(.normalized), Representation(.concise), Representation(.concise, systemAttributes: true),
+      Representation(.normalized, systemAttributes: true),
+    ])
   func roundTrip(representation: Representation) throws {
     var entity = try Sample.entity(Self.everything)
     let json = try Sample.json(entity, representation)
@@ -73,16 +75,19 @@ struct RepresentationTests {
       "g": ["type": "Point", "coordinates": [127, 37.5]], "r": "urn:x:1", "rs": ["urn:x:1", "urn:x:2"],
       "l": ["languageMap": ["en": "hi", "ko": ["안녕", "하세요"]]],
       "v": ["vocab": ["non-commercial", "https://v.example/x"]], "j": ["json": ["id": "no uri", "value": .null]],
-      "vl": [300, 300, "x", ["y": 1]], "ol": ["urn:x:1", "urn:x:2"], "shape": ["type": "Point", "coordinates": [1, 2]],
+      "vl": [300, 300, "x", ["y": 1]], "ol": ["urn:x:1", "urn:x:2"],
+      "shape": ["type": "Point", "coordinates": [1, 2]],
       "typed": ["type": "Anything", "value": 1], "empty": [], "instances": [["value": 1]], "ngsildproof": ["proof": 1],
     ]
     #expect(json == expected)
   }
 
-  @Test("a language filter turns a LanguageProperty into a Property that names its language", arguments: [
-    (["ko"], JSON.array(["안녕", "하세요"]), "ko"), (["en-GB", "ko"], "hi", "en"), (["*"], "hi", "en"),
-    (["de"], "hi", "en"), (["KO"], JSON.array(["안녕", "하세요"]), "ko"),
-  ])
+  @Test(
+    "a language filter turns a LanguageProperty into a Property that names its language",
+    arguments: [
+      (["ko"], JSON.array(["안녕", "하세요"]), "ko"), (["en-GB", "ko"], "hi", "en"), (["*"], "hi", "en"),
+      (["de"], "hi", "en"), (["KO"], JSON.array(["안녕", "하세요"]), "ko"),
+    ])
   func languages(ranges: [String], value: JSON, language: String) throws {
     let entity = try Sample.entity(Self.everything)
     let json = try Sample.json(entity, Representation(.normalized, languages: ranges))
@@ -104,7 +109,8 @@ struct RepresentationTests {
   @Test("GeoJSON: the selected geometry, null where there is none, and the context once")
   func geoJSON() throws {
     let entity = try Sample.entity(
-      #""location": {"type": "Point", "coordinates": [1, 2]}, "other": {"type": "Polygon", "coordinates": [[[0,0],[1,0],[1,1],[0,0]]]}, "t": 1"#)
+      #""location": {"type": "Point", "coordinates": [1, 2]}, "other": {"type": "Polygon", "coordinates": [[[0,0],[1,0],[1,1],[0,0]]]}, "t": 1"#
+    )
     let writer = EntityWriter(context: .core, representation: Representation(.simplified))
     func feature(_ selection: EntityWriter.GeometrySelection) throws -> JSON {
       var output = JSONWriter()
@@ -120,7 +126,8 @@ struct RepresentationTests {
     #expect(try feature(.init(property: Sample.iri("t")))["geometry"] == .null)
     #expect(try feature(.init(datasetId: "urn:d:1"))["geometry"] == .null)
     var output = JSONWriter()
-    writer.writeFeatureCollection([EntityView(entity), EntityView(entity)], embeddedContext: "https://c.example/c", to: &output)
+    writer.writeFeatureCollection(
+      [EntityView(entity), EntityView(entity)], embeddedContext: "https://c.example/c", to: &output)
     let collection = try JSONParser.parse(output.bytes)
     #expect(collection["type"] == "FeatureCollection" && collection["features"]?.array?.count == 2)
     #expect(collection["@context"] == "https://c.example/c" && collection["features"]?.array?[0]["@context"] == nil)

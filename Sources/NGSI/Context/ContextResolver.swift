@@ -159,7 +159,11 @@ public final class ContextResolver: Sendable {
     guard isByAddress || JSONWriter.bytes(source).count <= limits.inlineBytes else { return }
     let processed = Processed(context: context, expiresAt: expiresAt)
     state.withLock { state in
-      if isByAddress { state.byAddress.insert(processed, for: source) } else { state.inline.insert(processed, for: source) }
+      if isByAddress {
+        state.byAddress.insert(processed, for: source)
+      } else {
+        state.inline.insert(processed, for: source)
+      }
     }
   }
 }

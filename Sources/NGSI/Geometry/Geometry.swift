@@ -18,7 +18,8 @@ public enum Geometry {
   public static func failure(of json: JSON) -> String? {
     var left = maxPositions
     guard case .object(let object) = json, let type = object["type"]?.string, types.contains(type) else {
-      return "one of the GeoJSON geometries Point, MultiPoint, LineString, MultiLineString, Polygon, MultiPolygon is expected"
+      return
+        "one of the GeoJSON geometries Point, MultiPoint, LineString, MultiLineString, Polygon, MultiPolygon is expected"
     }
     guard let coordinates = object["coordinates"] else { return "a \(type) needs 'coordinates'" }
     switch type {

@@ -171,7 +171,7 @@ extension EntityReader {
       case .previous: if rules.contains(.systemMembers) { fragment.previousValue = try previous(member.value, kind) }
       case nil:
         let subName = try subAttributeName(member.key, of: name)
-        if !isTrusted, names.isTaken(subName, among: fragment.subAttributes) {
+        if names.isTaken(subName, among: fragment.subAttributes) {
           throw .badRequest("the attribute '\(name)' has '\(member.key)' twice")
         }
         fragment.subAttributes.append(
@@ -198,7 +198,7 @@ extension EntityReader {
 
   /// Values before a change are written like values.
   private func previous(_ json: JSON, _ kind: AttributeKind?) throws(Problem) -> JSON {
-    guard !isTrusted, kind == .vocabProperty || kind == .listRelationship, let kind else { return json }
+    guard kind == .vocabProperty || kind == .listRelationship, let kind else { return json }
     return try value(json, kind: kind, name: kind.previousMember).value ?? json
   }
 

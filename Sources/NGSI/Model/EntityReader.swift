@@ -26,20 +26,10 @@ public struct EntityReader: Sendable {
 
   let context: Context
   let rules: Rules
-  /// What the hub wrote itself is not checked again.
-  let isTrusted: Bool
 
   public init(context: Context, rules: Rules = []) {
     self.context = context
     self.rules = rules
-    isTrusted = false
-  }
-
-  /// For the form the store keeps.
-  init(stored: Void) {
-    context = .identity
-    rules = .systemMembers
-    isTrusted = true
   }
 
   /// Reads an entity or a part of one.
@@ -75,7 +65,7 @@ public struct EntityReader: Sendable {
           fragment.types = try types(member.value)
           continue
         }
-        if !isTrusted, names.isTaken(name, among: fragment.attributes) {
+        if names.isTaken(name, among: fragment.attributes) {
           throw .badRequest("the attribute \(name) stands twice, the second time as '\(member.key)'")
         }
         guard fragment.attributes.count < Self.maxAttributes else {
@@ -192,20 +182,18 @@ extension EntityReader {
 extension EntityReader {
   func uri(_ json: JSON, _ member: String) throws(Problem) -> String {
     guard case .string(let text) = json else { throw .badRequest("'\(member)' must be a string") }
-    if isTrusted { return text }
     guard IRI.isAbsolute(text) else { throw .badRequest("'\(member)' must be a URI, found '\(text.prefix(100))'") }
     guard text != Core.null else { throw .badRequest("'\(member)' cannot be removed or be NGSI-LD Null") }
     return text
   }
 
   func types(_ json: JSON) throws(Problem) -> [String] {
-    if isTrusted, case .string(let iri) = json { return [iri] }
     var types: [String] = []
     for item in json.items {
       guard case .string(let name) = item else { throw .badRequest("'type' must be a name or an array of names") }
       guard name != Core.null else { throw .badRequest("'type' cannot be removed") }
-      let iri = isTrusted ? name : try expandedName(name, "type")
-      guard isTrusted || iri.utf8.first != UInt8(ascii: "@") else { throw .badRequest("'\(name)' cannot be a type") }
+      let iri = try expandedName(name, "type")
+      guard iri.utf8.first != UInt8(ascii: "@") else { throw .badRequest("'\(name)' cannot be a type") }
       if !types.contains(iri) { types.append(iri) }
     }
     guard !types.isEmpty else { throw .badRequest("'type' must have at least one name") }
@@ -218,7 +206,7 @@ extension EntityReader {
     for item in json.items {
       // A temporal representation carries scope as a Property; its value counts.
       for plain in (item["value"] ?? item).items {
-        guard case .string(let text) = plain, isTrusted || Self.isScope(text) else {
+        guard case .string(let text) = plain, Self.isScope(text) else {
           throw .badRequest("'scope' must be a scope such as '/Seoul/Mapo' or an array of scopes")
         }
         let scope = text.hasPrefix("/") ? text : "/" + text

@@ -286,7 +286,9 @@ extension Attribute {
         prefix = prefix.lastIndex(of: "-").map { prefix[..<$0] } ?? ""
       }
     }
-    guard let member = chosen ?? map.members.first(where: { $0.key == "@none" }) ?? map.members.first else { return self }
+    guard let member = chosen ?? map.members.first(where: { $0.key == "@none" }) ?? map.members.first else {
+      return self
+    }
     var attribute = self
     attribute.kind = .property
     attribute.value = member.value
