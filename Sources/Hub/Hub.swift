@@ -48,6 +48,7 @@ public final class Hub: Sendable {
     await withTaskGroup(of: Void.self) { group in
       group.addTask { await self.sendPeriodically() }
       group.addTask { await self.removeExpired() }
+      group.addTask { await self.takeUpLater() }
       await group.waitForAll()
     }
     changes.finish()
@@ -76,12 +77,30 @@ public final class Hub: Sendable {
     while !Task.isCancelled {
       try? await Task.sleep(for: .seconds(1))
       do {
-        let expired = try read { try $0.expired(at: self.now(), limit: 500) }
-        for (tenant, id) in expired { _ = try await delete(id, types: nil, in: tenant) }
-      } catch {
-        if error.kind != .resourceNotFound { log.warning("expired entities stay", metadata: ["error": "\(error)"]) }
+        while try await removeExpired(atMost: Self.expiryStep) == Self.expiryStep, !Task.isCancelled {}
+      } catch { log.warning("expired entities stay", metadata: ["error": "\(error)"]) }
+    }
+  }
+
+  private static let expiryStep = 500
+
+  /// Deletes entities whose time has come; gives how many it looked at.
+  func removeExpired(atMost limit: Int) async throws(Problem) -> Int {
+    let at = now()
+    let expired = try read { try $0.expired(at: at, limit: limit) }
+    guard !expired.isEmpty else { return 0 }
+    try await write { writer in
+      for tenant in Set(expired.map(\.tenant)) {
+        var updates: [EntityUpdate] = []
+        for (_, id) in expired.filter({ $0.tenant == tenant }) {
+          // Judged by what is stored now: it may have been given more time meanwhile.
+          guard let entity = try writer.entity(id, in: tenant), entity.expiresAt.map({ $0 <= at }) ?? false else { continue }
+          updates.append(entity.deletion(at: at))
+        }
+        try self.commit(updates, in: tenant, at: at, writer)
       }
     }
+    return expired.count
   }
 }
 

@@ -28,7 +28,11 @@ public struct Limits: Sendable {
   public var streamListeners = 1000
   /// Notifications held in memory for one endpoint; more wait in the outbox.
   public var endpointQueue = 256
-  /// Requests to subscribers under way at once.
+  /// Bytes of them.
+  public var endpointQueueBytes = 1 << 20
+  /// Notifications read at once from the outbox for one endpoint.
+  public var endpointRefill = 64
+  /// Requests to subscribers under way at once; one endpoint may have an eighth of them.
   public var notificationsInFlight = 256
   /// Notifications that wait in the outbox; beyond it writes that would add more are refused.
   public var outboxItems = 5_000_000

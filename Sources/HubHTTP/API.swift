@@ -11,39 +11,88 @@ public struct API: Sendable {
   /// Answers one request; every failure becomes problem details.
   public func respond(to request: APIRequest) async -> APIResponse {
     do {
-      let exchange = try Exchange(hub: hub, request: request)
-      return try await route(exchange)
+      let (collection, path) = try Self.segments(request.path)
+      if request.method == .options, let allowed = Self.methods(collection, path) {
+        var response = APIResponse.noContent
+        response.headers[.allow] = allowed
+        return response
+      }
+      var asked = request
+      if request.method == .head { asked.method = .get }
+      let exchange = try Exchange(hub: hub, request: asked)
+      do {
+        var response = try await route(exchange, collection, path)
+        if request.method == .head { response.leaveOutBody() }
+        return response
+      } catch where error.kind == .methodNotAllowed {
+        var response = Exchange.problem(error)
+        response.headers[.allow] = Self.methods(collection, path)
+        return response
+      }
     } catch { return Exchange.problem(error) }
   }
 
-  private func route(_ exchange: Exchange) async throws(Problem) -> APIResponse {
-    let request = exchange.request
-    let segments = request.path.split(separator: "/", omittingEmptySubsequences: true)
-    guard let collection = segments.first, segments.count <= 7 else { throw Self.unknown(request.path) }
+  /// The collection and the decoded segments after it. A slash at the end of a collection's path says nothing.
+  private static func segments(_ path: Substring) throws(Problem) -> (String, [String]) {
+    let segments = path.split(separator: "/", omittingEmptySubsequences: false)
+    guard let collection = segments.first, !collection.isEmpty, segments.count <= 8 else { throw unknown(path) }
     var decoded: [String] = []
     for segment in segments.dropFirst() { decoded.append(try PercentCoding.decode(segment, plusIsSpace: false)) }
+    return (String(collection), decoded)
+  }
+
+  private func route(_ exchange: Exchange, _ collection: String, _ path: [String]) async throws(Problem) -> APIResponse {
+    // A slash at the end of a collection's path says nothing; in front of a change it stands for a missing id.
+    let readsList = exchange.request.method == .get || exchange.request.method == .post
+    let depth = collection == "temporal" ? 1 : 0
+    let path = readsList && path.count == depth + 1 && path.last == "" ? Array(path.dropLast()) : path
     switch collection {
-    case "entities": return try await entities(exchange, decoded)
-    case "entityOperations": return try await entityOperations(exchange, decoded)
-    case "temporal": return try await temporal(exchange, decoded)
-    case "subscriptions": return try await subscriptions(exchange, decoded)
-    case "types": return try await types(exchange, decoded)
-    case "attributes": return try await attributes(exchange, decoded)
-    case "info": return try info(exchange, decoded)
-    default: throw Self.unknown(request.path)
+    case "entities": return try await entities(exchange, path)
+    case "entityOperations": return try await entityOperations(exchange, path)
+    case "temporal": return try await temporal(exchange, path)
+    case "subscriptions": return try await subscriptions(exchange, path)
+    case "types": return try await types(exchange, path)
+    case "attributes": return try await attributes(exchange, path)
+    case "info": return try info(exchange, path)
+    default: throw Self.unknown(exchange.request.path)
+    }
+  }
+
+  /// What `Allow` names for a path (RFC 9110 section 10.2.1); `nil` where there is no such resource.
+  static func methods(_ collection: String, _ path: [String]) -> String? {
+    switch (collection, path.count) {
+    case ("entities", 0): "GET, HEAD, POST, DELETE, OPTIONS"
+    case ("entities", 1): "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"
+    case ("entities", 2) where path[1] == "attrs": "POST, PATCH, OPTIONS"
+    case ("entities", 3) where path[1] == "attrs": "PUT, PATCH, DELETE, OPTIONS"
+    case ("entityOperations", 1) where batchOperations.contains(path[0]): "POST, OPTIONS"
+    case ("temporal", 1) where path[0] == "entities": "GET, HEAD, POST, OPTIONS"
+    case ("temporal", 2) where path == ["entityOperations", "query"]: "POST, OPTIONS"
+    case ("temporal", 2) where path[0] == "entities": "GET, HEAD, DELETE, OPTIONS"
+    case ("temporal", 3) where path[0] == "entities" && path[2] == "attrs": "POST, OPTIONS"
+    case ("temporal", 4) where path[0] == "entities" && path[2] == "attrs": "DELETE, OPTIONS"
+    case ("temporal", 5) where path[0] == "entities" && path[2] == "attrs": "PATCH, DELETE, OPTIONS"
+    case ("subscriptions", 0): "GET, HEAD, POST, OPTIONS"
+    case ("subscriptions", 1): "GET, HEAD, PATCH, DELETE, OPTIONS"
+    case ("types", 0...1), ("attributes", 0...1): "GET, HEAD, OPTIONS"
+    case ("info", 1) where path == ["sourceIdentity"]: "GET, HEAD, OPTIONS"
+    default: nil
     }
   }
 
   static func unknown(_ path: Substring) -> Problem { .notFound("there is no resource at '\(path.prefix(200))'") }
 
   static func notAllowed(_ exchange: Exchange) -> Problem {
-    Problem(.methodNotAllowed, "\(exchange.request.method.rawValue) does not apply to '\(exchange.request.path.prefix(200))'")
+    Problem(
+      .methodNotAllowed,
+      "\(exchange.request.method.rawValue) does not apply to '\(exchange.request.path.prefix(200))'")
   }
 
   /// `GET /info/sourceIdentity` (clause 6.37): who answers here.
   private func info(_ exchange: Exchange, _ path: [String]) throws(Problem) -> APIResponse {
     guard path == ["sourceIdentity"] else { throw Self.unknown(exchange.request.path) }
     guard exchange.request.method == .get else { throw Self.notAllowed(exchange) }
+    try exchange.takes(Parameters.none)
     var response = APIResponse(
       status: 200,
       body: JSONWriter.bytes([

@@ -39,6 +39,12 @@ public struct APIResponse: Sendable {
   }
 
   static let noContent = APIResponse(status: 204)
+
+  /// Makes it the answer to a HEAD request: the headers, `Content-Length` included, without the body.
+  mutating func leaveOutBody() {
+    headers[.contentLength] = String(body.count)
+    body = []
+  }
 }
 
 extension HTTPField.Name {

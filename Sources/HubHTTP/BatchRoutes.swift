@@ -6,21 +6,25 @@ import Store
 
 /// `/entityOperations` (clauses 6.14 to 6.18, 6.23, 6.31).
 extension API {
+  static let batchOperations = ["create", "upsert", "update", "delete", "merge", "query"]
+
   func entityOperations(_ exchange: Exchange, _ path: [String]) async throws(Problem) -> APIResponse {
     guard path.count == 1 else { throw Self.unknown(exchange.request.path) }
-    let known = ["create", "upsert", "update", "delete", "merge", "query"]
-    guard known.contains(path[0]) else { throw Self.unknown(exchange.request.path) }
+    guard Self.batchOperations.contains(path[0]) else { throw Self.unknown(exchange.request.path) }
     guard exchange.request.method == .post else { throw Self.notAllowed(exchange) }
+    try exchange.takes(path[0] == "query" ? Parameters.postQuery : Parameters.form)
     switch path[0] {
     case "create":
       let result = try await hub.batch(.create, try await items(exchange), in: exchange.tenant)
       return batchAnswer(result, successStatus: 201, exchange)
     case "upsert":
-      let mode: BatchOperation = try option("update", exchange) ? .upsertUpdate : .upsertReplace
+      let updates = try exchange.options(["update", "replace"]).contains("update")
+      let mode: BatchOperation = updates ? .upsertUpdate : .upsertReplace
       let result = try await hub.batch(mode, try await items(exchange), in: exchange.tenant)
       return batchAnswer(result, successStatus: result.created.isEmpty ? 204 : 201, exchange)
     case "update":
-      let mode: BatchOperation = try option("noOverwrite", exchange) ? .updateKeeping : .update
+      let keeps = try exchange.options(["noOverwrite", "overwrite"]).contains("noOverwrite")
+      let mode: BatchOperation = keeps ? .updateKeeping : .update
       let result = try await hub.batch(mode, try await items(exchange, rules: .null), in: exchange.tenant)
       return batchAnswer(result, successStatus: 204, exchange)
     case "merge":
@@ -31,14 +35,11 @@ extension API {
     }
   }
 
-  private func option(_ name: String, _ exchange: Exchange) throws(Problem) -> Bool {
-    try exchange.items.list("options")?.contains(name) ?? false
-  }
-
   /// The entities of the body, each read with its own context; what cannot be read keeps its place with its problem.
   private func items(_ exchange: Exchange, rules: EntityReader.Rules = []) async throws(Problem) -> [BatchItem] {
     let type = try exchange.contentType()
     let link = try exchange.linkedContext()
+    guard type != .jsonLD || link == nil else { throw Exchange.twoContexts }
     guard case .array(let array) = try exchange.json() else { throw .badRequest("an array of entities is expected") }
     guard !array.isEmpty else { throw .badRequest("the array of entities is empty") }
     guard array.count <= hub.limits.batchEntities else {
@@ -121,8 +122,8 @@ extension API {
     var query = EntityQuery()
     if let attrs = object["attrs"] {
       for name in attrs.items {
-        guard let text = name.string, !text.isEmpty else { throw .badRequest("'attrs' must be an array of names") }
-        query.attributes.append(context.expand(text))
+        guard let text = name.string else { throw .badRequest("'attrs' must be an array of names") }
+        query.attributes.append(try EntityReader(context: context).name(ofAttribute: text))
       }
       guard !query.attributes.isEmpty else { throw .badRequest("'attrs' is empty") }
     }
@@ -152,12 +153,9 @@ extension API {
 extension Presenter {
   /// Members of a Query object that shape the answer (clause 5.2.23).
   mutating func read(_ object: JSONObject, _ context: Context) throws(Problem) {
-    func names(_ json: JSON?) -> String? {
-      json.map { $0.items.compactMap(\.string).joined(separator: ",") }
-    }
     attributes = (object["attrs"]?.items ?? []).compactMap(\.string).map { context.expand($0) }
-    if let text = names(object["pick"]) { pick = try Projection(text, context: context) }
-    if let text = names(object["omit"]) { omit = try Projection(text, context: context) }
+    if let pick = object["pick"] { projecting.pick = try Projection(json: pick, subject: "pick", context: context) }
+    if let omit = object["omit"] { projecting.omit = try Projection(json: omit, subject: "omit", context: context) }
     if let lang = object["lang"]?.string { representation.languages = try Self.languages(lang) }
     if let ids = object["datasetId"] { datasetIds = ids.items.compactMap(\.string) }
     switch object["join"]?.string {
@@ -165,6 +163,12 @@ extension Presenter {
     case "inline": join = .inline
     default: break
     }
-    if let level = object["joinLevel"]?.integer { joinLevel = max(1, min(Int(level), Limits().joinLevel)) }
+    if let level = object["joinLevel"] {
+      guard let number = level.integer, (1...Int64(Limits().joinLevel)).contains(number) else {
+        throw .badRequest("'joinLevel' must be a whole number from 1 to \(Limits().joinLevel)")
+      }
+      joinLevel = Int(number)
+    }
+    try check()
   }
 }

@@ -8,6 +8,7 @@ extension API {
   func types(_ exchange: Exchange, _ path: [String]) async throws(Problem) -> APIResponse {
     guard exchange.request.method == .get else { throw Self.notAllowed(exchange) }
     guard path.count <= 1 else { throw Self.unknown(exchange.request.path) }
+    try exchange.takes(path.isEmpty ? Parameters.details : Parameters.none)
     let context = try await exchange.context()
     let type = try exchange.accepted()
     let summaries = try hub.types(in: exchange.tenant)
@@ -50,6 +51,7 @@ extension API {
   func attributes(_ exchange: Exchange, _ path: [String]) async throws(Problem) -> APIResponse {
     guard exchange.request.method == .get else { throw Self.notAllowed(exchange) }
     guard path.count <= 1 else { throw Self.unknown(exchange.request.path) }
+    try exchange.takes(path.isEmpty ? Parameters.details : Parameters.none)
     let context = try await exchange.context()
     let type = try exchange.accepted()
     let summaries = try hub.attributes(in: exchange.tenant)

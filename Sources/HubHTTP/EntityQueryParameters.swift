@@ -12,7 +12,9 @@ extension Exchange {
     }
     if let pattern = items["idPattern"] { query.idPattern = pattern }
     if let type = items["type"] { query.types = try TypeSelection(type, context: context) }
-    if readsAttributes, let attributes = try items.list("attrs") { query.attributes = attributes.map { context.expand($0) } }
+    if readsAttributes {
+      for name in try items.list("attrs") ?? [] { query.attributes.append(try attributeName(name, context)) }
+    }
     if let q = items["q"] { query.filter = try Filter(q: q, context: context) }
     if let scopeQ = items["scopeQ"] { query.scope = try ScopeFilter(scopeQ: scopeQ) }
     query.geo = try geoFilter(context)

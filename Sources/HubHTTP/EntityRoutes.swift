@@ -44,6 +44,7 @@ extension API {
   // MARK: Read
 
   private func retrieveEntity(_ exchange: Exchange, _ id: String) async throws(Problem) -> APIResponse {
+    try exchange.takes(Parameters.retrieve)
     let context = try await exchange.context()
     let presenter = try Presenter(exchange, context: context)
     let entity = try hub.entity(
@@ -52,6 +53,7 @@ extension API {
   }
 
   private func queryEntities(_ exchange: Exchange) async throws(Problem) -> APIResponse {
+    try exchange.takes(Parameters.query)
     let context = try await exchange.context()
     let presenter = try Presenter(exchange, context: context)
     let query = try exchange.entityQuery(context)
@@ -78,6 +80,7 @@ extension API {
   // MARK: Write
 
   private func createEntity(_ exchange: Exchange) async throws(Problem) -> APIResponse {
+    try exchange.takes(Parameters.none)
     let (json, context) = try await exchange.body()
     let fragment = try EntityReader(context: context).entity(json)
     try await hub.create(fragment, in: exchange.tenant)
@@ -89,6 +92,7 @@ extension API {
 
   private func replaceEntity(_ exchange: Exchange, _ id: String) async throws(Problem) -> APIResponse {
     let id = try target(id)
+    try exchange.takes(Parameters.type)
     let (json, context) = try await exchange.body()
     var fragment = try EntityReader(context: context).entity(json)
     try Self.check(&fragment, id: id)
@@ -99,11 +103,14 @@ extension API {
 
   private func mergeEntity(_ exchange: Exchange, _ id: String) async throws(Problem) -> APIResponse {
     let id = try target(id)
+    try exchange.takes(Parameters.merge)
+    let forms: Set<String> = ["normalized", "concise", "simplified", "keyValues"]
+    let option = try exchange.options(forms).last
+    let format = try exchange.format(forms) ?? option
     let (json, context) = try await exchange.body(mergePatch: true)
-    let options = try exchange.items.list("options") ?? []
-    let simplified = options.contains("keyValues") || options.contains("simplified")
-      || ["keyValues", "simplified"].contains(exchange.items["format"])
-    var fragment = try EntityReader(context: context, rules: simplified ? [.null, .nestedNull, .simplified] : [.null, .nestedNull]).entity(json)
+    var rules: EntityReader.Rules = [.null, .nestedNull]
+    if format == "simplified" || format == "keyValues" { rules.insert(.simplified) }
+    var fragment = try EntityReader(context: context, rules: rules).entity(json)
     try Self.check(&fragment, id: id)
     var observedAt: DateTime?
     if let text = exchange.items["observedAt"] {
@@ -118,17 +125,21 @@ extension API {
 
   private func deleteEntity(_ exchange: Exchange, _ id: String) async throws(Problem) -> APIResponse {
     let id = try target(id)
+    try exchange.takes(Parameters.type)
     let context = try await exchange.context()
-    _ = try await hub.delete(id, types: try typeSelection(exchange, context), in: exchange.tenant)
+    try await hub.delete(id, types: try typeSelection(exchange, context), in: exchange.tenant)
     return .noContent
   }
 
   /// `DELETE /entities` (clause 6.4.3.3): all entities that a query selects, or some of their attributes.
   private func purgeEntities(_ exchange: Exchange) async throws(Problem) -> APIResponse {
+    try exchange.takes(Parameters.purge)
     let context = try await exchange.context()
     let query = try exchange.entityQuery(context, readsAttributes: false)
-    let keep = (try exchange.items.list("keep") ?? []).map { context.expand($0) }
-    let drop = (try exchange.items.list("drop") ?? []).map { context.expand($0) }
+    var keep: [String] = []
+    var drop: [String] = []
+    for name in try exchange.items.list("keep") ?? [] { keep.append(try exchange.attributeName(name, context)) }
+    for name in try exchange.items.list("drop") ?? [] { drop.append(try exchange.attributeName(name, context)) }
     guard keep.isEmpty || drop.isEmpty else { throw .badRequest("'keep' and 'drop' exclude each other") }
     let isNarrowed =
       query.types != nil || query.filter != nil || query.geo != nil || query.scope != nil || !query.ids.isEmpty
@@ -145,48 +156,55 @@ extension API {
 
   private func appendAttributes(_ exchange: Exchange, _ id: String) async throws(Problem) -> APIResponse {
     let id = try target(id)
+    try exchange.takes(Parameters.append)
+    let keeps = try exchange.options(["noOverwrite"]).contains("noOverwrite")
     let (json, context) = try await exchange.body()
     var fragment = try EntityReader(context: context).entity(json)
     try Self.check(&fragment, id: id)
-    let keeps = try exchange.items.list("options")?.contains("noOverwrite") ?? false
     let result = try await hub.append(
       id, fragment, overwrites: !keeps, types: try typeSelection(exchange, context), in: exchange.tenant)
-    return updateAnswer(result, context, exchange)
+    return updateAnswer(result, exchange)
   }
 
   private func updateAttributes(_ exchange: Exchange, _ id: String) async throws(Problem) -> APIResponse {
     let id = try target(id)
+    try exchange.takes(Parameters.type)
     let (json, context) = try await exchange.body(mergePatch: true)
     var fragment = try EntityReader(context: context, rules: .null).entity(json)
     try Self.check(&fragment, id: id)
     let result = try await hub.update(id, fragment, types: try typeSelection(exchange, context), in: exchange.tenant)
-    return updateAnswer(result, context, exchange)
+    return updateAnswer(result, exchange)
   }
 
   private func updateAttribute(_ exchange: Exchange, _ id: String, _ name: String) async throws(Problem) -> APIResponse {
     let id = try target(id)
-    guard name != "scope" else { throw .badRequest("'scope' cannot be updated as an attribute") }
+    try exchange.takes(Parameters.type)
     let (json, context) = try await exchange.body(mergePatch: true)
+    let attribute = try exchange.attributeName(name, context)
     let fragments = try EntityReader(context: context, rules: .null).attribute(json.withoutContext, name: name)
     guard fragments.count == 1 else { throw .badRequest("one attribute instance is expected") }
     try await hub.updateAttribute(
-      id, context.expand(name), fragments[0], types: try typeSelection(exchange, context), in: exchange.tenant)
+      id, attribute, fragments[0], types: try typeSelection(exchange, context), in: exchange.tenant)
     return .noContent
   }
 
   private func replaceAttribute(_ exchange: Exchange, _ id: String, _ name: String) async throws(Problem) -> APIResponse {
     let id = try target(id)
+    try exchange.takes(Parameters.type)
     let (json, context) = try await exchange.body()
+    let attribute = try exchange.attributeName(name, context)
     let fragments = try EntityReader(context: context).attribute(json.withoutContext, name: name)
     guard fragments.count == 1 else { throw .badRequest("one attribute instance is expected") }
     try await hub.replaceAttribute(
-      id, context.expand(name), fragments[0], types: try typeSelection(exchange, context), in: exchange.tenant)
+      id, attribute, fragments[0], types: try typeSelection(exchange, context), in: exchange.tenant)
     return .noContent
   }
 
   private func deleteAttribute(_ exchange: Exchange, _ id: String, _ name: String) async throws(Problem) -> APIResponse {
     let id = try target(id)
+    try exchange.takes(Parameters.instance)
     let context = try await exchange.context()
+    let attribute = name == "scope" ? Core.scope : try exchange.attributeName(name, context)
     let selection: Entity.InstanceSelection
     switch exchange.items["datasetId"] {
     case _ where try exchange.items.flag("deleteAll"): selection = .all
@@ -196,19 +214,20 @@ extension API {
       selection = .dataset(datasetId)
     }
     try await hub.deleteAttribute(
-      id, name == "scope" ? Core.scope : context.expand(name), selection, types: try typeSelection(exchange, context), in: exchange.tenant)
+      id, attribute, selection, types: try typeSelection(exchange, context), in: exchange.tenant)
     return .noContent
   }
 
   /// 204 when all was done, otherwise 207 with an UpdateResult (clause 5.2.18).
-  private func updateAnswer(_ result: UpdateOutcome, _ context: Context, _ exchange: Exchange) -> APIResponse {
+  ///
+  /// Names are fully qualified and no context is linked (clause 6.3.6).
+  private func updateAnswer(_ result: UpdateOutcome, _ exchange: Exchange) -> APIResponse {
     guard !result.notUpdated.isEmpty else { return .noContent }
-    let updated = result.updated.map { JSON.string(context.compact($0)) }
-    let not = result.notUpdated.map { entry -> JSON in
-      ["attributeName": .string(context.compact(entry.name)), "reason": .string(entry.reason)]
-    }
-    let body: JSON = ["updated": .array(updated), "notUpdated": .array(not)]
-    return exchange.answer(JSONWriter.bytes(body), status: 207, type: .json, context: context)
+    let body: JSON = [
+      "updated": .array(result.updated.map(JSON.string)), "notUpdated": .array(result.notUpdated.map(\.json)),
+    ]
+    return exchange.answer(
+      JSONWriter.bytes(body), status: 207, type: .json, context: .core, linksContext: false)
   }
 
   /// The id in the body, where there is one, must be the id in the path.

@@ -131,14 +131,15 @@ extension Exchange {
     return (json, try await hub.context(source))
   }
 
+  static let twoContexts = Problem.badRequest(
+    "a body of application/ld+json carries its own @context; the Link header may not name one too")
+
   /// Which context an object of the body is read with.
   func contextSource(of json: JSON, type: MediaType, link: String?) throws(Problem) -> JSON {
     let embedded = json["@context"]
     switch type {
     case .jsonLD:
-      guard link == nil else {
-        throw .badRequest("a body of application/ld+json carries its own @context; the Link header may not name one too")
-      }
+      guard link == nil else { throw Self.twoContexts }
       if case .array = json { return .null }
       guard let embedded else { throw .badRequest("a body of application/ld+json must have an @context") }
       return embedded
@@ -155,16 +156,16 @@ extension Exchange {
 
 extension Exchange {
   /// A JSON answer with its context where the media type wants it (clause 6.3.6).
-  func answer(_ body: [UInt8], status: Int = 200, type: MediaType, context: Context) -> APIResponse {
+  func answer(
+    _ body: [UInt8], status: Int = 200, type: MediaType, context: Context, linksContext: Bool? = nil
+  ) -> APIResponse {
     var response = APIResponse(status: status, body: body)
     response.headers[.contentType] = type.rawValue
-    if type != .jsonLD { link(context, to: &response) }
-    return response
-  }
-
-  func link(_ context: Context, to response: inout APIResponse) {
-    response.headers.append(HTTPField(name: .link, value: Self.contextLink(context.url)))
+    if linksContext ?? (type != .jsonLD) {
+      response.headers.append(HTTPField(name: .link, value: Self.contextLink(context.url)))
+    }
     echoTenant(&response)
+    return response
   }
 
   func echoTenant(_ response: inout APIResponse) {
@@ -177,7 +178,8 @@ extension Exchange {
 
   static func problem(_ problem: Problem) -> APIResponse {
     var response = APIResponse(status: problem.status, body: JSONWriter.bytes(problem.json))
-    response.headers[.contentType] = "application/problem+json"
+    // Clause 5.5.3: problem details, but of the plain JSON media type.
+    response.headers[.contentType] = MediaType.json.rawValue
     if problem.kind == .unavailable || problem.kind == .tooManyRequests { response.headers[.retryAfter] = "1" }
     return response
   }

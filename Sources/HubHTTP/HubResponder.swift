@@ -28,7 +28,8 @@ public struct HubResponder<Context: RequestContext>: HTTPResponder {
     guard target.hasPrefix(Self.prefix) else { return try await fallback(request, context) }
     let answer = await respond(request, target)
     var headers = answer.headers
-    headers[.contentLength] = String(answer.body.count)
+    // Clause 6.3.6: none with 204. HEAD keeps the length of the body that it leaves out.
+    if answer.status != 204, headers[.contentLength] == nil { headers[.contentLength] = String(answer.body.count) }
     return Response(
       status: HTTPResponse.Status(code: answer.status), headers: headers,
       body: answer.body.isEmpty ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: answer.body)))

@@ -23,9 +23,11 @@ extension Exchange {
     if let total { response.headers[.ngsildResultsCount] = String(total) }
     guard page.limit > 0, request.method == .get else { return }
     let rest = items.encoded(without: ["limit", "offset"])
+    // The media type of the page (clause 6.3.10).
+    let type = response.headers[.contentType] ?? MediaType.json.rawValue
     func link(_ offset: Int, _ relation: String) -> HTTPField {
       let query = (rest.isEmpty ? "" : rest + "&") + "limit=\(page.limit)&offset=\(offset)"
-      return HTTPField(name: .link, value: "</ngsi-ld/v1\(path)?\(query)>; rel=\"\(relation)\"; type=\"application/ld+json\"")
+      return HTTPField(name: .link, value: "</ngsi-ld/v1\(path)?\(query)>; rel=\"\(relation)\"; type=\"\(type)\"")
     }
     if page.offset > 0 { response.headers.append(link(max(0, page.offset - page.limit), "prev")) }
     if hasMore { response.headers.append(link(page.offset + page.limit, "next")) }

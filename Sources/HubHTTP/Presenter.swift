@@ -11,8 +11,7 @@ struct Presenter {
   var representation: Representation
   /// `attrs`: expanded names that an entity must have one of, and is reduced to.
   var attributes: [String] = []
-  var pick: Projection?
-  var omit: Projection?
+  var projecting = Projecting()
   /// `datasetId`s to show, `@none` for the default instance; empty shows all.
   var datasetIds: [String] = []
   var join: JoinForm?
@@ -27,29 +26,26 @@ struct Presenter {
     self.context = context
     type = try exchange.accepted(geoJSON: true)
     representation = Representation()
-    for option in try items.list("options") ?? [] {
-      switch option {
-      case "normalized": representation.form = .normalized
-      case "concise": representation.form = .concise
-      case "simplified", "keyValues": representation.form = .simplified
-      case "sysAttrs": representation.systemAttributes = true
-      default: throw .badRequest("'options' has '\(option.prefix(40))', which does not apply here")
-      }
+    let forms: Set<String> = ["normalized", "concise", "simplified", "keyValues"]
+    var format: String?
+    for option in try exchange.options(forms.union(["sysAttrs"])) {
+      if option == "sysAttrs" { representation.systemAttributes = true } else { format = option }
     }
     // `format` takes precedence over the older `options` (clause 6.3.7).
-    switch items["format"] {
-    case nil: break
-    case "normalized": representation.form = .normalized
+    switch try exchange.format(forms) ?? format {
     case "concise": representation.form = .concise
     case "simplified", "keyValues": representation.form = .simplified
-    case let other?: throw .badRequest("'format' cannot be '\(other.prefix(40))'")
+    default: representation.form = .normalized
     }
     if let lang = items["lang"] { representation.languages = try Self.languages(lang) }
-    attributes = (try items.list("attrs") ?? []).map { context.expand($0) }
-    if let text = items["pick"] { pick = try Projection(text, context: context) }
-    if let text = items["omit"] { omit = try Projection(text, context: context) }
+    for name in try items.list("attrs") ?? [] { attributes.append(try exchange.attributeName(name, context)) }
+    if let text = items["pick"] { projecting.pick = try Projection(text, subject: "pick", context: context) }
+    if let text = items["omit"] { projecting.omit = try Projection(text, subject: "omit", context: context) }
     datasetIds = try items.list("datasetId") ?? []
-    if let name = items["geometryProperty"] { geometry.property = context.expand(name) }
+    if let name = items["geometryProperty"] {
+      guard type == .geoJSON else { throw .badRequest("'geometryProperty' goes with application/geo+json only") }
+      geometry.property = try exchange.attributeName(name, context)
+    }
     switch items["join"] {
     case nil, "@none": join = nil
     case "flat": join = .flat
@@ -57,8 +53,19 @@ struct Presenter {
     case let other?: throw .badRequest("'join' must be flat, inline or @none, found '\(other.prefix(40))'")
     }
     joinLevel = try items.integer("joinLevel", in: 1...exchange.hub.limits.joinLevel) ?? 1
-    representation.apply(pick: pick, omit: omit)
     plainGeoJSON = exchange.request.headers[values: .prefer].contains { $0.contains("body=json") }
+    try check()
+  }
+
+  /// What of the parameters excludes each other (clauses 5.7.1.4 and 5.7.2.4).
+  func check() throws(Problem) {
+    try projecting.check()
+    guard attributes.isEmpty || projecting == Projecting() else {
+      throw .badRequest("'attrs' cannot be combined with 'pick' or 'omit'")
+    }
+    guard projecting.hops <= (join == nil ? 0 : joinLevel) else {
+      throw .badRequest("'pick' or 'omit' follows more relationships than 'join' and 'joinLevel' allow")
+    }
   }
 
   /// Language ranges by descending weight (RFC 9110 section 12.5.4).
@@ -66,7 +73,9 @@ struct Presenter {
     var ranges: [(range: String, weight: Double)] = []
     for part in text.split(separator: ",") {
       let pieces = part.split(separator: ";").map { String($0).trimmingSpaces }
-      guard let range = pieces.first, !range.isEmpty, range.utf8.count <= 40 else { throw .badRequest("'lang' is no language range") }
+      guard let range = pieces.first, !range.isEmpty, range.utf8.count <= 40 else {
+        throw .badRequest("'lang' is no language range")
+      }
       let weight = pieces.dropFirst().first { $0.hasPrefix("q=") }.flatMap { Double($0.dropFirst(2)) } ?? 1
       ranges.append((range, weight))
     }
@@ -75,7 +84,7 @@ struct Presenter {
       .map(\.element.range)
   }
 
-  /// The entity reduced to what was asked for; `nil` when `attrs` or `pick` leave nothing of it.
+  /// The entity reduced to what was asked for; `nil` when `attrs` leaves nothing of it.
   func reduced(_ entity: Entity) -> Entity? {
     var entity = entity
     if !attributes.isEmpty {
@@ -97,75 +106,59 @@ struct Presenter {
 extension Presenter {
   /// The answer with one entity.
   func answer(_ entity: Entity, _ exchange: Exchange) throws(Problem) -> APIResponse {
-    guard let shown = reduced(entity) else { throw .notFound("the entity \(entity.id) has none of the attributes asked for") }
+    let shown = reduced(entity)
+    let views = try exchange.hub.views(
+      of: shown.map { [$0] } ?? [], projecting, join: join, levels: joinLevel, in: exchange.tenant)
+    guard let view = views.first, !view.isEmpty else {
+      throw .notFound("the entity \(entity.id) has nothing of what was asked for")
+    }
+    if join == .flat { return try list(views, exchange) }
     var writer = JSONWriter(capacity: 2048)
-    if join == nil, type != .geoJSON {
-      write(shown, embedded: type == .jsonLD ? context.embedded : nil, to: &writer)
-      return exchange.answer(writer.bytes, type: type, context: context)
+    if type == .geoJSON {
+      entityWriter.writeFeature(view, geometry: geometry, embeddedContext: embeddedContext, to: &writer)
+    } else {
+      entityWriter.write(view, embeddedContext: embeddedContext, to: &writer)
     }
-    let linked = try exchange.hub.linkedEntities(from: [shown], join: join, levels: joinLevel, in: exchange.tenant)
-    if join == .flat {
-      return try list([shown] + linked.values.sorted { $0.id < $1.id }.filter { $0.id != shown.id }, exchange)
-    }
-    let projected = project(shown)
-    switch type {
-    case .geoJSON:
-      entityWriter(linked).writeFeature(
-        projected, geometry: geometry, embeddedContext: plainGeoJSON ? nil : context.embedded, to: &writer)
-    default:
-      entityWriter(linked).write(projected, embeddedContext: type == .jsonLD ? context.embedded : nil, to: &writer)
-    }
-    return exchange.answer(writer.bytes, type: type, context: context)
+    return answer(writer.bytes, exchange)
   }
 
   /// The answer with a list of entities.
   func answer(_ entities: [Entity], _ exchange: Exchange) throws(Problem) -> APIResponse {
-    guard join != nil else { return try list(entities.compactMap(reduced), exchange) }
-    let shown = entities.compactMap(reduced)
-    let linked = try exchange.hub.linkedEntities(from: shown, join: join, levels: joinLevel, in: exchange.tenant)
-    if join == .flat {
-      let known = Set(shown.map(\.id))
-      return try list(shown + linked.values.sorted { $0.id < $1.id }.filter { !known.contains($0.id) }, exchange)
-    }
-    return try list(shown, exchange, linked: linked)
+    try list(
+      try exchange.hub.views(
+        of: entities.compactMap(reduced), projecting, join: join, levels: joinLevel, in: exchange.tenant), exchange)
   }
 
-  private func list(_ entities: [Entity], _ exchange: Exchange, linked: [String: Entity] = [:]) throws(Problem) -> APIResponse {
-    var writer = JSONWriter(capacity: 1024 * max(1, entities.count))
+  private func list(_ views: [EntityView], _ exchange: Exchange) throws(Problem) -> APIResponse {
+    let views = views.filter { !$0.isEmpty }
+    var writer = JSONWriter(capacity: 1024 * max(1, views.count))
     if type == .geoJSON {
-      entityWriter(linked).writeFeatureCollection(
-        entities.map(project), geometry: geometry, embeddedContext: plainGeoJSON ? nil : context.embedded, to: &writer)
-      return exchange.answer(writer.bytes, type: type, context: context)
+      entityWriter.writeFeatureCollection(
+        views, geometry: geometry, embeddedContext: embeddedContext, to: &writer)
+      return answer(writer.bytes, exchange)
     }
-    let embedded = type == .jsonLD ? context.embedded : nil
-    let entityWriter = entityWriter(linked)
+    let embedded = embeddedContext
     writer.open("[")
-    for entity in entities {
+    for view in views {
       writer.separate()
-      entityWriter.write(project(entity), embeddedContext: embedded, to: &writer)
+      entityWriter.write(view, embeddedContext: embedded, to: &writer)
     }
     writer.close("]")
-    return exchange.answer(writer.bytes, type: type, context: context)
+    return answer(writer.bytes, exchange)
   }
 
-  private func write(_ entity: Entity, embedded: JSON?, to writer: inout JSONWriter) {
-    entityWriter([:]).write(project(entity), embeddedContext: embedded, to: &writer)
+  private func answer(_ body: [UInt8], _ exchange: Exchange) -> APIResponse {
+    exchange.answer(body, type: type, context: context, linksContext: embeddedContext == nil)
   }
 
-  private func entityWriter(_ linked: [String: Entity]) -> EntityWriter {
-    EntityWriter(
-      context: context, representation: representation, linked: LinkedEntities(entities: linked, levels: joinLevel))
+  /// What stands in the body as `@context`; `nil` where a `Link` header gives it (clause 6.3.6).
+  private var embeddedContext: JSON? {
+    switch type {
+    case .jsonLD: return context.embedded
+    case .geoJSON where !plainGeoJSON: return context.embedded
+    default: return nil
+    }
   }
 
-  private func project(_ entity: Entity) -> Entity {
-    entity.projected(pick: pick, omit: omit)
-  }
-}
-
-extension Hub {
-  fileprivate func linkedEntities(from entities: [Entity], join: JoinForm?, levels: Int, in tenant: Tenant)
-    throws(Problem) -> [String: Entity]
-  {
-    join == nil ? [:] : try linked(from: entities, levels: levels, in: tenant)
-  }
+  private var entityWriter: EntityWriter { EntityWriter(context: context, representation: representation) }
 }

@@ -7,6 +7,12 @@ import Store
 extension API {
   func subscriptions(_ exchange: Exchange, _ path: [String]) async throws(Problem) -> APIResponse {
     guard path.count <= 1 else { throw Self.unknown(exchange.request.path) }
+    if exchange.request.method == .get {
+      try exchange.takes(path.isEmpty ? Parameters.page.union(["options"]) : ["options"])
+    } else {
+      try exchange.takes(Parameters.none)
+    }
+    let showsTimes = try exchange.options(["sysAttrs"]).contains("sysAttrs")
     switch (exchange.request.method, path.first) {
     case (.post, nil):
       let (json, context) = try await exchange.body()
@@ -20,7 +26,8 @@ extension API {
       let context = try await exchange.context()
       let type = try exchange.accepted()
       let (page, counts) = try exchange.page()
-      let (documents, total) = try hub.subscriptions(context: context, in: exchange.tenant, page: page)
+      let (documents, total) = try hub.subscriptions(
+        context: context, showsTimes: showsTimes, in: exchange.tenant, page: page)
       let body = documents.map { shown($0, type, context, exchange) }
       var response = exchange.answer(JSONWriter.bytes(.array(body)), type: type, context: context)
       exchange.addPaging(
@@ -30,7 +37,8 @@ extension API {
     case (.get, let id?):
       let context = try await exchange.context()
       let type = try exchange.accepted()
-      let document = try hub.subscription(try subscriptionId(id), context: context, in: exchange.tenant)
+      let document = try hub.subscription(
+        try subscriptionId(id), context: context, showsTimes: showsTimes, in: exchange.tenant)
       return exchange.answer(
         JSONWriter.bytes(shown(document, type, context, exchange)), type: type, context: context)
     case (.patch, let id?):

@@ -24,6 +24,7 @@ extension API {
     switch (method, path.count) {
     case (.get, 2): return try await retrieveTemporal(exchange, id)
     case (.delete, 2):
+      try exchange.takes(Parameters.none)
       try await hub.deleteHistory(of: id, in: exchange.tenant)
       return .noContent
     default: break
@@ -33,23 +34,28 @@ extension API {
     }
     switch (method, path.count) {
     case (.post, 3):
+      try exchange.takes(Parameters.none)
       let (json, context) = try await exchange.body()
       let fragment = try EntityReader(context: context, rules: .evolution).entity(json)
       try await hub.addHistory(of: id, fragment, in: exchange.tenant)
       return .noContent
     case (.delete, 4):
+      try exchange.takes(Parameters.instance)
       let context = try await exchange.context()
       let datasetId = exchange.items["datasetId"].flatMap { $0 == "@none" ? nil : $0 }
       try await hub.deleteHistory(
-        of: id, attribute: context.expand(path[3]), datasetId: datasetId,
+        of: id, attribute: try exchange.attributeName(path[3], context), datasetId: datasetId,
         allDatasets: try exchange.items.flag("deleteAll"), in: exchange.tenant)
       return .noContent
     case (.delete, 5):
+      try exchange.takes(Parameters.none)
       let context = try await exchange.context()
       try await hub.deleteHistory(
-        of: id, attribute: context.expand(path[3]), instanceId: path[4], in: exchange.tenant)
+        of: id, attribute: try exchange.attributeName(path[3], context), instanceId: try Self.instanceId(path[4]),
+        in: exchange.tenant)
       return .noContent
     case (.patch, 5):
+      try exchange.takes(Parameters.none)
       let (json, context) = try await exchange.body(mergePatch: true)
       try await replaceInstance(json, context, exchange, path)
       return .noContent
@@ -57,19 +63,31 @@ extension API {
     }
   }
 
-  /// The body names the attribute again, with one instance.
-  private func replaceInstance(_ json: JSON, _ context: Context, _ exchange: Exchange, _ path: [String]) async throws(Problem) {
-    let name = context.expand(path[3])
-    let fragment = try EntityReader(context: context, rules: .evolution).entity(json)
-    guard let set = fragment.attributes.first(where: { $0.name == name }), set.instances.count == 1 else {
-      throw .badRequest("one instance of '\(path[3].prefix(100))' is expected")
+  private static func instanceId(_ text: String) throws(Problem) -> String {
+    guard IRI.isAbsolute(text) else { throw .badRequest("the instance id must be a URI, found '\(text.prefix(100))'") }
+    return text
+  }
+
+  /// The body is the instance, or a fragment that names the attribute again and has one instance of it.
+  private func replaceInstance(
+    _ json: JSON, _ context: Context, _ exchange: Exchange, _ path: [String]
+  ) async throws(Problem) {
+    let name = try exchange.attributeName(path[3], context)
+    let id = try Self.instanceId(path[4])
+    let reader = EntityReader(context: context, rules: .evolution)
+    let instances: [AttributeFragment]
+    if case .object(let object) = json, object.members.contains(where: { context.expand($0.key) == name }) {
+      instances = try reader.entity(json).attributes.first { $0.name == name }?.instances ?? []
+    } else {
+      instances = try reader.attribute(json.withoutContext, name: path[3])
     }
-    let instance = try set.instances[0].attribute(named: name)
-    try await hub.replaceHistory(
-      of: path[1], attribute: name, instanceId: path[4], with: instance, in: exchange.tenant)
+    guard instances.count == 1 else { throw .badRequest("one instance of '\(path[3].prefix(100))' is expected") }
+    let instance = try instances[0].attribute(named: name)
+    try await hub.replaceHistory(of: path[1], attribute: name, instanceId: id, with: instance, in: exchange.tenant)
   }
 
   private func createTemporal(_ exchange: Exchange) async throws(Problem) -> APIResponse {
+    try exchange.takes(Parameters.none)
     let (json, context) = try await exchange.body()
     let fragment = try EntityReader(context: context, rules: .evolution).entity(json)
     let isNew = try await hub.recordHistory(fragment, in: exchange.tenant)
@@ -83,6 +101,7 @@ extension API {
   // MARK: Read
 
   private func retrieveTemporal(_ exchange: Exchange, _ id: String) async throws(Problem) -> APIResponse {
+    try exchange.takes(Parameters.retrieveTemporal)
     let context = try await exchange.context()
     var request = try TemporalRequest(exchange, context: context, needsTime: false)
     request.query.entities = EntityQuery()
@@ -91,16 +110,19 @@ extension API {
     let sent = request
     let found = try await hub.offLoop { hub throws(Problem) in try hub.evolutions(sent.query, in: exchange.tenant) }
     guard let entity = found.entities.first else { throw .notFound("there is no history of \(id)") }
+    let view = request.projecting.view(entity)
+    guard !view.isEmpty else { throw .notFound("the history of \(id) has nothing of what was asked for") }
     var writer = JSONWriter(capacity: 1 << 14)
-    try request.writer.write(
-      request.projected(entity), embeddedContext: request.type == .jsonLD ? context.embedded : nil, to: &writer)
+    try request.writer.write(view, embeddedContext: request.embeddedContext, to: &writer)
     return finish(writer.bytes, found, request, exchange)
   }
 
   private func queryTemporal(_ exchange: Exchange) async throws(Problem) -> APIResponse {
+    try exchange.takes(Parameters.queryTemporal)
     let context = try await exchange.context()
     var request = try TemporalRequest(exchange, context: context, needsTime: true)
     request.query.entities = try exchange.entityQuery(context)
+    try Self.checkOrder(request.query.entities)
     let entities = request.query.entities
     let isNarrowed =
       entities.types != nil || !entities.attributes.isEmpty || entities.filter != nil || entities.geo != nil
@@ -112,7 +134,13 @@ extension API {
     return try await answer(request, exchange)
   }
 
+  /// Histories are ordered by `id` only (clause 5.7.4.4).
+  private static func checkOrder(_ query: EntityQuery) throws(Problem) {
+    guard query.order.allSatisfy({ $0.subject == .id }) else { throw .badRequest("histories can be ordered by 'id' only") }
+  }
+
   private func postTemporalQuery(_ exchange: Exchange) async throws(Problem) -> APIResponse {
+    try exchange.takes(Parameters.postTemporalQuery)
     let (json, context) = try await exchange.body()
     guard case .object(let object) = json, object["type"]?.string == "Query" else {
       throw .badRequest("a Query object is expected")
@@ -121,18 +149,28 @@ extension API {
     var request = try TemporalRequest(exchange, context: context, needsTime: false)
     try request.read(temporalQ, context)
     request.query.entities = try entityQuery(object, context)
+    try Self.checkOrder(request.query.entities)
+    if let pick = object["pick"] {
+      request.projecting.pick = try Projection(json: pick, subject: "pick", context: context)
+    }
+    if let omit = object["omit"] {
+      request.projecting.omit = try Projection(json: omit, subject: "omit", context: context)
+    }
+    if let ids = object["datasetId"] { request.query.datasetIds = ids.items.compactMap(\.string) }
+    if let lang = object["lang"]?.string { request.languages = try Presenter.languages(lang) }
     request.query.attributes = request.query.entities.attributes
+    try request.check()
     return try await answer(request, exchange)
   }
 
   private func answer(_ request: TemporalRequest, _ exchange: Exchange) async throws(Problem) -> APIResponse {
     let found = try await hub.offLoop { hub throws(Problem) in try hub.evolutions(request.query, in: exchange.tenant) }
     var writer = JSONWriter(capacity: 1 << 14)
-    let embedded = request.type == .jsonLD ? request.context.embedded : nil
+    let embedded = request.embeddedContext
     writer.open("[")
-    for entity in found.entities {
+    for view in found.entities.map(request.projecting.view) where !view.isEmpty {
       writer.separate()
-      try request.writer.write(request.projected(entity), embeddedContext: embedded, to: &writer)
+      try request.writer.write(view, embeddedContext: embedded, to: &writer)
     }
     writer.close("]")
     var response = finish(writer.bytes, found, request, exchange)
@@ -145,17 +183,9 @@ extension API {
   private func finish(_ body: [UInt8], _ found: EvolutionPage, _ request: TemporalRequest, _ exchange: Exchange) -> APIResponse {
     var response = exchange.answer(
       body, status: found.cut == nil ? 200 : 206, type: request.type, context: request.context)
-    if let cut = found.cut {
-      let size = request.query.lastN.map { String($0) } ?? "*"
-      response.headers[.contentRange] = "date-time \(cut.from.rangeText)-\(cut.to.rangeText)/\(size)"
-    }
+    if let cut = found.cut { response.headers[.contentRange] = request.range(cut) }
     return response
   }
-}
-
-extension DateTime {
-  /// Whole seconds without zone, as clause 6.3.10 writes `Content-Range`.
-  fileprivate var rangeText: String { String(description.prefix(19)) }
 }
 
 /// The parameters of a temporal query (clauses 4.11, 6.18.3, 6.19.3).
@@ -167,8 +197,7 @@ struct TemporalRequest {
   var systemAttributes = false
   var timeProperty = TemporalFilter.Property.observedAt
   var languages: [String] = []
-  var pick: Projection?
-  var omit: Projection?
+  var projecting = Projecting()
 
   init(_ exchange: Exchange, context: Context, needsTime: Bool) throws(Problem) {
     self.context = context
@@ -179,11 +208,12 @@ struct TemporalRequest {
     query.countsTotal = counts
     query.lastN = try items.integer("lastN", in: 1...1_000_000)
     query.newestFirst = query.lastN != nil
-    query.attributes = (try items.list("attrs") ?? []).map { context.expand($0) }
+    for name in try items.list("attrs") ?? [] { query.attributes.append(try exchange.attributeName(name, context)) }
     query.datasetIds = try items.list("datasetId") ?? []
     if let lang = items["lang"] { languages = try Presenter.languages(lang) }
-    if let text = items["pick"] { pick = try Projection(text, context: context) }
-    if let text = items["omit"] { omit = try Projection(text, context: context) }
+    if let text = items["pick"] { projecting.pick = try Projection(text, subject: "pick", context: context) }
+    if let text = items["omit"] { projecting.omit = try Projection(text, subject: "omit", context: context) }
+    try check()
     if let timerel = items["timerel"] {
       query.time = try TemporalFilter(
         timerel: timerel, timeAt: items["timeAt"], endTimeAt: items["endTimeAt"], timeproperty: items["timeproperty"])
@@ -197,16 +227,27 @@ struct TemporalRequest {
       }
       timeProperty = property
     }
-    try readForm(try items.list("options") ?? [], items["format"], items["aggrMethods"], items["aggrPeriodDuration"])
+    try readForm(exchange, items["aggrMethods"], items["aggrPeriodDuration"])
+  }
+
+  /// What of the parameters excludes each other (clause 5.7.4.4).
+  func check() throws(Problem) {
+    try projecting.check()
+    guard query.attributes.isEmpty || projecting == Projecting() else {
+      throw .badRequest("'attrs' cannot be combined with 'pick' or 'omit'")
+    }
+    guard projecting.hops == 0 else { throw .badRequest("histories have no linked entities") }
   }
 
   /// `temporalQ` of a Query object (clause 5.2.21).
   mutating func read(_ json: JSON, _ context: Context) throws(Problem) {
     query.time = try TemporalFilter(json: json)
     timeProperty = query.time?.property ?? .observedAt
-    if let last = json["lastN"]?.integer {
-      guard (1...1_000_000).contains(last) else { throw .badRequest("'lastN' must be from 1 to 1000000") }
-      query.lastN = Int(last)
+    if let last = json["lastN"] {
+      guard let count = last.integer, (1...1_000_000).contains(count) else {
+        throw .badRequest("'lastN' must be a whole number from 1 to 1000000")
+      }
+      query.lastN = Int(count)
       query.newestFirst = true
     }
     if let methods = json["aggrMethods"] {
@@ -216,26 +257,23 @@ struct TemporalRequest {
     }
   }
 
-  private mutating func readForm(_ options: [String], _ format: String?, _ methods: String?, _ period: String?)
-    throws(Problem)
-  {
-    var wanted = format
-    for option in options {
-      switch option {
-      case "sysAttrs": systemAttributes = true
-      case "normalized", "concise", "simplified", "temporalValues", "aggregatedValues": wanted = wanted ?? option
-      default: throw .badRequest("'options' has '\(option.prefix(40))', which does not apply here")
-      }
+  private static let forms: Set<String> = [
+    "normalized", "concise", "simplified", "keyValues", "temporalValues", "aggregatedValues",
+  ]
+
+  private mutating func readForm(_ exchange: Exchange, _ methods: String?, _ period: String?) throws(Problem) {
+    var wanted = try exchange.format(Self.forms)
+    for option in try exchange.options(Self.forms.union(["sysAttrs"])) {
+      if option == "sysAttrs" { systemAttributes = true } else { wanted = wanted ?? option }
     }
     switch wanted {
-    case nil, "normalized": form = .normalized
     case "concise": form = .concise
-    case "simplified", "temporalValues": form = .simplified
+    case "simplified", "keyValues", "temporalValues": form = .simplified
     case "aggregatedValues":
       guard let methods else { throw .badRequest("aggregated values need 'aggrMethods'") }
       let names = methods.split(separator: ",").map { String($0).trimmingSpaces }
       form = .aggregated(try Aggregation(methods: names, period: period), from: start, to: end)
-    case let other?: throw .badRequest("'format' cannot be '\(other.prefix(40))'")
+    default: form = .normalized
     }
   }
 
@@ -259,7 +297,22 @@ struct TemporalRequest {
       languages: languages)
   }
 
-  func projected(_ entity: Entity) -> Entity {
-    entity.projected(pick: pick, omit: omit)
+  /// What stands in the body as `@context`; `nil` where a `Link` header gives it.
+  var embeddedContext: JSON? {
+    if type == .jsonLD { return context.embedded }
+    return nil
+  }
+
+  /// `Content-Range` of an answer that was cut short (clause 6.3.10): where the answer begins, by the question if that
+  /// says it, and how far it came.
+  ///
+  /// - Parameter cut: the earliest and the latest time in the answer.
+  func range(_ cut: (from: DateTime, to: DateTime)) -> String {
+    let earliest = min(cut.from, cut.to)
+    let latest = max(cut.from, cut.to)
+    guard let lastN = query.lastN else {
+      return "date-time \(start ?? earliest)-\(latest)/*"
+    }
+    return "date-time \(end ?? latest)-\(earliest)/\(lastN)"
   }
 }

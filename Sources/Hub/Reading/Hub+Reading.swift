@@ -2,14 +2,6 @@ import NGSI
 import Query
 import Store
 
-/// How linked entities are given along (clause 4.5.23).
-public enum JoinForm: Sendable, Hashable {
-  /// Beside the entities that link to them.
-  case flat
-  /// Inside the relationship, as `entity`.
-  case inline
-}
-
 extension Hub {
   /// The entity with this id.
   ///
@@ -54,49 +46,11 @@ extension Hub {
 
   public func entityCount(in tenant: Tenant) throws(Problem) -> Int { try read { try $0.entityCount(in: tenant) } }
 
-  /// The entities that relationships of these point at, level by level, each once.
-  ///
-  /// - Throws: `TooManyResults` when there are more than ``Limits/joinedEntities``.
-  public func linked(from entities: [Entity], levels: Int, in tenant: Tenant) throws(Problem) -> [String: Entity] {
-    try read { reader in
-      var known: [String: Entity] = [:]
-      var frontier = entities
-      for _ in 0..<levels {
-        var next: [Entity] = []
-        for id in frontier.flatMap(\.relationshipTargets) where known[id] == nil {
-          guard let entity = try reader.entity(id, in: tenant) else { continue }
-          guard known.count < self.limits.joinedEntities else {
-            throw Problem(.tooManyResults, "more than \(self.limits.joinedEntities) linked entities would be joined")
-          }
-          known[id] = entity
-          next.append(entity)
-        }
-        if next.isEmpty { break }
-        frontier = next
-      }
-      return known
-    }
-  }
-
   /// - Throws: `NonexistentTenant`.
   func requireTenant(_ tenant: Tenant, _ reader: any StoreReader) throws {
     guard tenant != .default else { return }
     guard try reader.tenants().contains(tenant) else {
       throw Problem(.nonexistentTenant, "there is no tenant '\(tenant.name)'")
-    }
-  }
-}
-
-extension Entity {
-  /// URIs that relationships of this entity point at.
-  public var relationshipTargets: [String] {
-    attributes.flatMap { set in
-      set.instances.flatMap { instance -> [String] in
-        switch instance.kind {
-        case .relationship, .listRelationship: instance.value.items.compactMap { ($0["object"] ?? $0).string }
-        default: []
-        }
-      }
     }
   }
 }

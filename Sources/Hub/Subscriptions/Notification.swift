@@ -9,20 +9,18 @@ enum Notification {
     guard var entity = change.new ?? change.old else { return Array("[]".utf8) }
     if change.new == nil {
       entity.deletedAt = change.at
-      entity.attributes =
-        showsChanges
-        ? change.attributes.compactMap { attribute in
-          attribute.old.map { old in
-            AttributeSet(name: attribute.name, instances: [deletionMark(of: old, at: change.at, showsChanges: true)])
-          }
-        } : []
-      return payload([entity])
+      entity.attributes = []
     }
     for attribute in change.attributes {
       switch (attribute.old, attribute.new) {
       case (let old?, nil):
         var set = entity[attribute: attribute.name] ?? AttributeSet(name: attribute.name, instances: [])
         set.instances.append(deletionMark(of: old, at: change.at, showsChanges: showsChanges))
+        // An attribute that is gone with all its instances is named once.
+        if !showsChanges, set.instances.count > 1, set.instances.allSatisfy({ $0.deletedAt != nil }) {
+          set.instances = [set.instances[0]]
+          set.instances[0].datasetId = nil
+        }
         entity[attribute: attribute.name] = set
       case (let old?, let new?) where showsChanges:
         guard var set = entity[attribute: attribute.name],
@@ -71,21 +69,10 @@ enum Notification {
     var entities: [Entity] = []
     for item in json.items { entities.append(subscription.reduced(try reader.entity(item).entity())) }
     let context = subscription.notificationContext
-    var linked: [String: Entity] = [:]
-    if let join = parameters.join {
-      linked = try Self.linked(from: entities, levels: parameters.joinLevel, subscription.tenant, store, limits)
-      if join == .flat {
-        let known = Set(entities.map(\.id))
-        entities += linked.values.filter { !known.contains($0.id) }.sorted { $0.id < $1.id }
-        linked = [:]
-      }
-    }
-    var representation = Representation(
-      parameters.form, systemAttributes: true, languages: subscription.rule.languages)
-    representation.apply(pick: parameters.pick, omit: parameters.omit)
+    let views = try views(of: entities, subscription, store, limits, now: now)
     let entityWriter = EntityWriter(
-      context: context, representation: representation,
-      linked: LinkedEntities(entities: linked, levels: parameters.joinLevel))
+      context: context,
+      representation: Representation(parameters.form, systemAttributes: true, languages: subscription.rule.languages))
     var writer = JSONWriter(capacity: 2048)
     writer.open("{")
     for (key, value) in [
@@ -97,13 +84,14 @@ enum Notification {
     }
     writer.key("data" as StaticString)
     if parameters.accept == .geoJSON {
-      let bare = parameters.headers.contains { $0.0.lowercased() == "prefer" && $0.1.contains("body=json") }
-      entityWriter.writeFeatureCollection(entities, embeddedContext: bare ? nil : context.embedded, to: &writer)
+      let bare = parameters.plainGeoJSON
+      entityWriter.writeFeatureCollection(views, embeddedContext: bare ? nil : context.embedded, to: &writer)
     } else {
       writer.open("[")
-      for entity in entities {
+      let embedded: JSON? = if parameters.accept == .jsonLD { context.embedded } else { nil }
+      for view in views {
         writer.separate()
-        entityWriter.write(entity, to: &writer)
+        entityWriter.write(view, embeddedContext: embedded, to: &writer)
       }
       writer.close("]")
     }
@@ -120,7 +108,7 @@ enum Notification {
   private static func headers(_ subscription: Subscription, _ context: Context) -> [(String, String)] {
     let parameters = subscription.rule.notification
     var headers = [("Content-Type", parameters.accept.mediaType)]
-    if parameters.accept != .jsonLD {
+    if parameters.accept == .json || (parameters.accept == .geoJSON && parameters.plainGeoJSON) {
       headers.append(
         ("Link", "<\(context.url)>; rel=\"http://www.w3.org/ns/json-ld#context\"; type=\"application/ld+json\""))
     }
@@ -129,24 +117,24 @@ enum Notification {
     return headers
   }
 
-  private static func linked(
-    from entities: [Entity], levels: Int, _ tenant: Tenant, _ store: any Store, _ limits: Limits
-  ) throws(Problem) -> [String: Entity] {
+  /// The entities as the subscriber wants to see them, with linked entities beside or inside them.
+  private static func views(
+    of entities: [Entity], _ subscription: Subscription, _ store: any Store, _ limits: Limits, now: DateTime
+  ) throws(Problem) -> [EntityView] {
+    let parameters = subscription.rule.notification
+    guard let join = parameters.join else { return entities.map { parameters.projecting.view($0) } }
     do {
       return try store.read { reader in
-        var known: [String: Entity] = [:]
-        var frontier = entities
-        for _ in 0..<levels {
-          var next: [Entity] = []
-          for id in frontier.flatMap(\.relationshipTargets)
-          where known[id] == nil && known.count < limits.joinedEntities {
-            guard let entity = try reader.entity(id, in: tenant) else { continue }
-            known[id] = entity
-            next.append(entity)
+        var joiner = Joiner(
+          reader: reader, tenant: subscription.tenant, bound: limits.joinedEntities, now: now
+        ) { subscription.withWantedTimes($0) }
+        switch join {
+        case .flat: return try joiner.flat(entities, parameters.projecting, levels: parameters.joinLevel)
+        case .inline:
+          return try entities.map {
+            try joiner.inline($0, parameters.projecting, levels: parameters.joinLevel)
           }
-          frontier = next
         }
-        return known
       }
     } catch { throw Problem(storeFailure: error) }
   }
@@ -157,6 +145,13 @@ extension Subscription {
   fileprivate func reduced(_ entity: Entity) -> Entity {
     let parameters = rule.notification
     var entity = entity
+    if entity.deletedAt != nil, !parameters.showChanges {
+      // Of a deleted entity only `deletedAt` is told; where the deletion of its attributes is what was asked for, these.
+      let tellsAttributes = rule.triggers.contains(.attributeDeleted) && !rule.triggers.contains(.entityDeleted)
+      entity.attributes.removeAll {
+        !tellsAttributes || !(rule.watched.isEmpty || rule.watched.contains($0.name))
+      }
+    }
     if !parameters.attributes.isEmpty { entity.attributes.removeAll { !parameters.attributes.contains($0.name) } }
     if !rule.datasetIds.isEmpty {
       entity.attributes = entity.attributes.compactMap { set in
@@ -164,8 +159,14 @@ extension Subscription {
         return shown.isEmpty ? nil : AttributeSet(name: set.name, instances: shown)
       }
     }
-    if !parameters.systemAttributes { entity.removeSystemTimes() }
-    return entity.projected(pick: parameters.pick, omit: parameters.omit)
+    return withWantedTimes(entity)
+  }
+
+  fileprivate func withWantedTimes(_ entity: Entity) -> Entity {
+    guard !rule.notification.systemAttributes else { return entity }
+    var entity = entity
+    entity.removeSystemTimes()
+    return entity
   }
 }
 

@@ -14,6 +14,9 @@ public struct NotificationMessage: Sendable {
     self.body = body
     self.timeout = timeout
   }
+
+  /// Scheme, host and port of the receiver.
+  var endpoint: String { url.split(separator: "/", omittingEmptySubsequences: false).prefix(3).joined(separator: "/") }
 }
 
 /// Carries notifications out of the hub. Implementations follow no redirect and read at most a little of the answer.

@@ -3,29 +3,39 @@ import NGSI
 import Store
 import Synchronization
 
-/// Sends what is in the outbox, each endpoint in its own lane.
+/// Sends what is in the outbox, each subscription in its own lane.
 ///
-/// A lane sends in order, one message at a time, and holds at most ``Limits/endpointQueue`` messages in memory; what
-/// is beyond stays in the outbox and is read when the lane has room. A slow or dead receiver therefore delays its own
-/// lane only. Delivery is at least once: a message leaves the outbox after the receiver took it.
+/// A lane sends in order, one message at a time, and holds at most ``Limits/endpointQueue`` messages and
+/// ``Limits/endpointQueueBytes`` in memory; what is beyond stays in the outbox and is read when the lane has room. A
+/// slow or dead receiver therefore delays its own lane only. Delivery is at least once: a message leaves the outbox
+/// after the receiver took it.
 final class Notifier: Sendable {
-  private struct Lane {
+  struct Lane {
     var queue: [OutboxItem] = []
+    var queuedBytes = 0
     /// Items beyond the queue wait in the outbox.
     var spilled = false
-    /// Last sequence that has been in the queue.
+    var isRefilling = false
+    /// Last sequence that has been in the queue: what comes again up to here is known.
     var lastSequence: Int64 = 0
+    /// Last sequence that was accepted.
+    var lastAccepted: Int64 = 0
+    /// Items up to here belong to a subscription with the same id that was deleted.
+    var forgottenThrough: Int64 = 0
     var isRunning = false
+    /// Attempts that failed since the last success.
+    var failures = 0
     /// No attempt before this time (cooldown after a failure).
     var restsUntil: DateTime?
   }
 
-  private struct Key: Hashable {
+  struct Key: Hashable {
     var tenant: Tenant
     var subscriptionId: String
   }
 
-  private struct State {
+  struct State {
+    /// One for each subscription that has had a notification in this run.
     var lanes: [Key: Lane] = [:]
     var records: [Key: DeliveryRecord] = [:]
     var settled: [Int64] = []
@@ -33,21 +43,22 @@ final class Notifier: Sendable {
     var deadLetters: [(Tenant, StoredDocument)] = []
     var isFlushing = false
     var isStopped = false
-    var inFlight = 0
-    var waiters: [CheckedContinuation<Void, Never>] = []
     var totals = DeliveryRecord()
   }
 
-  private let store: any Store
-  private let book: SubscriptionBook
+  let store: any Store
+  let book: SubscriptionBook
+  let limits: Limits
+  let now: @Sendable () -> DateTime
+  let log: Logger
+  let state = Mutex(State())
   private let sender: any NotificationSending
-  private let limits: Limits
-  private let now: @Sendable () -> DateTime
-  private let log: Logger
-  private let state = Mutex(State())
+  private let places: Places
 
   static let recordCollection = "delivery-records"
   static let deadLetterCollection = "dead-letters"
+  /// Settled items that may wait for their transaction before lanes stand still: a store that takes no writes.
+  static let maxUnflushed = 20_000
 
   init(
     store: any Store, book: SubscriptionBook, sender: any NotificationSending, limits: Limits,
@@ -59,9 +70,10 @@ final class Notifier: Sendable {
     self.limits = limits
     self.now = now
     self.log = log
+    places = Places(limits.notificationsInFlight)
   }
 
-  // MARK: - Records
+  // MARK: - Figures
 
   func record(of id: String, in tenant: Tenant) -> DeliveryRecord {
     state.withLock { $0.records[Key(tenant: tenant, subscriptionId: id)] ?? DeliveryRecord() }
@@ -70,23 +82,32 @@ final class Notifier: Sendable {
   /// Sums over all subscriptions since the hub started, those deleted since included.
   var totals: DeliveryRecord { state.withLock { $0.totals } }
 
+  /// Notifications that wait, in memory and in the outbox.
+  var waiting: Int { state.withLock { $0.totals.waiting } }
+
+  /// Lanes at work, requests under way, messages in memory.
   var figures: (lanes: Int, inFlight: Int, queued: Int) {
-    state.withLock { ($0.lanes.count, $0.inFlight, $0.lanes.values.reduce(0) { $0 + $1.queue.count }) }
+    let (lanes, queued) = state.withLock { state in
+      (state.lanes.values.count { $0.isRunning }, state.lanes.values.reduce(0) { $0 + $1.queue.count })
+    }
+    return (lanes, places.taken, queued)
   }
 
-  /// Takes up what an earlier run left: records, and items in the outbox.
-  func resume(_ subscription: Subscription, record: JSON?, waiting: Int) {
-    let key = Key(tenant: subscription.tenant, subscriptionId: subscription.id)
-    let resumed = DeliveryRecord(json: record ?? .null, waiting: waiting)
+  // MARK: - What comes in
+
+  /// Takes up what an earlier run left: the record, and items in the outbox. A subscription that is gone has its items
+  /// settled as held back.
+  func resume(_ id: String, in tenant: Tenant, record: JSON?, waiting: Int) {
+    let key = Key(tenant: tenant, subscriptionId: id)
     state.withLock { state in
-      state.records[key] = resumed
+      state.records[key] = DeliveryRecord(json: record ?? .null, waiting: waiting)
       state.totals.due += waiting
       if waiting > 0 { state.lanes[key, default: Lane()].spilled = true }
     }
     if waiting > 0 { start(key) }
   }
 
-  /// Takes items that have just been committed. Called on the writer's thread.
+  /// Takes items that have just been committed. Called on the writer's thread, in commit order.
   func accept(_ items: [OutboxItem]) {
     var started: [Key] = []
     state.withLock { state in
@@ -95,10 +116,18 @@ final class Notifier: Sendable {
         state.records[key, default: DeliveryRecord()].due += 1
         state.totals.due += 1
         var lane = state.lanes.removeValue(forKey: key) ?? Lane()
-        if lane.spilled || lane.queue.count >= limits.endpointQueue {
+        lane.lastAccepted = item.sequence
+        // What was forgotten is from before this item.
+        if lane.forgottenThrough == .max { lane.forgottenThrough = item.sequence - 1 }
+        if item.sequence <= lane.lastSequence {
+          // A refill has read it between its commit and this call.
+        } else if lane.spilled || lane.isRefilling || lane.queue.count >= limits.endpointQueue
+          || (lane.queuedBytes + item.payload.count > limits.endpointQueueBytes && !lane.queue.isEmpty)
+        {
           lane.spilled = true
         } else {
           lane.queue.append(item)
+          lane.queuedBytes += item.payload.count
           lane.lastSequence = item.sequence
         }
         if !lane.isRunning { started.append(key) }
@@ -108,26 +137,39 @@ final class Notifier: Sendable {
     for key in started { start(key) }
   }
 
-  /// Forgets a deleted subscription; what still waits is held back and counted so.
-  func forget(_ id: String, in tenant: Tenant) { start(Key(tenant: tenant, subscriptionId: id)) }
-
-  func stop() async {
-    let waiters = state.withLock { state in
-      state.isStopped = true
-      defer { state.waiters = [] }
-      return state.waiters
+  /// Forgets a deleted subscription; what still waits is held back and counted so. Called on the writer's thread.
+  func forget(_ id: String, in tenant: Tenant) {
+    let key = Key(tenant: tenant, subscriptionId: id)
+    let hasLane = state.withLock { state in
+      state.records[key] = nil
+      guard var lane = state.lanes[key] else { return false }
+      // Of one that was taken up from an earlier run everything is meant, up to the next item that comes.
+      lane.forgottenThrough = lane.lastAccepted == 0 ? .max : lane.lastAccepted
+      state.lanes[key] = lane
+      return true
     }
-    for waiter in waiters { waiter.resume() }
-    await flush()
+    if hasLane { start(key) }
+  }
+
+  /// Ends all lanes; messages under way have a moment to be answered, so that they need not be sent again.
+  func stop() async {
+    state.withLock { $0.isStopped = true }
+    places.close()
+    for _ in 0..<40 where places.taken > 0 { try? await Task.sleep(for: .milliseconds(50)) }
+    for _ in 0..<100 {
+      await flush()
+      if state.withLock({ !$0.isFlushing }) { return }
+      try? await Task.sleep(for: .milliseconds(20))
+    }
   }
 
   // MARK: - Lanes
 
+  private var isStopped: Bool { state.withLock { $0.isStopped } }
+
   private func start(_ key: Key) {
     let starts = state.withLock { state in
-      guard !state.isStopped else { return false }
-      var lane = state.lanes[key] ?? Lane()
-      guard !lane.isRunning else { return false }
+      guard !state.isStopped, var lane = state.lanes[key], !lane.isRunning else { return false }
       lane.isRunning = true
       state.lanes[key] = lane
       return true
@@ -136,252 +178,207 @@ final class Notifier: Sendable {
   }
 
   private func run(_ key: Key) async {
-    while let item = next(key) {
-      guard let subscription = book.subscription(key.subscriptionId, in: key.tenant),
-        subscription.status(at: now()) == "active"
-      else {
+    while let item = await next(key) {
+      let isForgotten = state.withLock { item.sequence <= $0.lanes[key]?.forgottenThrough ?? 0 }
+      guard !isForgotten, let subscription = book.subscription(key.subscriptionId, in: key.tenant) else {
+        settleForgotten(item)
+        continue
+      }
+      guard subscription.status(at: now()) == "active", !isThrottled(subscription, key) else {
         settle(item, key) { $0.throttled += 1 }
         continue
       }
-      if isThrottled(subscription, key) {
-        settle(item, key) { $0.throttled += 1 }
-        continue
-      }
-      await deliver(item, of: subscription, key)
-      if state.withLock({ $0.isStopped }) { break }
+      await deliver(item, key)
+      if isStopped { break }
     }
     await flush()
   }
 
   /// The lane's next item; ends the lane when there is none.
-  private func next(_ key: Key) -> OutboxItem? {
+  private func next(_ key: Key) async -> OutboxItem? {
     enum Step {
       case item(OutboxItem)
       case refill(after: Int64)
+      case wait
       case end
     }
     while true {
       let step: Step = state.withLock { state in
         guard !state.isStopped, var lane = state.lanes[key] else { return .end }
-        defer { state.lanes[key] = lane.isRunning || !lane.queue.isEmpty ? lane : nil }
-        if !lane.queue.isEmpty { return .item(lane.queue.removeFirst()) }
-        if lane.spilled { return .refill(after: lane.lastSequence) }
+        if state.settled.count >= Self.maxUnflushed { return .wait }
+        defer { state.lanes[key] = lane }
+        if !lane.queue.isEmpty {
+          let item = lane.queue.removeFirst()
+          lane.queuedBytes -= item.payload.count
+          return .item(item)
+        }
+        if lane.spilled {
+          lane.spilled = false
+          lane.isRefilling = true
+          return .refill(after: lane.lastSequence)
+        }
         lane.isRunning = false
         return .end
       }
       switch step {
       case .item(let item): return item
-      case .end: return nil
-      case .refill(let after):
-        let items: [OutboxItem]
-        do {
-          items = try store.read {
-            try $0.outbox(of: key.subscriptionId, in: key.tenant, after: after, limit: limits.endpointQueue)
-          }
-        } catch {
-          log.error("the outbox cannot be read", metadata: ["error": "\(error)"])
-          state.withLock { $0.lanes[key]?.isRunning = false }
-          return nil
-        }
-        state.withLock { state in
-          guard var lane = state.lanes[key] else { return }
-          // What an accept() put aside while this was read is found by the next refill.
-          lane.queue += items
-          lane.lastSequence = items.last?.sequence ?? lane.lastSequence
-          lane.spilled = items.count >= limits.endpointQueue
-          state.lanes[key] = lane
-        }
+      case .end:
+        forgetLane(key)
+        return nil
+      case .refill(let after): if !refill(key, after: after) { try? await Task.sleep(for: .seconds(1)) }
+      case .wait:
+        await flush()
+        try? await Task.sleep(for: .milliseconds(200))
       }
     }
+  }
+
+  /// A lane whose subscription is gone is not needed any more.
+  private func forgetLane(_ key: Key) {
+    guard book.subscription(key.subscriptionId, in: key.tenant) == nil else { return }
+    state.withLock { state in
+      guard let lane = state.lanes[key], !lane.isRunning, lane.queue.isEmpty, !lane.spilled else { return }
+      state.lanes[key] = nil
+      state.records[key] = nil
+    }
+  }
+
+  /// Reads the next items from the outbox; false when that failed. What is accepted meanwhile is found by the next one.
+  private func refill(_ key: Key, after sequence: Int64) -> Bool {
+    let items: [OutboxItem]
+    do {
+      items = try store.read {
+        try $0.outbox(of: key.subscriptionId, in: key.tenant, after: sequence, limit: limits.endpointRefill)
+      }
+    } catch {
+      log.error("the outbox cannot be read", metadata: ["error": "\(error)"])
+      state.withLock { state in
+        state.lanes[key]?.spilled = true
+        state.lanes[key]?.isRefilling = false
+      }
+      return false
+    }
+    state.withLock { state in
+      guard var lane = state.lanes[key] else { return }
+      lane.isRefilling = false
+      var taken = 0
+      for item in items where taken == 0 || lane.queuedBytes + item.payload.count <= limits.endpointQueueBytes {
+        lane.queue.append(item)
+        lane.queuedBytes += item.payload.count
+        lane.lastSequence = item.sequence
+        taken += 1
+      }
+      if taken < items.count || items.count >= limits.endpointRefill { lane.spilled = true }
+      state.lanes[key] = lane
+    }
+    return true
   }
 
   private func isThrottled(_ subscription: Subscription, _ key: Key) -> Bool {
     guard let pause = subscription.rule.throttling,
       let last = state.withLock({ $0.records[key]?.lastNotification })
     else { return false }
-    return now() < last.adding(seconds: pause)
+    let time = now()
+    // A clock that was set back must not hold notifications until it has caught up.
+    return last <= time && time < last.adding(seconds: pause)
   }
+}
 
-  private func deliver(_ item: OutboxItem, of subscription: Subscription, _ key: Key) async {
+// MARK: - Delivering
+
+extension Notifier {
+  /// Tries until the receiver took the message, or it is given up.
+  private func deliver(_ item: OutboxItem, _ key: Key) async {
     var attempts = item.attempts
-    var dueAt = item.dueAt
+    var notBefore: DateTime? = attempts > 0 ? item.dueAt : nil
     while true {
-      await wait(until: max(dueAt, state.withLock { $0.lanes[key]?.restsUntil } ?? dueAt))
-      guard await enter() else { return }
+      await wait(until: later(notBefore, state.withLock { $0.lanes[key]?.restsUntil }), longest: 3600)
+      // The subscription as it is now: it may have changed, or ended, while this waited.
+      guard !isStopped else { return }
+      guard !state.withLock({ item.sequence <= $0.lanes[key]?.forgottenThrough ?? 0 }),
+        let subscription = book.subscription(key.subscriptionId, in: key.tenant)
+      else { return settleForgotten(item) }
+      guard subscription.status(at: now()) == "active" else { return settle(item, key) { $0.throttled += 1 } }
       let message: NotificationMessage
       do {
         message = try Notification.message(
           payload: item.payload, subscription: subscription, store: store, limits: limits, now: now())
-      } catch {
-        leave()
-        give(up: item, key, reason: error.detail)
-        return
-      }
-      let failure = await sender.send(message)
-      leave()
-      attempts += 1
-      let at = now()
-      if let failure {
-        note(key) { record in
-          record.timesSent += 1
-          record.timesFailed += 1
-          record.lastNotification = at
-          record.lastFailure = at
-          record.lastReason = failure
+      } catch { return give(up: item, key, reason: error.detail) }
+      guard let failure = await attempt(message, key) else {
+        let at = now()
+        state.withLock { state in
+          state.lanes[key]?.failures = 0
+          state.lanes[key]?.restsUntil = nil
         }
-        if attempts >= limits.deliveryAttempts {
-          rest(key, until: subscription.rule.notification.cooldown.map { at.adding(seconds: $0) })
-          give(up: item, key, reason: failure)
-          return
-        }
-        dueAt = at.adding(seconds: subscription.rule.notification.cooldown ?? Self.backOff(attempts))
-        rest(key, until: dueAt)
-        let (sequence, until, tries) = (item.sequence, dueAt, attempts)
-        do {
-          try await store.write { try $0.postpone(sequence, attempts: tries, until: until) }
-        } catch { log.error("a retry cannot be noted", metadata: ["error": "\(error)"]) }
-        guard book.subscription(key.subscriptionId, in: key.tenant)?.status(at: now()) == "active" else {
-          settle(item, key) { $0.throttled += 1 }
-          return
-        }
-      } else {
-        rest(key, until: nil)
         note(key) { record in
           record.timesSent += 1
           record.lastNotification = at
           record.lastSuccess = at
         }
-        settle(item, key) { $0.delivered += 1 }
-        return
+        return settle(item, key) { $0.delivered += 1 }
       }
-      if state.withLock({ $0.isStopped }) { return }
+      guard failure != Self.stopped else { return }
+      attempts += 1
+      let cooldown = subscription.rule.notification.cooldown
+      noteFailure(failure, key, cooldown: cooldown)
+      guard attempts < limits.deliveryAttempts else { return give(up: item, key, reason: failure) }
+      let next = now().adding(seconds: cooldown ?? Self.backOff(attempts))
+      notBefore = next
+      await postpone(item, attempts: attempts, until: next)
     }
+  }
+
+  private static let stopped = "the hub stops"
+
+  /// One attempt; `nil` when the receiver took it.
+  private func attempt(_ message: NotificationMessage, _ key: Key) async -> String? {
+    let isTroubled = state.withLock { $0.lanes[key]?.failures ?? 0 > 0 }
+    let endpoint = message.endpoint
+    guard await places.enter(endpoint, isTroubled: isTroubled) else { return Self.stopped }
+    defer { places.leave(endpoint, isTroubled: isTroubled) }
+    return await sender.send(message)
+  }
+
+  private func noteFailure(_ reason: String, _ key: Key, cooldown: Double?) {
+    let at = now()
+    state.withLock { state in
+      state.lanes[key]?.failures += 1
+      state.lanes[key]?.restsUntil = cooldown.map { at.adding(seconds: $0) }
+    }
+    note(key) { record in
+      record.timesSent += 1
+      record.timesFailed += 1
+      record.lastNotification = at
+      record.lastFailure = at
+      record.lastReason = reason
+    }
+  }
+
+  private func postpone(_ item: OutboxItem, attempts: Int, until time: DateTime) async {
+    // What was settled before must not wait for this one.
+    await flush()
+    do {
+      try await store.write { try $0.postpone(item.sequence, attempts: attempts, until: time) }
+    } catch { log.error("a retry cannot be noted", metadata: ["error": "\(error)"]) }
   }
 
   /// Seconds before the next attempt: 0.5, 1, 2, 4 … 60.
   static func backOff(_ attempts: Int) -> Double { min(60, 0.25 * Double(1 << min(attempts, 10))) }
 
-  private func rest(_ key: Key, until time: DateTime?) {
-    state.withLock { $0.lanes[key]?.restsUntil = time }
-  }
-
-  private func wait(until time: DateTime) async {
-    while !state.withLock({ $0.isStopped }) {
+  /// Waits until the clock says so, but no longer than it said at first: a clock may be set back meanwhile.
+  private func wait(until time: DateTime?, longest: Double) async {
+    guard let time else { return }
+    let end = ContinuousClock.now + .seconds(min(longest, max(0, time.secondsSince1970 - now().secondsSince1970)))
+    while !isStopped, ContinuousClock.now < end {
       let left = time.secondsSince1970 - now().secondsSince1970
       guard left > 0 else { return }
-      try? await Task.sleep(for: .seconds(min(left, 1)))
+      try? await Task.sleep(for: min(.seconds(min(left, 0.5)), end - ContinuousClock.now))
     }
-  }
-
-  /// Waits for one of the places for requests under way; false when the notifier stops.
-  private func enter() async -> Bool {
-    await withCheckedContinuation { continuation in
-      let passes = state.withLock { state in
-        guard state.inFlight >= limits.notificationsInFlight, !state.isStopped else {
-          state.inFlight += 1
-          return true
-        }
-        state.waiters.append(continuation)
-        return false
-      }
-      if passes { continuation.resume() }
-    }
-    return !state.withLock { $0.isStopped }
-  }
-
-  private func leave() {
-    let waiter: CheckedContinuation<Void, Never>? = state.withLock { state in
-      if state.waiters.isEmpty {
-        state.inFlight -= 1
-        return nil
-      }
-      return state.waiters.removeFirst()
-    }
-    waiter?.resume()
   }
 }
 
-// MARK: - Settling
-
-extension Notifier {
-  private func note(_ key: Key, _ change: (inout DeliveryRecord) -> Void) {
-    state.withLock { state in
-      change(&state.records[key, default: DeliveryRecord()])
-      state.touched.insert(key)
-    }
-  }
-
-  private func settle(_ item: OutboxItem, _ key: Key, _ count: (inout DeliveryRecord) -> Void) {
-    let flushes = state.withLock { state in
-      count(&state.records[key, default: DeliveryRecord()])
-      count(&state.totals)
-      state.touched.insert(key)
-      state.settled.append(item.sequence)
-      guard !state.isFlushing, state.settled.count >= 64 else { return false }
-      return true
-    }
-    if flushes { Task { await flush() } }
-  }
-
-  private func give(up item: OutboxItem, _ key: Key, reason: String) {
-    let id = "\(item.sequence)"
-    let body: JSON = [
-      "subscriptionId": .string(item.subscriptionId), "reason": .string(reason),
-      "at": .string(now().description), "data": .string(String(decoding: item.payload, as: UTF8.self)),
-    ]
-    state.withLock { $0.deadLetters.append((item.tenant, StoredDocument(id: id, body: body))) }
-    settle(item, key) { $0.failed += 1 }
-  }
-
-  /// Makes settled items, records and dead letters durable, in one transaction.
-  private func flush() async {
-    while true {
-      let batch: ([Int64], [(Key, JSON)], [(Tenant, StoredDocument)])? = state.withLock { state in
-        guard !state.isFlushing, !state.settled.isEmpty || !state.touched.isEmpty else { return nil }
-        state.isFlushing = true
-        defer {
-          state.settled = []
-          state.touched = []
-          state.deadLetters = []
-        }
-        let records = state.touched.compactMap { key in state.records[key].map { (key, $0.json) } }
-        return (state.settled, records, state.deadLetters)
-      }
-      guard let (sequences, records, letters) = batch else { return }
-      let (book, bound) = (book, limits.deadLetters)
-      do {
-        try await store.write { writer in
-          try writer.removeFromOutbox(sequences)
-          for (key, json) in records where book.subscription(key.subscriptionId, in: key.tenant) != nil {
-            try writer.put(
-              StoredDocument(id: key.subscriptionId, body: json), collection: Self.recordCollection, in: key.tenant)
-          }
-          for (tenant, letter) in letters {
-            try writer.put(letter, collection: Self.deadLetterCollection, in: tenant)
-            let excess = try writer.documentCount(Self.deadLetterCollection, in: tenant) - bound
-            guard excess > 0 else { continue }
-            for old in try writer.documents(Self.deadLetterCollection, in: tenant, page: Page(limit: excess)) {
-              _ = try writer.deleteDocument(old.id, collection: Self.deadLetterCollection, in: tenant)
-            }
-          }
-        }
-        state.withLock { state in
-          state.isFlushing = false
-          for (key, _) in records where book.subscription(key.subscriptionId, in: key.tenant) == nil {
-            if state.records[key]?.waiting == 0 { state.records[key] = nil }
-          }
-        }
-      } catch {
-        // Nothing is lost: the items stay in the outbox and are settled again.
-        log.error("deliveries cannot be noted", metadata: ["error": "\(error)"])
-        state.withLock { state in
-          state.settled = sequences + state.settled
-          state.touched.formUnion(records.map(\.0))
-          state.deadLetters = letters + state.deadLetters
-          state.isFlushing = false
-        }
-        return
-      }
-    }
-  }
+private func later(_ left: DateTime?, _ right: DateTime?) -> DateTime? {
+  guard let left else { return right }
+  guard let right else { return left }
+  return left < right ? right : left
 }

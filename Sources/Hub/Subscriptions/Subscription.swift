@@ -46,11 +46,6 @@ struct Subscription: Sendable {
     case geoJSON
   }
 
-  enum Join: Sendable {
-    case flat
-    case inline
-  }
-
   struct Parameters: Sendable {
     var uri: String
     var accept: Accept = .json
@@ -59,9 +54,8 @@ struct Subscription: Sendable {
     var showChanges = false
     /// Expanded names; empty gives all.
     var attributes: Set<String> = []
-    var pick: Projection?
-    var omit: Projection?
-    var join: Join?
+    var projecting = Projecting()
+    var join: JoinForm?
     var joinLevel = 1
     /// `receiverInfo`.
     var headers: [(String, String)] = []
@@ -71,6 +65,9 @@ struct Subscription: Sendable {
     var cooldown: Double?
 
     init(uri: String) { self.uri = uri }
+
+    /// Whether GeoJSON goes without `@context` in its body (clause 5.3.1).
+    var plainGeoJSON: Bool { headers.contains { $0.0.lowercased() == "prefer" && $0.1.contains("body=json") } }
   }
 
   struct Rule: Sendable {
@@ -112,7 +109,7 @@ struct Subscription: Sendable {
     }
     if change.new == nil {
       let had = rule.watched.isEmpty || change.old?.attributes.contains { rule.watched.contains($0.name) } ?? false
-      return rule.triggers.contains(.entityDeleted) && had
+      return had && !rule.triggers.isDisjoint(with: [.entityDeleted, .attributeDeleted])
     }
     return change.attributes.contains { attribute in
       guard rule.watched.isEmpty || rule.watched.contains(attribute.name) else { return false }

@@ -12,16 +12,39 @@ final class SubscriptionBook: Sendable {
     var byType: [String: Set<String>] = [:]
     /// Subscriptions that may match any type.
     var others: Set<String> = []
+    /// Subscriptions that are sent by the clock rather than by changes.
+    var periodic: Set<String> = []
+  }
+
+  /// A stored subscription that cannot be read yet, with the notifications that wait for it.
+  struct Aside: Sendable {
+    var document: StoredDocument
+    var tenant: Tenant
+    var waiting: Int
   }
 
   private let shelves = Mutex<[Tenant: Shelf]>([:])
+  private let aside = Mutex<[Aside]>([])
+
+  func putAside(_ document: StoredDocument, in tenant: Tenant, waiting: Int) {
+    aside.withLock { $0.append(Aside(document: document, tenant: tenant, waiting: waiting)) }
+  }
+
+  func takeAside() -> [Aside] {
+    aside.withLock { aside in
+      defer { aside = [] }
+      return aside
+    }
+  }
 
   func put(_ subscription: Subscription) {
     shelves.withLock { shelves in
       remove(subscription.id, from: &shelves[subscription.tenant, default: Shelf()])
       var shelf = shelves[subscription.tenant] ?? Shelf()
       shelf.byId[subscription.id] = subscription
-      if let types = subscription.plainTypes {
+      if subscription.rule.timeInterval != nil {
+        shelf.periodic.insert(subscription.id)
+      } else if let types = subscription.plainTypes {
         for type in types { shelf.byType[type, default: []].insert(subscription.id) }
       } else {
         shelf.others.insert(subscription.id)
@@ -44,6 +67,7 @@ final class SubscriptionBook: Sendable {
       if shelf.byType[type]?.isEmpty == true { shelf.byType[type] = nil }
     }
     shelf.others.remove(id)
+    shelf.periodic.remove(id)
   }
 
   func subscription(_ id: String, in tenant: Tenant) -> Subscription? {
@@ -56,7 +80,9 @@ final class SubscriptionBook: Sendable {
 
   /// Subscriptions that are sent by the clock rather than by changes.
   func periodic() -> [Subscription] {
-    shelves.withLock { $0.values.flatMap { $0.byId.values.filter { $0.rule.timeInterval != nil } } }
+    shelves.withLock { shelves in
+      shelves.values.flatMap { shelf in shelf.periodic.sorted().compactMap { shelf.byId[$0] } }
+    }
   }
 
   /// Subscriptions that a change of an entity with these types may concern.

@@ -102,11 +102,15 @@ struct SubscriptionParser {
       throw .badRequest("'showChanges' cannot be combined with the simplified format")
     }
     parameters.attributes = try names(object["attributes"], "notification.attributes")
-    if let pick = try strings(object["pick"], "notification.pick") {
-      parameters.pick = try Projection(pick.joined(separator: ","), context: context)
+    if let pick = object["pick"] {
+      parameters.projecting.pick = try Projection(json: pick, subject: "notification.pick", context: context)
     }
-    if let omit = try strings(object["omit"], "notification.omit") {
-      parameters.omit = try Projection(omit.joined(separator: ","), context: context)
+    if let omit = object["omit"] {
+      parameters.projecting.omit = try Projection(json: omit, subject: "notification.omit", context: context)
+    }
+    try parameters.projecting.check()
+    guard parameters.attributes.isEmpty || parameters.projecting == Projecting() else {
+      throw .badRequest("'notification.attributes' cannot be combined with 'pick' or 'omit'")
     }
     switch try string(object["join"], "notification.join") ?? "@none" {
     case "@none": parameters.join = nil
@@ -119,6 +123,9 @@ struct SubscriptionParser {
         throw .badRequest("'joinLevel' may be at most \(limits.joinLevel)")
       }
       parameters.joinLevel = Int(level)
+    }
+    guard parameters.projecting.hops <= (parameters.join == nil ? 0 : parameters.joinLevel) else {
+      throw .badRequest("'pick' or 'omit' follows more relationships than 'join' and 'joinLevel' allow")
     }
     return parameters
   }

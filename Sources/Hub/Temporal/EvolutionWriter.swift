@@ -37,13 +37,18 @@ public struct EvolutionWriter: Sendable {
   }
 
   /// - Throws: ``Problem`` when the aggregation would make too many periods.
-  public func write(_ entity: Entity, embeddedContext: JSON? = nil, to writer: inout JSONWriter) throws(Problem) {
+  public func write(_ view: EntityView, embeddedContext: JSON? = nil, to writer: inout JSONWriter) throws(Problem) {
+    let entity = view.entity
     writer.open("{")
-    writer.key("id" as StaticString)
-    writer.write(entity.id)
-    writer.key("type" as StaticString)
-    let types = entity.types.map { JSON.string(context.compact($0)) }
-    writer.write(types.count == 1 ? types[0] : .array(types))
+    if !view.hidesId {
+      writer.key("id" as StaticString)
+      writer.write(entity.id)
+    }
+    if !view.hidesType {
+      writer.key("type" as StaticString)
+      let types = entity.types.map { JSON.string(context.compact($0)) }
+      writer.write(types.count == 1 ? types[0] : .array(types))
+    }
     if !entity.scopes.isEmpty {
       writer.key("scope" as StaticString)
       let scopes = entity.scopes.map(JSON.string)

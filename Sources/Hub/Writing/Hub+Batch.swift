@@ -45,7 +45,7 @@ extension Hub {
       let step = Array(items[start..<min(start + Self.batchStep, items.count)])
       start += step.count
       let at = now()
-      let part = try await write { writer -> BatchResult in
+      let part = try await carryOut(after: result, step.map(\.id)) { writer in
         try self.requireRoom(for: tenant, writer)
         var part = BatchResult()
         var updates: [EntityUpdate] = []
@@ -58,7 +58,13 @@ extension Hub {
             guard let update = try operation.apply(fragment, to: entity, at: at) else { continue }
             updates.append(update)
             latest[item.id] = .some(update.entity)
-            if entity == nil { part.created.append(item.id) } else { part.updated.append(item.id) }
+            if let refusal = update.refusal {
+              part.errors.append((item.id, refusal))
+            } else if entity == nil {
+              part.created.append(item.id)
+            } else {
+              part.updated.append(item.id)
+            }
           } catch let problem as Problem {
             part.errors.append((item.id, problem))
           }
@@ -73,6 +79,18 @@ extension Hub {
     return result
   }
 
+  /// Writes one step. When it fails and steps before it are stored, that is told entity by entity.
+  private func carryOut(
+    after done: BatchResult, _ ids: [String], _ body: @escaping @Sendable (any StoreWriter) throws -> BatchResult
+  ) async throws(Problem) -> BatchResult {
+    do { return try await write(body) } catch {
+      guard !(done.created.isEmpty && done.updated.isEmpty) else { throw error }
+      var failed = BatchResult()
+      failed.errors = ids.map { ($0, error) }
+      return failed
+    }
+  }
+
   /// Batch Entity Delete (clause 5.6.10).
   public func batchDelete(_ ids: [String], in tenant: Tenant) async throws(Problem) -> BatchResult {
     var result = BatchResult()
@@ -81,7 +99,7 @@ extension Hub {
       let step = Array(ids[start..<min(start + Self.batchStep, ids.count)])
       start += step.count
       let at = now()
-      let part = try await write { writer -> BatchResult in
+      let part = try await carryOut(after: result, step) { writer in
         try self.requireTenant(tenant, writer)
         var part = BatchResult()
         var updates: [EntityUpdate] = []
@@ -141,6 +159,14 @@ extension Hub {
       offset += left
       guard more else { return result }
     }
+  }
+}
+
+extension EntityUpdate {
+  /// Why something that was asked for was not done.
+  fileprivate var refusal: Problem? {
+    guard !notUpdated.isEmpty else { return nil }
+    return .badRequest("not updated: " + notUpdated.prefix(20).map { "\($0.name) (\($0.reason))" }.joined(separator: ", "))
   }
 }
 

@@ -200,8 +200,9 @@ extension Hub {
       }
     }
     guard !items.isEmpty else { return [] }
-    guard try writer.outboxCount() + items.count <= limits.outboxItems else {
-      throw Problem(.unavailable, "more than \(limits.outboxItems) notifications wait; the hub takes no change that adds to them")
+    guard notifier.waiting + items.count <= limits.outboxItems else {
+      throw Problem(
+        .unavailable, "more than \(limits.outboxItems) notifications wait; the hub takes no change that adds to them")
     }
     for (index, sequence) in try writer.enqueue(items).enumerated() { items[index].sequence = sequence }
     return items
