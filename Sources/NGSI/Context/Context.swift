@@ -39,19 +39,24 @@ public final class Context: Sendable {
   private let leavesNamesAlone: Bool
   /// The context as the client gave it: a URL, an array, or an object. For the `Link` header, and for subscriptions.
   public let source: JSON
+  /// Whether ``source`` itself, or the last document that it names, puts the core context in last position.
+  private let endsInCore: Bool
 
   /// - Parameters:
   ///   - terms: user and core terms, prefixes included, already expanded.
   ///   - nullTerms: terms that are defined as null.
   ///   - vocabulary: IRI that unknown terms are appended to.
   ///   - source: the context as the client gave it.
+  ///   - endsInCore: whether the core context already stands in the last position of it.
   public init(
-    terms: [String: Term], nullTerms: Set<String> = [], vocabulary: String = Core.defaultVocabulary, source: JSON
+    terms: [String: Term], nullTerms: Set<String> = [], vocabulary: String = Core.defaultVocabulary, source: JSON,
+    endsInCore: Bool = false
   ) {
     self.terms = terms
     self.nullTerms = nullTerms
     self.vocabulary = vocabulary
     self.source = source
+    self.endsInCore = endsInCore
     leavesNamesAlone = false
     // Of several terms for one IRI JSON-LD takes the shortest, then the least.
     func isBetter(_ term: String, than known: String?) -> Bool {
@@ -78,13 +83,14 @@ public final class Context: Sendable {
     vocabulary = ""
     leavesNamesAlone = true
     source = .null
+    endsInCore = false
   }
 
   /// The form of the store: every name already is an IRI and stays one.
   public static let identity = Context(identity: ())
 
   /// The core context alone: what a request without any context uses (clause 5.5.5).
-  public static let core = Context(terms: CoreContext.current, source: .string(CoreContext.url))
+  public static let core = Context(terms: CoreContext.current, source: .string(CoreContext.url), endsInCore: true)
 
   /// Whether this is ``identity``.
   public var isIdentity: Bool { leavesNamesAlone }
@@ -94,11 +100,10 @@ public final class Context: Sendable {
   /// Whether the user context maps the name to null, so that it stands for nothing.
   public func isNull(_ name: String) -> Bool { !nullTerms.isEmpty && nullTerms.contains(name) }
 
-  /// What to write as `@context` member: ``source`` with the core context in last position (clause 4.4).
+  /// What to write as `@context` member: ``source`` with the core context in last position (clause 4.4), where it does
+  /// not stand there already.
   public var embedded: JSON {
-    let items = source.items
-    if let last = items.last?.string, CoreContext.version(of: last) != nil { return source }
-    return .array(items + [.string(CoreContext.url)])
+    endsInCore ? source : .array(source.items + [.string(CoreContext.url)])
   }
 
   /// The IRI of an attribute name, entity type or vocabulary value.

@@ -20,6 +20,8 @@ struct ContextProcessor {
   private var nullTerms: Set<String> = []
   private var vocabulary = Core.defaultVocabulary
   private var termsLeft = maxTerms
+  /// Whether the core context was the last to be processed.
+  private var endsInCore = false
   /// Addresses of the contexts that are being processed, outermost first.
   private var remote: [String] = []
 
@@ -31,7 +33,8 @@ struct ContextProcessor {
     try processor.process(source)
     let terms = processor.terms.merging(CoreContext.current) { _, core in core }
     return Context(
-      terms: terms, nullTerms: processor.nullTerms.filter { CoreContext.current[$0] == nil }, source: source)
+      terms: terms, nullTerms: processor.nullTerms.filter { CoreContext.current[$0] == nil }, source: source,
+      endsInCore: processor.endsInCore)
   }
 
   /// Addresses that a context value names itself, at its own level.
@@ -69,6 +72,7 @@ struct ContextProcessor {
 
   private mutating func processRemote(_ url: String) throws(Problem) {
     if let version = CoreContext.version(of: url) {
+      endsInCore = true
       guard version < CoreContext.versions.upperBound else { return }
       terms.merge(CoreContext.terms(version: version)) { _, named in named }
       terms.merge(CoreContext.current) { _, core in core }
@@ -84,6 +88,7 @@ struct ContextProcessor {
 
   private mutating func process(_ given: JSONObject) throws(Problem) {
     var object = given
+    endsInCore = false
     if let version = object["@version"], version.number != 1.1 { throw failure("'@version' must be 1.1") }
     if let address = object["@import"] {
       guard let url = address.string, let imported = documents[url]?.object, imported["@import"] == nil else {

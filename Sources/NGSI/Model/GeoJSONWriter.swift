@@ -43,9 +43,17 @@ extension EntityWriter {
     writer.close("}")
   }
 
+  /// Writes a Feature with what the view leaves of the entity.
+  public func writeFeature(
+    _ view: EntityView, geometry selection: GeometrySelection = GeometrySelection(), embeddedContext: JSON? = nil,
+    to writer: inout JSONWriter
+  ) {
+    showing(view).writeFeature(view.entity, geometry: selection, embeddedContext: embeddedContext, to: &writer)
+  }
+
   /// Writes a FeatureCollection; the context stands once, at its end.
   public func writeFeatureCollection(
-    _ entities: some Sequence<Entity>, geometry selection: GeometrySelection = GeometrySelection(),
+    _ views: some Sequence<EntityView>, geometry selection: GeometrySelection = GeometrySelection(),
     embeddedContext: JSON? = nil, to writer: inout JSONWriter
   ) {
     writer.open("{")
@@ -53,9 +61,9 @@ extension EntityWriter {
     writer.write("FeatureCollection")
     writer.key("features" as StaticString)
     writer.open("[")
-    for entity in entities {
+    for view in views {
       writer.separate()
-      writeFeature(entity, geometry: selection, to: &writer)
+      writeFeature(view, geometry: selection, to: &writer)
     }
     writer.close("]")
     writeContext(embeddedContext, to: &writer)

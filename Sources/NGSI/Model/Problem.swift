@@ -76,7 +76,8 @@ public struct Problem: Error, Sendable, Hashable {
     case .internalError: 500
     case .noMultiTenantSupport: 501
     case .tooComplexQuery, .tooManyResults: 403
-    case .ldContextNotAvailable, .unavailable: 503
+    case .unavailable: 503
+    case .ldContextNotAvailable: 504
     }
   }
 
