@@ -69,7 +69,7 @@ struct CityServer {
     var limits = Limits()
     if let page = command.temporalPage { limits.temporalInstances = page }
     return Hub(
-      store: store, contexts: ContextResolver(fetcher: outlet, now: now), sender: outlet, limits: limits, now: now,
+      store: store, contexts: ContextResolver(fetcher: StoredContexts(store: store, fetcher: outlet, now: now), now: now), sender: outlet, limits: limits, now: now,
       log: log)
   }
 }
