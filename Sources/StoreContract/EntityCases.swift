@@ -72,7 +72,9 @@ extension StoreContract {
           try expect(hits.contains { $0.id == id }, "q for \(number) found \(hits.map(\.id))")
           var history = EvolutionQuery(entities: EntityQuery(), page: Page(limit: 10), instanceLimit: 10)
           history.entities.ids = [id]
-          let evolution = try reader.evolutions(history, in: .default).entities.first { $0.id.utf8.elementsEqual(id.utf8) }
+          let evolution = try reader.evolutions(history, in: .default).entities.first {
+            $0.id.utf8.elementsEqual(id.utf8)
+          }
           try expect(same(evolution?.attributes[0].instances[0].value.string), "history of \(number)")
           try expect(same(try reader.document(text, collection: text, in: .default)?.body.string), "document \(number)")
         }
@@ -111,7 +113,9 @@ extension StoreContract {
       try await store.write { writer in
         for (number, tenant) in tenants.enumerated() {
           try writer.makeTenant(tenant)
-          for one in 0...number { try writer.put(entity(one, [("a", .integer(Int64(number)))]), replacing: nil, in: tenant) }
+          for one in 0...number {
+            try writer.put(entity(one, [("a", .integer(Int64(number)))]), replacing: nil, in: tenant)
+          }
         }
       }
       try store.read { reader in
@@ -122,7 +126,8 @@ extension StoreContract {
           query.filter = .test(AttributePath(attribute: iri("a")), .compare(.greaterOrEqual, .number(0)))
           let found = try reader.entities(query, in: tenant, page: Page(limit: 10), countsTotal: true)
           try expectEqual(found.total, number + 1)
-          try expect(found.entities.allSatisfy { $0.attributes[0].instances[0].value == .integer(Int64(number)) }, "mixed")
+          try expect(
+            found.entities.allSatisfy { $0.attributes[0].instances[0].value == .integer(Int64(number)) }, "mixed")
           try expectEqual(try reader.types(in: tenant).first?.entityCount, number + 1)
         }
         try expectEqual(try reader.entity(urn(0), in: Tenant("unknown")), nil)
@@ -168,7 +173,11 @@ extension StoreContract {
         let batch = changes
         try await store.write { writer in
           for (old, new) in batch {
-            if let new { try writer.put(new, replacing: old, in: .default) } else if let old { try writer.delete(old, in: .default) }
+            if let new {
+              try writer.put(new, replacing: old, in: .default)
+            } else if let old {
+              try writer.delete(old, in: .default)
+            }
           }
         }
       }

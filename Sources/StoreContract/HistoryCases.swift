@@ -28,7 +28,8 @@ extension StoreContract {
   static func instances(
     _ store: any Store, _ query: EvolutionQuery, _ attribute: String = "a"
   ) throws -> [Attribute] {
-    try store.read { try $0.evolutions(query, in: .default) }.entities.first?[attribute: iri(attribute)]?.instances ?? []
+    try store.read { try $0.evolutions(query, in: .default) }.entities.first?[attribute: iri(attribute)]?.instances
+      ?? []
   }
 
   static let historyCases: [Case] = [

@@ -65,7 +65,9 @@ extension StoreContract {
       try await store.write { writer in
         var entries: [HistoryEntry] = []
         for hour in 0..<200 { entries.append(entry(1, "a", reading(hour, .integer(Int64(hour))))) }
-        for hour in stride(from: 0, to: 200, by: 3) { entries.append(entry(1, "b", reading(hour, .integer(Int64(hour))))) }
+        for hour in stride(from: 0, to: 200, by: 3) {
+          entries.append(entry(1, "b", reading(hour, .integer(Int64(hour)))))
+        }
         try writer.append(entries, types: [urn(1): [iri("Sensor")]], scopes: [:], in: .default)
       }
       var seen = (a: Set<JSON>(), b: Set<JSON>())
@@ -94,10 +96,12 @@ extension StoreContract {
       let page = try store.read { try $0.evolutions(latest, in: .default) }
       try expectEqual(page.cut?.from, moment(150))
       try expectEqual(page.cut?.to, moment(199))
-      try expectEqual(page.entities[0][attribute: iri("a")]?.instances.map(\.value), (150..<200).map { .integer(Int64($0)) })
+      try expectEqual(
+        page.entities[0][attribute: iri("a")]?.instances.map(\.value), (150..<200).map { .integer(Int64($0)) })
       try expectEqual(page.entities[0][attribute: iri("b")]?.instances.count, 17)
       latest.lastN = 50
-      try expect(try store.read { try $0.evolutions(latest, in: .default) }.cut == nil, "lastN within the limit cuts nothing")
+      try expect(
+        try store.read { try $0.evolutions(latest, in: .default) }.cut == nil, "lastN within the limit cuts nothing")
     },
     Case("entities are selected by what their history holds") { subject in
       let store = subject.store

@@ -24,7 +24,11 @@ extension StoreContract {
         let batch = changes
         try await store.write { writer in
           for (old, new) in batch {
-            if let new { try writer.put(new, replacing: old, in: .default) } else if let old { try writer.delete(old, in: .default) }
+            if let new {
+              try writer.put(new, replacing: old, in: .default)
+            } else if let old {
+              try writer.delete(old, in: .default)
+            }
           }
         }
       }
@@ -52,7 +56,9 @@ extension StoreContract {
     Case("pages are in order of creation, without gap or repetition") { subject in
       let store = subject.store
       try await store.write { writer in
-        for number in 0..<95 { try writer.put(entity(97 * number % 100, [("a", .integer(Int64(number)))]), replacing: nil, in: .default) }
+        for number in 0..<95 {
+          try writer.put(entity(97 * number % 100, [("a", .integer(Int64(number)))]), replacing: nil, in: .default)
+        }
       }
       // A change does not move an entity.
       try await store.write { writer in
@@ -120,7 +126,9 @@ extension StoreContract {
         try await store.write { writer in
           for number in batch * 500..<(batch + 1) * 500 {
             try writer.put(
-              entity(number, type: number % 2 == 0 ? "Even" : "Odd", [("a", .integer(Int64(number))), ("b", .integer(Int64(number / 4990)))]),
+              entity(
+                number, type: number % 2 == 0 ? "Even" : "Odd",
+                [("a", .integer(Int64(number))), ("b", .integer(Int64(number / 4990)))]),
               replacing: nil, in: .default)
           }
         }

@@ -69,7 +69,8 @@ extension Dice {
   static let types = ["Sensor", "Building", "Vehicle", "Tree"]
   static let attributes = ["a", "b", "c", "d", "e"]
   static let texts = [
-    "", "a", "b", "abc", "abd", "한글", "😀", "x'y\"z", "nul\u{0}in", "2026-01-01T00:00:00Z", "2026-06-01T12:00:00Z",
+    "", "a", "b", "abc", "abd", "한글", "😀", "x'y\"z", "nul\u{0}in", "2026-01-01T00:00:00Z",
+    "2026-06-01T12:00:00Z",
     "urn:ngsi-ld:Sample:3", "urn:ngsi-ld:Sample:7", String(repeating: "long", count: 80),
   ]
   static let scopes = ["/Seoul", "/Seoul/Mapo", "/Seoul/Mapo/Sangam", "/Seoulx", "/Busan", "/Busan/Nam"]
@@ -116,7 +117,8 @@ extension Dice {
     case 3, 4: .double(Double(below(40)) / 2)
     case 5, 6: .string(pick(Self.texts))
     case 7: .bool(chance(50))
-    default: chance(50) ? .array([.integer(Int64(below(20))), .string(pick(Self.texts))]) : ["k": .integer(Int64(below(5)))]
+    default:
+      chance(50) ? .array([.integer(Int64(below(20))), .string(pick(Self.texts))]) : ["k": .integer(Int64(below(5)))]
     }
   }
 

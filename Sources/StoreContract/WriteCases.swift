@@ -10,7 +10,8 @@ extension StoreContract {
         try writer.put(entity(1, [("a", 1)]), replacing: nil, in: .default)
         try writer.put(entity(2, type: "Tree", [("b", "x")]), replacing: nil, in: Tenant("city"))
         try writer.append(
-          [HistoryEntry(entityId: urn(1), attribute: iri("a"), instance: property(1))], types: [urn(1): [iri("Sensor")]],
+          [HistoryEntry(entityId: urn(1), attribute: iri("a"), instance: property(1))],
+          types: [urn(1): [iri("Sensor")]],
           scopes: [:], in: .default)
         try writer.put(StoredDocument(id: "d", body: 1), collection: "c", in: .default)
         _ = try writer.enqueue([
@@ -29,7 +30,8 @@ extension StoreContract {
         let history = EvolutionQuery(entities: EntityQuery(), page: Page(limit: 10), instanceLimit: 10)
         try expectEqual(try reader.evolutions(history, in: .default).entities, [])
         try expectEqual(
-          try reader.entities(selection(type: "Sensor"), in: .default, page: Page(limit: 9), countsTotal: true).total, 0)
+          try reader.entities(selection(type: "Sensor"), in: .default, page: Page(limit: 9), countsTotal: true).total, 0
+        )
       }
     },
     Case("a write that throws does not harm its neighbours") { subject in
@@ -42,7 +44,8 @@ extension StoreContract {
             do {
               try await store.write { writer in
                 let type = number % 2 == 0 ? "Sensor" : "Kind\(number)"
-                try writer.put(entity(number, type: type, [("a\(number)", .integer(Int64(number)))]), replacing: nil, in: .default)
+                try writer.put(
+                  entity(number, type: type, [("a\(number)", .integer(Int64(number)))]), replacing: nil, in: .default)
                 try writer.append(
                   [HistoryEntry(entityId: urn(number), attribute: iri("a\(number)"), instance: property(1))],
                   types: [urn(number): [iri(type)]], scopes: [:], in: .default)
@@ -123,7 +126,9 @@ extension StoreContract {
         try store.read { reader in
           var seen = Set<JSON>()
           for number in 0..<10 {
-            if let found = try reader.entity(urn(number), in: .default) { seen.insert(found.attributes[0].instances[0].value) }
+            if let found = try reader.entity(urn(number), in: .default) {
+              seen.insert(found.attributes[0].instances[0].value)
+            }
           }
           try expectEqual(seen.count, 1, "a read saw several moments")
         }

@@ -35,7 +35,6 @@ public final class SQLiteStore: Store {
     let names = Names()
     let (writer, session) = try Self.openWriter(path, options: options, names: names, now: now)
     self.writer = writer
-    groups = GroupCommit(writer: writer, session: session, options: options)
     var sessions: [ReadSession] = []
     for _ in 0..<max(1, options.readers) {
       let connection = try Connection.reading(path)
@@ -44,6 +43,8 @@ public final class SQLiteStore: Store {
       sessions.append(ReadSession(connection: connection, names: names, options: options, clock: now))
     }
     readers = ReaderPool(sessions)
+    let log = WriteAheadLog(path: path + "-wal", bound: options.walBound, readers: readers)
+    groups = GroupCommit(writer: writer, session: session, log: log, options: options)
   }
 
   private static func openWriter(

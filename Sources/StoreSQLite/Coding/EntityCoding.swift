@@ -168,7 +168,9 @@ extension ByteReader {
   mutating func instance(iri: (Int64) throws(StoreError) -> String) throws(StoreError) -> Attribute {
     guard let kind = AttributeKind(number: try byte()) else { throw ByteReader.damaged }
     let flags = MemberFlags(rawValue: UInt16(truncatingIfNeeded: try unsigned()))
-    var instance = Attribute(kind: kind, value: try json())
+    var instance = Attribute.blank
+    instance.kind = kind
+    instance.value = try json()
     if flags.contains(.datasetId) { instance.datasetId = try text() }
     if flags.contains(.observedAt) { instance.observedAt = try time() }
     if flags.contains(.unitCode) { instance.unitCode = try text() }

@@ -45,9 +45,18 @@ struct InstanceFlags: OptionSet {
   /// Low four bits: the kind's number.
   static let kindMask: Int64 = 15
   /// The key's time is `observedAt`.
-  static let observed = InstanceFlags(rawValue: 16)
-  /// There is a `createdAt` but no `modifiedAt`.
-  static let withoutModified = InstanceFlags(rawValue: 32)
+  static let observed = InstanceFlags(rawValue: 1 << 4)
+  /// There is a `modifiedAt` that equals `createdAt`.
+  static let unmodified = InstanceFlags(rawValue: 1 << 5)
+  // Which columns are filled: asking SQLite for each column's type would double the cost of reading a row.
+  static let created = InstanceFlags(rawValue: 1 << 6)
+  static let modified = InstanceFlags(rawValue: 1 << 7)
+  static let unit = InstanceFlags(rawValue: 1 << 8)
+  static let dataset = InstanceFlags(rawValue: 1 << 9)
+  static let integer = InstanceFlags(rawValue: 1 << 10)
+  static let double = InstanceFlags(rawValue: 1 << 11)
+  static let text = InstanceFlags(rawValue: 1 << 12)
+  static let body = InstanceFlags(rawValue: 1 << 13)
 }
 
 extension Attribute {
@@ -59,7 +68,7 @@ extension Attribute {
     default: return false
     }
     return instanceId == nil && subAttributes.isEmpty && deletedAt == nil && valueType == nil && objectType.isEmpty
-      && expiresAt == nil && language == nil && previousValue == nil && (createdAt != nil || modifiedAt == nil)
+      && expiresAt == nil && language == nil && previousValue == nil
   }
 
   /// The time that its row is ordered by.
@@ -71,32 +80,43 @@ extension Attribute {
 extension ReadSession {
   /// The instance in the row of ``SQL/instancesForward``, with its `instanceId`.
   func instance(_ row: Statement, withId: Bool) throws(StoreError) -> Attribute {
-    let key = InstanceKey(time: row.integer(0), number: row.integer(1))
-    guard row.isNull(8) else {
+    let key = InstanceKey(time: row.integer(0), number: withId ? row.integer(1) : 0)
+    let flags = InstanceFlags(rawValue: row.integer(2))
+    if flags.contains(.body) {
       var instance = try row.withBytes(8) { bytes throws(StoreError) in
         var reader = ByteReader(bytes)
         return try reader.instance { number throws(StoreError) in try self.iri(number) }
       }
-      if instance.instanceId == nil, withId { instance.instanceId = key.instanceId }
+      if withId, instance.instanceId == nil { instance.instanceId = key.instanceId }
       return instance
     }
-    let flags = InstanceFlags(rawValue: row.integer(2))
     guard let kind = AttributeKind(number: UInt8(truncatingIfNeeded: flags.rawValue & InstanceFlags.kindMask)) else {
       throw ByteReader.damaged
     }
-    var instance = Attribute(kind: kind, value: row.json(5))
-    if flags.contains(.observed) { instance.observedAt = DateTime(microseconds: key.time) }
-    if let created = row.optionalInteger(3) {
-      instance.createdAt = DateTime(microseconds: created)
-      if let modified = row.optionalInteger(4) {
-        instance.modifiedAt = DateTime(microseconds: modified)
-      } else if !flags.contains(.withoutModified) {
-        instance.modifiedAt = instance.createdAt
-      }
+    var instance = Attribute.blank
+    instance.kind = kind
+    if flags.contains(.double) {
+      instance.value = .double(row.double(5))
+    } else if flags.contains(.integer) {
+      instance.value = .integer(row.integer(5))
+    } else {
+      instance.value = .string(row.text(5))
     }
-    if let unit = row.optionalInteger(6) { instance.unitCode = try iri(unit) }
-    if let dataset = row.optionalInteger(7) { instance.datasetId = try iri(dataset) }
+    if flags.contains(.observed) { instance.observedAt = DateTime(microseconds: key.time) }
+    if flags.contains(.created) { instance.createdAt = DateTime(microseconds: row.integer(3)) }
+    if flags.contains(.unmodified) {
+      instance.modifiedAt = instance.createdAt
+    } else if flags.contains(.modified) {
+      instance.modifiedAt = DateTime(microseconds: row.integer(4))
+    }
+    if flags.contains(.unit) { instance.unitCode = try iri(row.integer(6)) }
+    if flags.contains(.dataset) { instance.datasetId = try iri(row.integer(7)) }
     if withId { instance.instanceId = key.instanceId }
     return instance
   }
+}
+
+extension Attribute {
+  /// To be filled: copying it is cheaper than an initializer of another module.
+  static let blank = Attribute(kind: .property, value: .null)
 }

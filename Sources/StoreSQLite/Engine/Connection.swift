@@ -4,7 +4,7 @@ import Store
 /// One SQLite connection with its prepared statements. Used by one thread at a time.
 final class Connection {
   let handle: OpaquePointer
-  private var statements: [SQL: Statement] = [:]
+  private var statements = [Statement?](repeating: nil, count: SQL.allCases.count)
   /// The first failure of this transaction after which nothing of it may be kept.
   var fatal: StoreError?
 
@@ -27,12 +27,12 @@ final class Connection {
   /// The statement, prepared once and ready to bind.
   @inline(__always)
   func statement(_ sql: SQL) throws(StoreError) -> Statement {
-    if let statement = statements[sql] {
+    if let statement = statements[sql.rawValue] {
       statement.reset()
       return statement
     }
     let statement = try Statement(sql.text, on: self)
-    statements[sql] = statement
+    statements[sql.rawValue] = statement
     return statement
   }
 
@@ -50,8 +50,10 @@ final class Connection {
   }
 
   func finalizeStatements() {
-    for statement in statements.values { statement.finalize() }
-    statements = [:]
+    for position in statements.indices {
+      statements[position]?.finalize()
+      statements[position] = nil
+    }
   }
 
   func close() {

@@ -51,11 +51,13 @@ final class GroupCommit: Sendable {
   private let state = Mutex(State())
   private let writer: DatabaseQueue
   private let session: WriteSession
+  private let log: WriteAheadLog
   private let options: SQLiteStore.Options
 
-  init(writer: DatabaseQueue, session: WriteSession, options: SQLiteStore.Options) {
+  init(writer: DatabaseQueue, session: WriteSession, log: WriteAheadLog, options: SQLiteStore.Options) {
     self.writer = writer
     self.session = session
+    self.log = log
     self.options = options
   }
 
@@ -99,22 +101,23 @@ final class GroupCommit: Sendable {
 
   private func drain() {
     while true {
-      let group = collectAndRun()
-      if group.isEmpty {
-        let isDone = state.withLock { state in
-          if state.queue.isEmpty { state.isDraining = false }
-          return state.queue.isEmpty
-        }
-        if isDone { return }
+      if runGroup() {
+        log.limit(session.connection, isIdle: state.withLock { $0.queue.isEmpty })
+        continue
       }
+      let isDone = state.withLock { state in
+        if state.queue.isEmpty { state.isDraining = false }
+        return state.queue.isEmpty
+      }
+      if isDone { return }
     }
   }
 
   private func next() -> (any PendingWrite)? { state.withLock { $0.queue.popFirst() } }
 
-  /// Runs and commits one group; returns its writes.
-  private func collectAndRun() -> [any PendingWrite] {
-    guard var write = next() else { return [] }
+  /// Runs, commits and answers one group; false when nothing is queued.
+  private func runGroup() -> Bool {
+    guard var write = next() else { return false }
     var group: [any PendingWrite] = []
     var failures: [Int: any Error] = [:]
     do {
@@ -144,7 +147,7 @@ final class GroupCommit: Sendable {
       session.rollbackGroup()
       for write in group { write.fail(error) }
     }
-    return group
+    return true
   }
 
   /// Runs one body. Returns the error it threw, with its changes undone; throws when the whole group is lost.

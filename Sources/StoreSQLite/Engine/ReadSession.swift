@@ -79,9 +79,14 @@ class ReadSession: StoreReader, @unchecked Sendable {
   func entity(_ id: String, tenant: Int64) throws(StoreError) -> (entity: Entity, key: Int64)? {
     let statement = try connection.statement(.entityById).bind(1, tenant).bind(2, id)
     defer { statement.reset() }
-    guard try statement.step() else { return nil }
+    guard try statement.step() else {
+      note(key: nil, ofEntity: id, tenant: tenant)
+      return nil
+    }
+    let key = statement.integer(1)
+    note(key: key, ofEntity: id, tenant: tenant)
     if let expires = statement.optionalInteger(2), expires <= clock().microseconds { return nil }
-    return (try decodeEntity(statement, 0), statement.integer(1))
+    return (try decodeEntity(statement, 0), key)
   }
 
   func entity(key: Int64) throws(StoreError) -> Entity? {
@@ -106,6 +111,9 @@ class ReadSession: StoreReader, @unchecked Sendable {
   }
 
   // MARK: What the writer's session does more
+
+  /// Remembers where an entity was found, or that it was not.
+  func note(key: Int64?, ofEntity id: String, tenant: Int64) {}
 
   /// Makes changes that are still collected in memory visible to statements.
   func flush() throws(StoreError) {}

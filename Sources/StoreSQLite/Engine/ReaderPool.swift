@@ -27,12 +27,19 @@ final class ReaderPool: Sendable {
     return try body(session)
   }
 
+  /// Runs the body while no read is under way; reads that come meanwhile wait.
+  func pause(_ body: () -> Void) {
+    for _ in 0..<size { free.wait() }
+    body()
+    for _ in 0..<size { free.signal() }
+  }
+
   /// Waits for reads that are under way, then closes the connections.
   func close() {
     isClosed.withLock { $0 = true }
-    for _ in 0..<size { free.wait() }
-    for session in idle.withLock({ $0 }) { session.connection.close() }
-    idle.withLock { $0 = [] }
-    for _ in 0..<size { free.signal() }
+    pause {
+      for session in idle.withLock({ $0 }) { session.connection.close() }
+      idle.withLock { $0 = [] }
+    }
   }
 }

@@ -1,5 +1,5 @@
 /// Every statement that is run more than once.
-enum SQL {
+enum SQL: Int, CaseIterable {
   case begin, beginImmediate, commit, rollback, savepoint, release, rollbackTo
 
   // Names and tenants
@@ -58,9 +58,15 @@ extension SQL {
     case .updateEntity: "UPDATE entity SET expires = ?2, document = ?3 WHERE pk = ?1"
     case .deleteEntity: "DELETE FROM entity WHERE pk = ?1"
     case .expiredBefore:
-      "SELECT tenant, id FROM entity INDEXED BY entity_expires WHERE expires IS NOT NULL AND expires <= ?1 ORDER BY expires LIMIT ?2"
+      """
+      SELECT tenant, id FROM entity INDEXED BY entity_expires WHERE expires IS NOT NULL AND expires <= ?1
+      ORDER BY expires LIMIT ?2
+      """
     case .anyExpired:
-      "SELECT pk FROM entity INDEXED BY entity_expires WHERE expires IS NOT NULL AND expires <= ?1 AND tenant = ?2 LIMIT 1"
+      """
+      SELECT pk FROM entity INDEXED BY entity_expires WHERE expires IS NOT NULL AND expires <= ?1 AND tenant = ?2
+      LIMIT 1
+      """
     case .insertType: "INSERT INTO entity_type(type, pk) VALUES (?1, ?2)"
     case .deleteType: "DELETE FROM entity_type WHERE type = ?1 AND pk = ?2"
     case .insertScope: "INSERT OR IGNORE INTO entity_scope(tenant, scope, pk) VALUES (?1, ?2, ?3)"
@@ -121,7 +127,8 @@ extension SQL {
 
   private var listText: String {
     switch self {
-    case .keysInTenant: "SELECT pk FROM entity INDEXED BY entity_tenant WHERE tenant = ?1 AND pk > ?2 ORDER BY pk LIMIT ?3"
+    case .keysInTenant:
+      "SELECT pk FROM entity INDEXED BY entity_tenant WHERE tenant = ?1 AND pk > ?2 ORDER BY pk LIMIT ?3"
     case .keysOfType: "SELECT pk FROM entity_type WHERE type = ?1 AND pk > ?2 ORDER BY pk LIMIT ?3"
     case .keysAtOffsetInTenant:
       "SELECT pk FROM entity INDEXED BY entity_tenant WHERE tenant = ?1 ORDER BY pk LIMIT ?2 OFFSET ?3"

@@ -31,7 +31,7 @@ enum Schema {
     INSERT INTO counter(id, next) VALUES (1, 1);
 
     CREATE TABLE entity(
-      pk INTEGER PRIMARY KEY AUTOINCREMENT, tenant INTEGER NOT NULL, id TEXT NOT NULL, expires INTEGER,
+      pk INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, id TEXT NOT NULL, expires INTEGER,
       document BLOB NOT NULL, UNIQUE(tenant, id));
     CREATE INDEX entity_tenant ON entity(tenant);
     CREATE INDEX entity_expires ON entity(expires) WHERE expires IS NOT NULL;
@@ -50,12 +50,12 @@ enum Schema {
       count INTEGER NOT NULL, PRIMARY KEY(tenant, type, attribute, kind)) WITHOUT ROWID;
 
     CREATE TABLE evolution(
-      pk INTEGER PRIMARY KEY AUTOINCREMENT, tenant INTEGER NOT NULL, id TEXT NOT NULL, head BLOB NOT NULL,
+      pk INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, id TEXT NOT NULL, head BLOB NOT NULL,
       UNIQUE(tenant, id));
     CREATE INDEX evolution_tenant ON evolution(tenant);
     CREATE TABLE evolution_type(type INTEGER NOT NULL, pk INTEGER NOT NULL, PRIMARY KEY(type, pk)) WITHOUT ROWID;
     CREATE TABLE series(
-      id INTEGER PRIMARY KEY AUTOINCREMENT, evolution INTEGER NOT NULL, attribute INTEGER NOT NULL,
+      id INTEGER PRIMARY KEY, evolution INTEGER NOT NULL, attribute INTEGER NOT NULL,
       UNIQUE(evolution, attribute));
     -- Clustered by time. A plain number or text stands in its column; anything else is a body.
     CREATE TABLE instance(
@@ -64,7 +64,7 @@ enum Schema {
       PRIMARY KEY(series, time, number)) WITHOUT ROWID;
 
     CREATE TABLE document(
-      pk INTEGER PRIMARY KEY AUTOINCREMENT, tenant INTEGER NOT NULL, collection TEXT NOT NULL, id TEXT NOT NULL,
+      pk INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, collection TEXT NOT NULL, id TEXT NOT NULL,
       body BLOB NOT NULL, UNIQUE(tenant, collection, id));
     CREATE INDEX document_order ON document(tenant, collection);
     CREATE TABLE outbox(

@@ -1,5 +1,4 @@
 import GRDBSQLite
-import NGSI
 import Store
 
 // Why raw handles: a point read costs 5 µs through a cached statement and 15 µs through GRDB's `pool.read`
@@ -129,9 +128,6 @@ extension Statement {
   func double(_ column: Int32) -> Double { sqlite3_column_double(handle, column) }
 
   @inline(__always)
-  func type(_ column: Int32) -> Int32 { sqlite3_column_type(handle, column) }
-
-  @inline(__always)
   func isNull(_ column: Int32) -> Bool { sqlite3_column_type(handle, column) == SQLITE_NULL }
 
   func optionalInteger(_ column: Int32) -> Int64? { isNull(column) ? nil : integer(column) }
@@ -152,16 +148,4 @@ extension Statement {
   }
 
   func bytes(_ column: Int32) -> [UInt8] { withBytes(column) { Array($0) } }
-}
-
-extension Statement {
-  /// A number or text as JSON.
-  func json(_ column: Int32) -> JSON {
-    switch type(column) {
-    case SQLITE_INTEGER: .integer(integer(column))
-    case SQLITE_FLOAT: .double(double(column))
-    case SQLITE_TEXT: .string(text(column))
-    default: .null
-    }
-  }
 }

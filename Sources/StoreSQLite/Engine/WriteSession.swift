@@ -11,7 +11,7 @@ final class WriteSession: ReadSession, StoreWriter, @unchecked Sendable {
   private(set) var newTenants: [(name: String, number: Int64)] = []
   private var newNumbers: [NameKey: Int64] = [:]
   private var newTenantNumbers: [ExactText: Int64] = [:]
-  /// Keys of entities that the running body has read.
+  /// Keys of entities that the running body has looked for; 0 where there is none.
   private var readKeys: [EntityKey: Int64] = [:]
   /// Changes of the summary that are not written yet: of finished bodies, and of the running one.
   private var settledCounts: [SummaryKey: Int] = [:]
@@ -168,21 +168,15 @@ final class WriteSession: ReadSession, StoreWriter, @unchecked Sendable {
 
   // MARK: Keys of entities
 
-  override func entity(_ id: String, tenant: Int64) throws(StoreError) -> (entity: Entity, key: Int64)? {
-    guard let found = try super.entity(id, tenant: tenant) else { return nil }
-    readKeys[EntityKey(tenant: tenant, id: ExactText(id))] = found.key
-    return found
+  override func note(key: Int64?, ofEntity id: String, tenant: Int64) {
+    readKeys[EntityKey(tenant: tenant, id: ExactText(id))] = key ?? 0
   }
 
   func key(ofEntity id: String, tenant: Int64) throws(StoreError) -> Int64? {
-    if let key = readKeys[EntityKey(tenant: tenant, id: ExactText(id))] { return key }
+    if let key = readKeys[EntityKey(tenant: tenant, id: ExactText(id))] { return key == 0 ? nil : key }
     let statement = try connection.statement(.entityKey).bind(1, tenant).bind(2, id)
     defer { statement.reset() }
     return try statement.step() ? statement.integer(0) : nil
-  }
-
-  func forgetKey(ofEntity id: String, tenant: Int64) {
-    readKeys[EntityKey(tenant: tenant, id: ExactText(id))] = nil
   }
 
   // MARK: Summary

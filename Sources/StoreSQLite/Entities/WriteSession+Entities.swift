@@ -23,6 +23,7 @@ extension WriteSession {
       try connection.statement(.insertEntity)
         .bind(1, tenant).bind(2, entity.id).bind(3, entity.expiresAt?.microseconds).bind(4, buffer.bytes).run()
       key = connection.lastInsertedRow
+      note(key: key, ofEntity: entity.id, tenant: tenant)
     }
     try index(entity, replacing: old, key: key, tenant: tenant)
   }
@@ -32,7 +33,7 @@ extension WriteSession {
     try willChange()
     try index(nil, replacing: entity, key: key, tenant: tenant)
     try connection.statement(.deleteEntity).bind(1, key).run()
-    forgetKey(ofEntity: entity.id, tenant: tenant)
+    note(key: nil, ofEntity: entity.id, tenant: tenant)
   }
 
   /// An entity that has expired and is not purged yet does not stand in the way of a new one.
@@ -192,7 +193,9 @@ extension Entity {
     var located: [LocatedGeometry] = []
     for set in attributes {
       for instance in set.instances where instance.kind == .geoProperty {
-        if let box = Geometry.boundingBox(of: instance.value) { located.append(LocatedGeometry(attribute: set.name, box: box)) }
+        if let box = Geometry.boundingBox(of: instance.value) {
+          located.append(LocatedGeometry(attribute: set.name, box: box))
+        }
       }
     }
     return located

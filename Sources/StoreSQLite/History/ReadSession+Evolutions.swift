@@ -77,7 +77,8 @@ private struct EvolutionReading {
     byHead = try PreparedQuery(head, tenant: tenant, session: session)
     var values = query.entities
     values.attributes = []
-    byValues = values.filter == nil && values.geo == nil ? nil : try PreparedQuery(values, tenant: tenant, session: session)
+    byValues =
+      values.filter == nil && values.geo == nil ? nil : try PreparedQuery(values, tenant: tenant, session: session)
     projected = try Self.numbers(query.attributes, tenant, session)
     concerned = try Self.numbers(query.entities.attributes, tenant, session) ?? projected
     readsBackward = query.newestFirst || query.lastN != nil
@@ -96,7 +97,9 @@ private struct EvolutionReading {
   func forEachCandidate(_ body: (Int64) throws -> Bool) throws {
     if !query.entities.ids.isEmpty {
       var keys = Set<Int64>()
-      for id in query.entities.ids { if let found = try session.evolution(id, tenant: tenant) { keys.insert(found.key) } }
+      for id in query.entities.ids {
+        if let found = try session.evolution(id, tenant: tenant) { keys.insert(found.key) }
+      }
       for key in keys.sorted() where try !body(key) { return }
       return
     }

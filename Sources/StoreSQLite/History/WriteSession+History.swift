@@ -93,19 +93,45 @@ extension WriteSession {
     let row = try connection.statement(.insertInstance)
     row.bind(1, series).bind(2, key.time).bind(3, key.number)
     if instance.isPlain {
-      if instance.createdAt != nil, instance.modifiedAt == nil { flags.insert(.withoutModified) }
-      let modified = instance.modifiedAt == instance.createdAt ? nil : instance.modifiedAt
-      row.bind(5, instance.createdAt?.microseconds).bind(6, modified?.microseconds)
+      row.bindNull(10)
+      if let createdAt = instance.createdAt {
+        flags.insert(.created)
+        row.bind(5, createdAt.microseconds)
+      } else {
+        row.bindNull(5)
+      }
+      row.bindNull(6)
+      if let modifiedAt = instance.modifiedAt {
+        if modifiedAt == instance.createdAt {
+          flags.insert(.unmodified)
+        } else {
+          flags.insert(.modified)
+          row.bind(6, modifiedAt.microseconds)
+        }
+      }
       switch instance.value {
-      case .integer(let value): row.bind(7, value)
-      case .double(let value): row.bind(7, value)
-      case .string(let value): row.bind(7, value)
+      case .integer(let value):
+        flags.insert(.integer)
+        row.bind(7, value)
+      case .double(let value):
+        flags.insert(.double)
+        row.bind(7, value)
+      case .string(let value):
+        flags.insert(.text)
+        row.bind(7, value)
       default: throw ByteReader.damaged
       }
-      row.bind(8, try instance.unitCode.map { try makeNumber(of: $0, in: tenant) })
-      row.bind(9, try instance.datasetId.map { try makeNumber(of: $0, in: tenant) })
-      row.bindNull(10)
+      row.bindNull(8).bindNull(9)
+      if let unitCode = instance.unitCode {
+        flags.insert(.unit)
+        row.bind(8, try makeNumber(of: unitCode, in: tenant))
+      }
+      if let datasetId = instance.datasetId {
+        flags.insert(.dataset)
+        row.bind(9, try makeNumber(of: datasetId, in: tenant))
+      }
     } else {
+      flags.insert(.body)
       buffer.bytes.removeAll(keepingCapacity: true)
       try buffer.instance(instance) { try makeNumber(of: $0, in: tenant) }
       row.bindNull(5).bindNull(6).bindNull(7).bindNull(8).bindNull(9).bind(10, buffer.bytes)
