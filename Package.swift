@@ -28,7 +28,7 @@ let package = Package(
     .target(name: "Query", dependencies: ["CGEOS", "CICU", "CPCRE2", "NGSI"]),
     .target(name: "Store", dependencies: ["NGSI", "Query"]),
     .target(
-      name: "StoreSQLite", dependencies: ["NGSI", "Query", "Store", .product(name: "GRDB", package: "GRDB.swift")]),
+      name: "StoreSQLite", dependencies: ["NGSI", "Query", "Store", .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift")]),
     .target(name: "Hub", dependencies: ["NGSI", "Query", "Store", .product(name: "Logging", package: "swift-log")]),
     .target(
       name: "HubHTTP",
@@ -62,15 +62,58 @@ let package = Package(
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
       resources: [.copy("Resources")]),
+    .target(
+      name: "Bench",
+      dependencies: [
+        .product(name: "GRDBSQLite", package: "GRDB.swift"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ]),
     .executableTarget(
       name: "madang",
       dependencies: [
-        "City", "Console", "Hub", "HubHTTP", "Ingest", "NGSI", "Query", "Store", "StoreSQLite",
+        "Bench", "City", "Console", "Hub", "HubHTTP", "Ingest", "NGSI", "Query", "Store", "StoreSQLite",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ]),
+    .target(name: "StoreContract", dependencies: ["NGSI", "Query", "Store"]),
+    .executableTarget(name: "StoreProbe", dependencies: ["NGSI", "Store", "StoreSQLite"]),
     .testTarget(name: "NGSITests", dependencies: ["NGSI"]),
+    .testTarget(name: "QueryTests", dependencies: ["NGSI", "Query"]),
+    .testTarget(
+      name: "StoreSQLiteTests",
+      dependencies: [
+        "NGSI", "Query", "Store", "StoreContract", "StoreProbe", "StoreSQLite",
+        .product(name: "GRDB", package: "GRDB.swift"),
+      ]),
+    .testTarget(name: "CityTests", dependencies: ["City", "NGSI"]),
+    .testTarget(
+      name: "IngestTests",
+      dependencies: [
+        "City", "Ingest", "NGSI",
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ]),
+    .testTarget(
+      name: "ConsoleTests",
+      dependencies: [
+        "Console", "NGSI",
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOEmbedded", package: "swift-nio"),
+      ]),
+    .testTarget(
+      name: "BenchTests",
+      dependencies: [
+        "Bench",
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ]),
   ],
   swiftLanguageModes: [.v6]
 )
