@@ -30,7 +30,7 @@ struct BenchCommand: AsyncParsableCommand {
   @Option(help: "Numbers of clients, separated by commas.")
   var clients: String?
 
-  @Option(help: "Operations, separated by commas: \(Operation.allCases.map(\.rawValue).joined(separator: ", ")).")
+  @Option(help: "Operations, separated by commas: \(HubOperation.allCases.map(\.rawValue).joined(separator: ", ")).")
   var operations: String?
 
   @Option(
@@ -47,7 +47,7 @@ struct BenchCommand: AsyncParsableCommand {
   var allowRemote = false
 
   func run() async throws {
-    let report = try await Bench(url: to, settings: settings()) { line in Self.tell(line) }.run()
+    let report = try await Benchmark(url: to, settings: settings()) { line in Self.tell(line) }.run()
     Self.tell("\n\(Table(report))")
     if json { FileHandle.standardOutput.write(try report.json() + Data("\n".utf8)) }
     if report.points.contains(where: { $0.figures.failures > 0 }) { throw ExitCode.failure }
@@ -60,7 +60,7 @@ struct BenchCommand: AsyncParsableCommand {
     if let clients { settings.clients = try numbers(clients, "--clients") }
     if let operations {
       settings.operations = try operations.split(separator: ",").map { name in
-        guard let operation = Operation(rawValue: String(name)) else {
+        guard let operation = HubOperation(rawValue: String(name)) else {
           throw ValidationError("--operations does not know '\(name)'")
         }
         return operation
