@@ -7,13 +7,13 @@ struct Requests: Sendable {
   let seed: UInt64
 
   /// The request with this number.
-  func request(_ operation: Operation, _ number: Int) -> ByteBuffer {
+  func request(_ operation: HubOperation, _ number: Int) -> ByteBuffer {
     let pick = Int(Device.mix(seed &+ UInt64(number) &* 0x2545_F491) % UInt64(size))
     let device = Device(index: pick, seed: seed)
-    let type = "type=\(Device.type)&limit=\(Operation.pageSize)"
+    let type = "type=\(Device.type)&limit=\(HubOperation.pageSize)"
     switch operation {
     case .get: return get("entities/\(device.id)")
-    case .page: return get("entities?\(type)&offset=\(pick % max(1, min(1000, size) - Operation.pageSize))")
+    case .page: return get("entities?\(type)&offset=\(pick % max(1, min(1000, size) - HubOperation.pageSize))")
     case .range:
       let (low, high) = range(number)
       return get("entities?\(type)&q=level%3E%3D\(low)%3Blevel%3C\(high)")
@@ -21,8 +21,8 @@ struct Requests: Sendable {
     case .patch: return send("PATCH", "entities/\(device.id)/attrs/temperature", device.patch(reading: number + 1))
     case .create: return send("POST", "entities", Device(index: size + number, seed: seed).json())
     case .batch:
-      let start = pick % max(1, size - Operation.batchSize)
-      return upsert(start..<min(size, start + Operation.batchSize), reading: number + 1)
+      let start = pick % max(1, size - HubOperation.batchSize)
+      return upsert(start..<min(size, start + HubOperation.batchSize), reading: number + 1)
     }
   }
 

@@ -8,7 +8,7 @@ public struct Settings: Codable, Sendable {
   public var entities: [Int]
   /// Numbers of connections, each with one request under way.
   public var clients: [Int]
-  public var operations: [Operation]
+  public var operations: [HubOperation]
   /// Seed of the entities and of which of them are asked for.
   public var seed: UInt64 = 2019
   /// Leave the data set in the hub.
@@ -22,7 +22,7 @@ public struct Settings: Codable, Sendable {
 
   public init(
     duration: Double = 2, warmup: Double = 0.4, entities: [Int] = [10_000, 100_000], clients: [Int] = [1, 16, 64],
-    operations: [Operation] = Operation.allCases
+    operations: [HubOperation] = HubOperation.allCases
   ) {
     self.duration = duration
     self.warmup = warmup
@@ -47,7 +47,7 @@ public struct Settings: Codable, Sendable {
 }
 
 /// What is measured.
-public enum Operation: String, Codable, Sendable, CaseIterable {
+public enum HubOperation: String, Codable, Sendable, CaseIterable {
   /// One entity by its id.
   case get
   /// 20 entities of a type, from an offset below 1,000.

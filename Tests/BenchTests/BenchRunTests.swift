@@ -8,12 +8,12 @@ import Testing
   @Test func aQuickRunMeasuresEverythingAndLeavesNothing() async throws {
     let standIn = StandIn()
     let report = try await standIn.serve { url in
-      try await Bench(
+      try await Benchmark(
         url: url, settings: .quick,
         environment: ["MADANG_ANCHOR_HTTP": url + "/ngsi-ld/v1/entities", "MADANG_ANCHOR_HTTP_PID": "\(getpid())"]
       ).run()
     }
-    #expect(report.points.count == Operation.allCases.count * 2)
+    #expect(report.points.count == HubOperation.allCases.count * 2)
     for point in report.points {
       #expect(point.figures.failures == 0, "\(point.operation): \(point.figures.firstFailure ?? "")")
       #expect(point.figures.operations > 0 && point.figures.perSecond > 0 && point.figures.cpu ?? 0 > 0)
@@ -60,7 +60,8 @@ import Testing
     settings.operations = [.patch]
     settings.clients = [2]
     let quick = settings
-    let report = try await standIn.serve { url in try await Bench(url: url, settings: quick, environment: [:]).run() }
+    let report = try await standIn.serve { url in try await Benchmark(url: url, settings: quick, environment: [:]).run()
+    }
     let point = try #require(report.points.first)
     #expect(point.figures.failures >= point.figures.operations && point.figures.operations > 0)
     #expect(point.figures.firstFailure?.contains("out of order") == true)
@@ -71,21 +72,21 @@ import Testing
     let standIn = StandIn()
     standIn.state.withLock { $0.ids = ["urn:ngsi-ld:BenchDevice:dear"] }
     await #expect(throws: BenchError.self) {
-      try await standIn.serve { url in try await Bench(url: url, settings: .quick, environment: [:]).run() }
+      try await standIn.serve { url in try await Benchmark(url: url, settings: .quick, environment: [:]).run() }
     }
     #expect(standIn.state.withLock { $0.ids } == ["urn:ngsi-ld:BenchDevice:dear"])
   }
 
   @Test(arguments: ["http://192.0.2.1:8080", "http://hub.example", "https://127.0.0.1", "nonsense"])
   func othersAreNotLoaded(url: String) {
-    #expect(throws: BenchError.self) { _ = try Bench(url: url, settings: .quick, environment: [:]) }
+    #expect(throws: BenchError.self) { _ = try Benchmark(url: url, settings: .quick, environment: [:]) }
   }
 
   @Test func settingsHaveBounds() {
     for (entities, clients, duration) in [([0], [1], 1.0), ([500], [0], 1), ([500], [1], 0), ([], [1], 1)] {
       #expect(throws: BenchError.self) {
         let settings = Settings(duration: duration, entities: entities, clients: clients)
-        _ = try Bench(url: "http://127.0.0.1:1", settings: settings, environment: [:])
+        _ = try Benchmark(url: "http://127.0.0.1:1", settings: settings, environment: [:])
       }
     }
   }

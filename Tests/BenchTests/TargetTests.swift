@@ -3,7 +3,7 @@ import Testing
 @testable import Bench
 
 @Suite struct TargetTests {
-  private func point(_ operation: Bench.Operation, clients: Int, cpu: Double?, perSecond: Double) -> Report.Point {
+  private func point(_ operation: HubOperation, clients: Int, cpu: Double?, perSecond: Double) -> Report.Point {
     var figures = Figures(seconds: 1, operations: 1, processorTime: nil, latencies: Latencies([]))
     figures.cpu = cpu
     figures.perSecond = perSecond

@@ -52,9 +52,9 @@ final class SQLiteAnchor {
   }
 
   /// Measures an operation for some seconds; one operation more is run before.
-  func measure(_ operation: Operation, clients: Int, seconds: Double) throws(BenchError) -> Figures {
+  func measure(_ operation: HubOperation, clients: Int, seconds: Double) throws(BenchError) -> Figures {
     let requests = Requests(host: "", size: size, seed: seed)
-    let entities = operation == .batch ? Operation.batchSize : operation.isWrite ? clients : 1
+    let entities = operation == .batch ? HubOperation.batchSize : operation.isWrite ? clients : 1
     let perRun = operation.isWrite && operation != .batch ? clients : 1
     var times: [Int64] = []
     var number = 0
@@ -77,7 +77,7 @@ final class SQLiteAnchor {
   }
 
   /// Runs the operation once, over so many entities in one transaction when it writes.
-  private func run(_ operation: Operation, _ requests: Requests, _ number: Int, _ entities: Int) throws(BenchError) {
+  private func run(_ operation: HubOperation, _ requests: Requests, _ number: Int, _ entities: Int) throws(BenchError) {
     let pick = Int(Device.mix(seed &+ UInt64(number)) % UInt64(size))
     switch operation {
     case .get: try read("SELECT document FROM entity WHERE id = ?1", [.text(Device(index: pick, seed: seed).id)])

@@ -26,6 +26,8 @@ struct ProcessClock: Sendable {
   }
 
   static func clock(_ pid: Int32) -> Int64? {
+    // A clock's number holds the process number in 29 bits; Linux numbers processes up to 2^22.
+    guard (1...1 << 22).contains(pid) else { return nil }
     var id = clockid_t()
     var time = timespec()
     guard clock_getcpuclockid(pid, &id) == 0, clock_gettime(id, &time) == 0 else { return nil }

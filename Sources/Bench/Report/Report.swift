@@ -41,7 +41,7 @@ public struct Report: Codable, Sendable {
   }
 
   public struct Point: Codable, Sendable {
-    public var operation: Operation
+    public var operation: HubOperation
     public var entities: Int
     public var clients: Int
     public var entitiesPerOperation: Int
@@ -54,7 +54,7 @@ public struct Report: Codable, Sendable {
   /// An anchor at one point. `operation` and `entities` only where they make a difference to it.
   public struct AnchorPoint: Codable, Sendable {
     public var anchor: Anchor
-    public var operation: Operation?
+    public var operation: HubOperation?
     public var entities: Int?
     public var clients: Int
     public var figures: Figures

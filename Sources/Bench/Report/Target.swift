@@ -7,7 +7,7 @@ struct Target: Sendable {
     case entities(Double)
   }
 
-  let operation: Operation
+  let operation: HubOperation
   let measure: Measure
   /// Counts from so many clients and entities on.
   var clients = 1

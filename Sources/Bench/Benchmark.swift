@@ -5,10 +5,10 @@ import NIOPosix
 /// Measures a running hub beside its anchors.
 ///
 /// ```swift
-/// let report = try await Bench(url: "http://127.0.0.1:8080", settings: .quick).run()
+/// let report = try await Benchmark(url: "http://127.0.0.1:8080", settings: .quick).run()
 /// print(Table(report))
 /// ```
-public struct Bench: Sendable {
+public struct Benchmark: Sendable {
   let door: Door
   let settings: Settings
   let anchors: Anchors
@@ -104,7 +104,7 @@ public struct Bench: Sendable {
     }
   }
 
-  private func point(_ operation: Operation, _ size: Int, _ clients: Int, on group: MultiThreadedEventLoopGroup)
+  private func point(_ operation: HubOperation, _ size: Int, _ clients: Int, on group: MultiThreadedEventLoopGroup)
     async throws -> Report.Point
   {
     let requests = Requests(host: door.host, size: size, seed: settings.seed)
