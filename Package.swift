@@ -79,14 +79,6 @@ let package = Package(
       ]),
     .target(name: "StoreContract", dependencies: ["NGSI", "Query", "Store"]),
     .executableTarget(name: "StoreProbe", dependencies: ["NGSI", "Store", "StoreSQLite"]),
-    .testTarget(
-      name: "BenchTests",
-      dependencies: [
-        "Bench",
-        .product(name: "NIOCore", package: "swift-nio"),
-        .product(name: "NIOHTTP1", package: "swift-nio"),
-        .product(name: "NIOPosix", package: "swift-nio"),
-      ]),
     .testTarget(name: "NGSITests", dependencies: ["NGSI"]),
     .testTarget(name: "QueryTests", dependencies: ["NGSI", "Query"]),
     .testTarget(
