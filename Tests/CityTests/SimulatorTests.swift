@@ -44,7 +44,8 @@ struct SimulatorTests {
     let draw = RandomStream(seed: UInt64(seed))
     let start = try #require(DateTime(year: 2026, month: 1, day: 1))
     var seen: Set<String> = []
-    for step in 0..<220 {
+    var impossible: [String] = []
+    for step in 0..<120 {
       // Any second of the year.
       let time = start.adding(seconds: (draw.unit(Int64(step)) * 365 * 86_400).rounded())
       for fleet in city.fleets {
@@ -54,39 +55,36 @@ struct SimulatorTests {
             let short = String(set.name.split(separator: "/").last ?? "")
             seen.insert(short)
             let range = try #require(Self.possible[short], "no limits for \(short)")
-            #expect(range.contains(value), "\(entity.id) \(short) = \(value) at \(time)")
+            if !range.contains(value) { impossible.append("\(entity.id) \(short) = \(value) at \(time)") }
           }
-          try Self.checkRelations(entity, fleet)
+          if !(try Self.fitsTogether(entity, fleet)) { impossible.append("\(entity) at \(time)") }
         }
       }
     }
+    #expect(impossible == [])
     #expect(seen.count == Self.possible.count, "never seen: \(Set(Self.possible.keys).subtracting(seen))")
   }
 
-  static func checkRelations(_ entity: Entity, _ fleet: Fleet) throws {
+  /// Whether the values of one reading agree with each other.
+  static func fitsTogether(_ entity: Entity, _ fleet: Fleet) throws -> Bool {
+    func value(_ name: String) throws -> Double { try #require(entity.number(name)) }
     switch fleet.plan.type {
-    case .airQualityObserved:
-      #expect(try #require(entity.number("pm10")) >= #require(entity.number("pm25")))
-    case .weatherObserved:
-      #expect(try #require(entity.number("dewPoint")) <= #require(entity.number("temperature")))
+    case .airQualityObserved: return try value("pm10") >= value("pm25")
+    case .weatherObserved: return try value("dewPoint") <= value("temperature")
     case .waterQualityObserved:
-      let most = WaterQualityModel.oxygenSaturation(celsius: try #require(entity.number("temperature")))
-      #expect(try #require(entity.number("O2")) <= most + 0.01)
-    case .noiseLevelObserved:
-      #expect(try #require(entity.number("LAmax")) >= #require(entity.number("LAeq")))
-      #expect(try #require(entity.number("LA90")) <= #require(entity.number("LAeq")))
+      return try value("O2") <= WaterQualityModel.oxygenSaturation(celsius: value("temperature")) + 0.01
+    case .noiseLevelObserved: return try value("LAmax") >= value("LAeq") && value("LA90") <= value("LAeq")
     case .trafficFlowObserved:
-      // What passes is density times speed: q = k v, with k from the occupancy.
-      let density = try #require(entity.number("occupancy")) / TrafficFlowModel.effectiveLength
-      let speed = try #require(entity.number("averageVehicleSpeed"))
+      // What passes is density times speed, q = k v, with k from the occupancy; both are rounded.
+      let density = try value("occupancy") / TrafficFlowModel.effectiveLength
+      let speed = try value("averageVehicleSpeed")
       let lanes = fleet.plan.model?["lanes"] ?? 2
-      let flow = try #require(entity.number("intensity"))
-      #expect(abs(flow - density * speed * lanes) <= 0.1 * speed * lanes + density * lanes * 0.06 + 1)
+      return try abs(value("intensity") - density * speed * lanes) <= (0.1 * speed + 0.06 * density) * lanes + 1
     case .offStreetParking:
       let device = try #require(fleet.devices.first { $0.id == entity.id })
       let all = fleet.description(of: device).number("totalSpotNumber")
-      #expect(try #require(entity.number("availableSpotNumber")) + #require(entity.number("occupiedSpotNumber")) == all)
-    default: break
+      return try value("availableSpotNumber") + value("occupiedSpotNumber") == all
+    default: return true
     }
   }
 
@@ -186,7 +184,7 @@ struct SimulatorTests {
       return ground.point(Coordinate(longitude: x, latitude: y))
     }
     for device in buses.devices {
-      for step in 0..<3000 {
+      for step in 0..<1500 {
         let time = Self.instant.adding(seconds: Double(step) * 30)
         let before = buses.reading(device, at: time)
         let after = buses.reading(device, at: time.adding(seconds: 30))
@@ -197,7 +195,7 @@ struct SimulatorTests {
       }
     }
     for device in bins.devices {
-      for step in 0..<2000 {
+      for step in 0..<900 {
         let time = Self.instant.adding(seconds: Double(step) * 600)
         let before = bins.reading(device, at: time)
         let after = bins.reading(device, at: time.adding(seconds: 600))

@@ -17,8 +17,8 @@ public struct CheckedFile: Sendable {
 
 /// Reads YAML against a ``Shape`` and reports all that is wrong at once.
 ///
-/// Bounds: the file's size, the depth, and the number of values. Anchors and aliases are refused, because what they
-/// repeat has no line of its own (and because they can blow a small file up).
+/// Bounds: the file's size, the depth, and the number of values. Anchors and aliases are refused before anything is
+/// built, because what they repeat has no line of its own, and because they blow a small file up.
 public struct YAMLReader {
   public static let maxBytes = 1 << 20
   static let maxDepth = 16
@@ -56,6 +56,10 @@ public struct YAMLReader {
     var reader = YAMLReader(file: file)
     guard text.utf8.count <= maxBytes else {
       reader.note(0, "", "\(text.utf8.count) bytes", "at most \(maxBytes) bytes")
+      throw FileProblems(reader.problems)
+    }
+    if let line = AliasScan.firstLine(in: text) {
+      reader.note(line, "", "an anchor or alias", "the value itself")
       throw FileProblems(reader.problems)
     }
     guard let root = try reader.compose(text) else {
@@ -108,10 +112,6 @@ extension YAMLReader {
       if valuesLeft == -1 || depth > Self.maxDepth {
         note(line, path, "too much", "at most \(Self.maxValues) values, nested at most \(Self.maxDepth) deep")
       }
-      return nil
-    }
-    guard node.anchor == nil else {
-      note(line, path, "an anchor or alias", "the value itself")
       return nil
     }
     switch shape {
