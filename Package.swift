@@ -87,6 +87,16 @@ let package = Package(
         "NGSI", "Query", "Store", "StoreContract", "StoreProbe", "StoreSQLite",
         .product(name: "GRDB", package: "GRDB.swift"),
       ]),
+    .testTarget(name: "HubTests", dependencies: ["Hub", "NGSI", "Query", "Store", "StoreSQLite"]),
+    .testTarget(
+      name: "HubHTTPTests",
+      dependencies: [
+        "Hub", "HubHTTP", "NGSI", "Query", "Store", "StoreSQLite",
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ]),
     .testTarget(name: "CityTests", dependencies: ["City", "NGSI"]),
     .testTarget(
       name: "IngestTests",
