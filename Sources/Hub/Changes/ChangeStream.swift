@@ -3,7 +3,8 @@ import Synchronization
 /// Hands committed changes to listeners inside the process, in commit order.
 ///
 /// Each listener has a buffer of its own. One that lags behind its buffer loses what does not fit and is told so by
-/// ``Signal/missed(_:)``: it slows nobody, and knows that it must read the present state anew.
+/// ``Signal/missed(_:)``, right after what it still got: it slows nobody, and knows that it must read the present state
+/// anew.
 public final class ChangeStream: Sendable {
   public enum Signal: Sendable {
     case change(Change)
@@ -11,17 +12,12 @@ public final class ChangeStream: Sendable {
     case missed(Int)
   }
 
-  private struct Listener {
-    let continuation: AsyncStream<Signal>.Continuation
-    let wants: @Sendable (Change) -> Bool
-    var missed = 0
-  }
-
   private struct State {
     var listeners: [Int: Listener] = [:]
     var nextListener = 0
     var sequence: Int64 = 0
     var missed = 0
+    var isFinished = false
   }
 
   private let state = Mutex(State())
@@ -33,23 +29,28 @@ public final class ChangeStream: Sendable {
     self.maxListeners = maxListeners
   }
 
-  /// Opens a stream of the changes that `wants` accepts; `nil` when there are too many listeners.
+  /// Opens a stream of the changes that `wants` accepts; `nil` when there are too many listeners or the hub stops.
   ///
-  /// The stream ends when its task is cancelled or the hub stops.
+  /// The stream ends when its task is cancelled or the hub stops; it is given up when the stream is let go of.
   public func listen(_ wants: @escaping @Sendable (Change) -> Bool = { _ in true }) -> AsyncStream<Signal>? {
-    let (stream, continuation) = AsyncStream.makeStream(of: Signal.self, bufferingPolicy: .bufferingOldest(buffer))
-    let key: Int? = state.withLock { state in
-      guard state.listeners.count < maxListeners else { return nil }
+    let listener: (key: Int, value: Listener)? = state.withLock { state in
+      guard !state.isFinished, state.listeners.count < maxListeners else { return nil }
       state.nextListener += 1
-      state.listeners[state.nextListener] = Listener(continuation: continuation, wants: wants)
-      return state.nextListener
+      let listener = Listener(bound: buffer, wants: wants)
+      state.listeners[state.nextListener] = listener
+      return (state.nextListener, listener)
     }
-    guard let key else { return nil }
-    continuation.onTermination = { [weak self] _ in self?.forget(key) }
-    return stream
+    guard let listener else { return nil }
+    let ticket = Ticket(stream: self, key: listener.key)
+    return AsyncStream {
+      defer { withExtendedLifetime(ticket) {} }
+      return await listener.value.next()
+    } onCancel: {
+      listener.value.finish()
+    }
   }
 
-  private func forget(_ key: Int) {
+  fileprivate func forget(_ key: Int) {
     state.withLock { _ = $0.listeners.removeValue(forKey: key) }
   }
 
@@ -61,20 +62,7 @@ public final class ChangeStream: Sendable {
         guard !state.listeners.isEmpty else { continue }
         var numbered = change
         numbered.sequence = state.sequence
-        for (key, listener) in state.listeners where listener.wants(numbered) {
-          var listener = listener
-          if listener.missed > 0, case .enqueued = listener.continuation.yield(.missed(listener.missed)) {
-            listener.missed = 0
-          }
-          if listener.missed > 0 {
-            listener.missed += 1
-            state.missed += 1
-          } else if case .dropped = listener.continuation.yield(.change(numbered)) {
-            listener.missed = 1
-            state.missed += 1
-          }
-          state.listeners[key] = listener
-        }
+        for listener in state.listeners.values where !listener.offer(numbered) { state.missed += 1 }
       }
     }
   }
@@ -82,14 +70,102 @@ public final class ChangeStream: Sendable {
   /// Ends all streams.
   func finish() {
     let listeners = state.withLock { state in
+      state.isFinished = true
       defer { state.listeners = [:] }
-      return state.listeners.values.map(\.continuation)
+      return state.listeners.values
     }
-    for continuation in listeners { continuation.finish() }
+    for listener in listeners { listener.finish() }
   }
 
   /// Listeners, changes published, and changes that did not fit a listener's buffer.
   public var figures: (listeners: Int, published: Int64, missed: Int) {
     state.withLock { ($0.listeners.count, $0.sequence, $0.missed) }
+  }
+}
+
+/// Signs a listener off when its stream is gone.
+private final class Ticket: Sendable {
+  private let stream: ChangeStream
+  private let key: Int
+
+  init(stream: ChangeStream, key: Int) {
+    self.stream = stream
+    self.key = key
+  }
+
+  deinit { stream.forget(key) }
+}
+
+/// What one listener has not taken yet.
+private final class Listener: Sendable {
+  private struct State {
+    var waiting: [Change] = []
+    var taken = 0
+    var missed = 0
+    var isFinished = false
+    var reader: CheckedContinuation<ChangeStream.Signal?, Never>?
+  }
+
+  private let state = Mutex(State())
+  private let bound: Int
+  private let wants: @Sendable (Change) -> Bool
+
+  init(bound: Int, wants: @escaping @Sendable (Change) -> Bool) {
+    self.bound = bound
+    self.wants = wants
+  }
+
+  /// False when it wanted the change and has no room for it.
+  func offer(_ change: Change) -> Bool {
+    guard wants(change) else { return true }
+    let (fits, reader) = state.withLock { state in
+      guard !state.isFinished else { return (true, CheckedContinuation<ChangeStream.Signal?, Never>?.none) }
+      if let reader = state.reader {
+        state.reader = nil
+        return (true, reader)
+      }
+      // Once something is missed all is, until the listener has been told.
+      guard state.missed == 0, state.waiting.count - state.taken < bound else {
+        state.missed += 1
+        return (false, nil)
+      }
+      state.waiting.append(change)
+      return (true, nil)
+    }
+    reader?.resume(returning: .change(change))
+    return fits
+  }
+
+  func next() async -> ChangeStream.Signal? {
+    await withCheckedContinuation { continuation in
+      let signal: ChangeStream.Signal?? = state.withLock { state in
+        if state.taken < state.waiting.count {
+          let change = state.waiting[state.taken]
+          state.taken += 1
+          if state.taken == state.waiting.count || state.taken >= 1024 {
+            state.waiting.removeFirst(state.taken)
+            state.taken = 0
+          }
+          return .some(.change(change))
+        }
+        if state.missed > 0 {
+          defer { state.missed = 0 }
+          return .some(.missed(state.missed))
+        }
+        if state.isFinished { return .some(nil) }
+        state.reader = continuation
+        return nil
+      }
+      if let signal { continuation.resume(returning: signal) }
+    }
+  }
+
+  func finish() {
+    let reader = state.withLock { state in
+      state.isFinished = true
+      defer { state.reader = nil }
+      return state.reader
+    }
+    reader?.resume(returning: nil)
   }
 }
