@@ -32,7 +32,7 @@ public struct API: Sendable {
     } catch { return Exchange.problem(error) }
   }
 
-  /// The collection and the decoded segments after it. A slash at the end of a collection's path says nothing.
+  /// The collection and the decoded segments after it.
   private static func segments(_ path: Substring) throws(Problem) -> (String, [String]) {
     let segments = path.split(separator: "/", omittingEmptySubsequences: false)
     guard let collection = segments.first, !collection.isEmpty, segments.count <= 8 else { throw unknown(path) }
@@ -42,10 +42,7 @@ public struct API: Sendable {
   }
 
   private func route(_ exchange: Exchange, _ collection: String, _ path: [String]) async throws(Problem) -> APIResponse {
-    // A slash at the end of a collection's path says nothing; in front of a change it stands for a missing id.
-    let readsList = exchange.request.method == .get || exchange.request.method == .post
-    let depth = collection == "temporal" ? 1 : 0
-    let path = readsList && path.count == depth + 1 && path.last == "" ? Array(path.dropLast()) : path
+    let path = Self.withoutLastSlash(exchange.request.method, collection, path)
     switch collection {
     case "entities": return try await entities(exchange, path)
     case "entityOperations": return try await entityOperations(exchange, path)
@@ -56,6 +53,16 @@ public struct API: Sendable {
     case "info": return try info(exchange, path)
     default: throw Self.unknown(exchange.request.path)
     }
+  }
+
+  /// A slash at the end says nothing where the method applies without it; otherwise it stands before a missing id.
+  private static func withoutLastSlash(
+    _ method: HTTPRequest.Method, _ collection: String, _ path: [String]
+  ) -> [String] {
+    guard path.last == "" else { return path }
+    let shorter = Array(path.dropLast())
+    let allowed = methods(collection, shorter)?.split(separator: ", ") ?? []
+    return allowed.contains { $0 == method.rawValue } ? shorter : path
   }
 
   /// What `Allow` names for a path (RFC 9110 section 10.2.1); `nil` where there is no such resource.

@@ -7,7 +7,7 @@ import Synchronization
 /// anew.
 public final class ChangeStream: Sendable {
   public enum Signal: Sendable {
-    case change(Change)
+    case change(EntityChange)
     /// This many changes did not fit the buffer since the last signal.
     case missed(Int)
   }
@@ -32,7 +32,7 @@ public final class ChangeStream: Sendable {
   /// Opens a stream of the changes that `wants` accepts; `nil` when there are too many listeners or the hub stops.
   ///
   /// The stream ends when its task is cancelled or the hub stops; it is given up when the stream is let go of.
-  public func listen(_ wants: @escaping @Sendable (Change) -> Bool = { _ in true }) -> AsyncStream<Signal>? {
+  public func listen(_ wants: @escaping @Sendable (EntityChange) -> Bool = { _ in true }) -> AsyncStream<Signal>? {
     let listener: (key: Int, value: Listener)? = state.withLock { state in
       guard !state.isFinished, state.listeners.count < maxListeners else { return nil }
       state.nextListener += 1
@@ -55,7 +55,7 @@ public final class ChangeStream: Sendable {
   }
 
   /// Numbers the changes and hands them out. Called on the writer's thread, in commit order.
-  func publish(_ changes: [Change]) {
+  func publish(_ changes: [EntityChange]) {
     state.withLock { state in
       for change in changes {
         state.sequence += 1
@@ -99,7 +99,7 @@ private final class Ticket: Sendable {
 /// What one listener has not taken yet.
 private final class Listener: Sendable {
   private struct State {
-    var waiting: [Change] = []
+    var waiting: [EntityChange] = []
     var taken = 0
     var missed = 0
     var isFinished = false
@@ -108,15 +108,15 @@ private final class Listener: Sendable {
 
   private let state = Mutex(State())
   private let bound: Int
-  private let wants: @Sendable (Change) -> Bool
+  private let wants: @Sendable (EntityChange) -> Bool
 
-  init(bound: Int, wants: @escaping @Sendable (Change) -> Bool) {
+  init(bound: Int, wants: @escaping @Sendable (EntityChange) -> Bool) {
     self.bound = bound
     self.wants = wants
   }
 
   /// False when it wanted the change and has no room for it.
-  func offer(_ change: Change) -> Bool {
+  func offer(_ change: EntityChange) -> Bool {
     guard wants(change) else { return true }
     let (fits, reader) = state.withLock { state in
       guard !state.isFinished else { return (true, CheckedContinuation<ChangeStream.Signal?, Never>?.none) }

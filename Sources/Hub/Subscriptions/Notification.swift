@@ -5,7 +5,7 @@ import Store
 /// Makes notifications (clauses 5.3.1, 5.8.6 and 6.3.8 to 6.3.9).
 enum Notification {
   /// What the outbox keeps of a change: the entity as it was committed, in stored form, with what was deleted.
-  static func payload(_ change: Change, showsChanges: Bool) -> [UInt8] {
+  static func payload(_ change: EntityChange, showsChanges: Bool) -> [UInt8] {
     guard var entity = change.new ?? change.old else { return Array("[]".utf8) }
     if change.new == nil {
       entity.deletedAt = change.at

@@ -94,14 +94,14 @@ struct Subscription: Sendable {
   }
 
   /// Whether the change is one that this subscription is to be told of.
-  func isTriggered(by change: Change, linked: (String) -> Entity?) -> Bool {
+  func isTriggered(by change: EntityChange, linked: (String) -> Entity?) -> Bool {
     guard let subject = change.new ?? change.old else { return false }
     guard isEventWanted(change) else { return false }
     // A pattern that gives up on this entity does not match it.
     return (try? rule.matcher?.matches(subject, linked: linked)) ?? (rule.matcher == nil)
   }
 
-  private func isEventWanted(_ change: Change) -> Bool {
+  private func isEventWanted(_ change: EntityChange) -> Bool {
     if change.old == nil {
       let touches = rule.watched.isEmpty || change.attributes.contains { rule.watched.contains($0.name) }
       if rule.triggers.contains(.entityCreated), touches { return true }

@@ -141,7 +141,7 @@ extension Hub {
     var history: [HistoryEntry] = []
     var types: [String: [String]] = [:]
     var scopes: [String: [String]] = [:]
-    var changes: [Change] = []
+    var changes: [EntityChange] = []
     changes.reserveCapacity(updates.count)
     // An entity that is written several times is stored once, as it is at the end; its history keeps every step.
     var last: [String: Int] = [:]
@@ -167,7 +167,7 @@ extension Hub {
       if update.scopesChanged { scopes[entity.id] = entity.scopes }
       for change in update.changes { history.append(change.historyEntry(of: entity.id, at: at)) }
       changes.append(
-        Change(
+        EntityChange(
           tenant: tenant, entityId: entity.id, old: update.before, new: isDeletion ? nil : entity,
           attributes: update.changes, at: at))
     }
@@ -182,7 +182,7 @@ extension Hub {
   }
 
   /// Puts a notification into the outbox for each subscription that a change triggers.
-  private func enqueueNotifications(for changes: [Change], _ writer: any StoreWriter) throws -> [OutboxItem] {
+  private func enqueueNotifications(for changes: [EntityChange], _ writer: any StoreWriter) throws -> [OutboxItem] {
     guard let tenant = changes.first?.tenant, !book.isEmpty(in: tenant) else { return [] }
     var items: [OutboxItem] = []
     for change in changes {

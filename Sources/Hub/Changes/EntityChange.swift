@@ -2,7 +2,7 @@ import NGSI
 import Store
 
 /// A committed change of one entity, as services, subscriptions and pages hear of it.
-public struct Change: Sendable {
+public struct EntityChange: Sendable {
   /// Ascending within one run of the hub, without gaps.
   public var sequence: Int64
   public var tenant: Tenant

@@ -1,0 +1,124 @@
+import NGSI
+import Testing
+
+@testable import Hub
+@testable import HubHTTP
+
+@Suite struct TemporalTests {
+  /// Ten hourly values, 0 to 9.
+  private let series = (0..<10).map {
+    #"{"type": "Property", "value": \#($0), "observedAt": "2026-01-01T0\#($0):00:00Z"}"#
+  }.joined(separator: ",")
+
+  private let path = "temporal/entities/urn:x:1"
+
+  private func fill(_ hub: TestHub) async {
+    let created = await hub.post(
+      "temporal/entities", #"{"id": "urn:x:1", "type": "T", "level": [\#(series)]}"#)
+    #expect(created.status == 201 && created.header("Location") == "/ngsi-ld/v1/temporal/entities/urn:x:1")
+  }
+
+  private func values(_ answer: Answer) -> [JSON] {
+    (answer.json["level"]?["values"]?.array ?? []).compactMap { $0.array?.first }
+  }
+
+  @Test func rangesAreReadExactly() async throws {
+    try await withHub { hub in
+      await fill(hub)
+      let short = "&options=temporalValues"
+      let after = await hub.get(path + "?timerel=after&timeAt=2026-01-01T06:00:00Z" + short)
+      #expect(values(after) == [7, 8, 9])
+      let before = await hub.get(path + "?timerel=before&timeAt=2026-01-01T02:00:00Z" + short)
+      #expect(values(before) == [0, 1])
+      let between = await hub.get(
+        path + "?timerel=between&timeAt=2026-01-01T02:00:00Z&endTimeAt=2026-01-01T05:00:00Z" + short)
+      #expect(values(between) == [2, 3, 4] || values(between) == [2, 3, 4, 5])
+      #expect(Set(values(await hub.get(path + "?lastN=2" + short))) == [8, 9])
+      let query = await hub.get("temporal/entities?type=T&timerel=after&timeAt=2026-01-01T08:00:00Z" + short)
+      #expect(query.json.array?.count == 1)
+      let posted = await hub.post(
+        "temporal/entityOperations/query?options=temporalValues",
+        #"{"type": "Query", "entities": [{"type": "T"}], "temporalQ": {"timerel": "after", "timeAt": "2026-01-01T08:00:00Z"}}"#)
+      #expect(posted.json == query.json)
+    }
+  }
+
+  @Test func longAnswersAreCutAndSaySo() async throws {
+    var limits = Limits()
+    limits.temporalInstances = 4
+    try await withHub(limits: limits) { hub in
+      await fill(hub)
+      let first = await hub.get(path + "?timerel=after&timeAt=2025-12-31T00:00:00Z&options=temporalValues")
+      #expect(first.status == 206 && values(first) == [0, 1, 2, 3])
+      #expect(first.header("Content-Range") == "date-time 2025-12-31T00:00:00Z-2026-01-01T03:00:00Z/*")
+      let last = await hub.get(path + "?lastN=8&options=temporalValues")
+      #expect(last.status == 206)
+      #expect(last.header("Content-Range") == "date-time 2026-01-01T09:00:00Z-2026-01-01T06:00:00Z/8")
+    }
+  }
+
+  @Test func aggregatesByPeriod() async throws {
+    try await withHub { hub in
+      await fill(hub)
+      let answer = await hub.get(
+        path + "?timerel=between&timeAt=2026-01-01T00:00:00Z&endTimeAt=2026-01-01T23:00:00Z"
+          + "&format=aggregatedValues&aggrMethods=avg,max,totalCount&aggrPeriodDuration=PT5H")
+      #expect(
+        answer.json["level"]?["avg"] == [
+          [2, "2026-01-01T00:00:00Z", "2026-01-01T05:00:00Z"], [7, "2026-01-01T05:00:00Z", "2026-01-01T10:00:00Z"],
+        ])
+      #expect(answer.json["level"]?["max"]?.array?.compactMap { $0.array?.first } == [4, 9])
+      #expect(await hub.get(path + "?format=aggregatedValues&aggrMethods=what").problem == "BadRequestData")
+      #expect(await hub.get(path + "?format=aggregatedValues").problem == "BadRequestData")
+    }
+  }
+
+  @Test func historiesAreWrittenAndDeletedPieceByPiece() async throws {
+    try await withHub { hub in
+      await fill(hub)
+      let more = #"{"level": [{"type": "Property", "value": 10, "observedAt": "2026-01-01T10:00:00Z"}]}"#
+      #expect(await hub.post(path + "/attrs", more).status == 204)
+      let whole = await hub.get(path + "?timerel=after&timeAt=2026-01-01T09:30:00Z")
+      let id = try #require(whole.json["level"]?.array?.first?["instanceId"]?.string)
+      let change = #"{"type": "Property", "value": 11, "observedAt": "2026-01-01T10:00:00Z"}"#
+      #expect(await hub.patch(path + "/attrs/level/" + id, change).status == 204)
+      #expect(values(await hub.get(path + "?lastN=1&options=temporalValues")) == [11])
+      #expect(await hub.patch(path + "/attrs/level/urn:x:none", change).status == 404)
+      #expect(await hub.patch(path + "/attrs/level/nouri", change).problem == "BadRequestData")
+      #expect(await hub.delete(path + "/attrs/level/" + id).status == 204)
+      #expect(values(await hub.get(path + "?lastN=1&options=temporalValues")) == [9])
+      #expect(await hub.delete(path + "/attrs/level?deleteAll=true").status == 204)
+      #expect(await hub.delete(path + "/attrs/level").status == 404)
+      #expect(await hub.delete(path).status == 204)
+      #expect(await hub.get(path).status == 404)
+    }
+  }
+
+  @Test func questionsWithoutSenseAreRefused() async throws {
+    try await withHub { hub in
+      await fill(hub)
+      for target in [
+        "temporal/entities?type=T", "temporal/entities?timerel=after&timeAt=2026-01-01T00:00:00Z",
+        path + "?timerel=after", path + "?timerel=what&timeAt=2026-01-01T00:00:00Z", path + "?timeAt=2026-01-01T00:00:00Z",
+        path + "?timerel=between&timeAt=2026-01-01T00:00:00Z", path + "?lastN=0", path + "?timerel=after&timeAt=soon",
+        "temporal/entities?type=T&timerel=after&timeAt=2026-01-01T00:00:00Z&orderBy=level",
+      ] {
+        #expect(await hub.get(target).problem == "BadRequestData", "\(target)")
+      }
+      #expect(await hub.get(path + "?options=what").problem == "InvalidRequest")
+    }
+  }
+
+  /// What is written through `/entities` is history at once, deletions included.
+  @Test func changesOfEntitiesAreHistory() async throws {
+    try await withHub { hub in
+      _ = await hub.post("entities", room(1))
+      hub.clock.move(60)
+      _ = await hub.patch("entities/urn:ngsi-ld:Room:1/attrs", #"{"temperature": {"type": "Property", "value": 21}}"#)
+      hub.clock.move(60)
+      _ = await hub.delete("entities/urn:ngsi-ld:Room:1")
+      let history = await hub.get("temporal/entities/urn:ngsi-ld:Room:1?timeproperty=modifiedAt").json
+      #expect(history["temperature"]?.array?.compactMap { $0["value"] } == [20, 21, "urn:ngsi-ld:null"])
+    }
+  }
+}
