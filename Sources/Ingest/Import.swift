@@ -80,8 +80,10 @@ public enum Import {
       var options = Options(file: file, destination: .sink(sink))
       options.format = Format(rawValue: connector.format.rawValue)
       options.mapping = connector.mapping.map(manifest.resolve)
-      options.refused = FileManager.default.temporaryDirectory.appendingPathComponent(
-        "madang-\(manifest.manifest.id)-\(connector.id).refused.jsonl").path
+      options.refused =
+        FileManager.default.temporaryDirectory.appendingPathComponent(
+          "madang-\(manifest.manifest.id)-\(connector.id).refused.jsonl"
+        ).path
       let outcome = try await run(options)
       let list = outcome.refusedPath.map { ", listed in \($0)" } ?? ""
       notice("connector \(connector.id): \(outcome.summary)\(list)")
@@ -95,7 +97,8 @@ public enum Import {
     let name = file.hasSuffix(".gz") ? String(file.dropLast(3)) : file
     if name.hasSuffix(".zip") { return .gtfs }
     if [".json", ".jsonld", ".jsonl", ".ndjson"].contains(where: name.hasSuffix) { return .ngsiLD }
-    throw IngestError("\(file): what it holds cannot be told from its name; say --format, and --mapping for CSV and GeoJSON")
+    throw IngestError(
+      "\(file): what it holds cannot be told from its name; say --format, and --mapping for CSV and GeoJSON")
   }
 
   private static func source(_ file: String, _ format: Format, _ mapping: Mapping?) throws(IngestError)

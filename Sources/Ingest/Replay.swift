@@ -47,7 +47,8 @@ public enum Replay {
     let base = try HubAddress.check(options.hub)
     let statePath = options.state ?? Places.beside(first, "position")
     var position = Position(
-      files: try Position.describe(options.files), mapping: mapping.fingerprint, hub: base + "|" + (options.tenant ?? ""))
+      files: try Position.describe(options.files), mapping: mapping.fingerprint,
+      hub: base + "|" + (options.tenant ?? ""))
     if options.isFresh { Position.remove(statePath) }
     if let kept = try Position.read(statePath) {
       guard kept.files == position.files, kept.mapping == position.mapping, kept.hub == position.hub else {

@@ -99,7 +99,9 @@ struct ManifestTests {
     for text in ["a: *b", "- &x 1", "[a, *b]", "{a: &c 1}", "? *k", "a: 'x'\nb: \"y\"\nc: *d"] {
       #expect(AliasScan.firstLine(in: text) != nil, "\(text)")
     }
-    for text in ["a: b & c", "a: 'it''s *b'", "a: \"x \\\" &y\"", "a: 3 * 4, *5", "# *x", "a: mean(A.b)*2", "a: city's &c"] {
+    for text in [
+      "a: b & c", "a: 'it''s *b'", "a: \"x \\\" &y\"", "a: 3 * 4, *5", "# *x", "a: mean(A.b)*2", "a: city's &c",
+    ] {
       #expect(AliasScan.firstLine(in: text) == nil, "\(text)")
     }
     let huge = try Examples.text("demo").replacing("count: 420", with: "count: 42000000")
@@ -111,7 +113,8 @@ struct ManifestTests {
     let text = try Examples.text("demo")
     let first = try ManifestFile.read(text: text, path: "a")
     let spelled = try ManifestFile.read(
-      text: "# another comment\n" + text.replacing("area: 4.0", with: "area: 4").replacing("sampling: 0.01", with: "sampling: 1.0e-2"),
+      text: "# another comment\n"
+        + text.replacing("area: 4.0", with: "area: 4").replacing("sampling: 0.01", with: "sampling: 1.0e-2"),
       path: "b")
     #expect(first.hash == spelled.hash)
     let changed = try ManifestFile.read(text: text.replacing("seed: 20191108", with: "seed: 20191109"), path: "c")

@@ -28,10 +28,12 @@ struct SchemaOracleTests {
     ("may: [read]", "may: []"), ("may: [read]", "may: [fly]"), ("basis: contract", "basis: because"),
     ("retention: 5y", "retention: 5 years"), ("retention: 2y", "retention: 730d"), ("atLeast: 0.98", "atLeast: 98"),
     ("measure: completeness", "measure: beauty"), ("entities: 100000", "entities: 0"), ("limits:", "limit:"),
-    ("entities: 100000", "entities: 99999"), ("format: gtfs", "format: zip"), ("services: [energy,", "services: [energie,"),
+    ("entities: 100000", "entities: 99999"), ("format: gtfs", "format: zip"),
+    ("services: [energy,", "services: [energie,"),
     ("services: [energy,", "services: ["), ("ko: 주민", "ko: null"), ("en: Resident", "en: 3"),
     ("en: Resident", "fr: Habitant"), ("warmest: {month: 8, celsius: 26.1}", "warmest: 26.1"),
-    ("points: [[129.0575, 35.1665]", "points: [[129.0575]"), ("points: [[129.0575, 35.1665]", "points: [[229.0575, 35.1665]"),
+    ("points: [[129.0575, 35.1665]", "points: [[129.0575]"),
+    ("points: [[129.0575, 35.1665]", "points: [[229.0575, 35.1665]"),
     ("centre: [129.06, 35.158]", "centre: [129.06, 35.158, 3]"), ("homes: 22000", "homes: 22_000"),
   ]
 

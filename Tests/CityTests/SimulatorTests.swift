@@ -128,7 +128,10 @@ struct SimulatorTests {
     func mean(_ type: DeviceType, _ name: String, day: Int, hour: Int) throws -> Double {
       let fleet = try #require(city.fleets.first { $0.plan.type == type })
       // Seoul is nine hours ahead; four weeks smooth the noise.
-      let times = (0..<4).map { DateTime(year: 2026, month: 6, day: day, hour: 0)!.adding(seconds: Double(hour - 9) * 3600 + Double($0) * 7 * 86_400) }
+      let times = (0..<4).map {
+        DateTime(year: 2026, month: 6, day: day, hour: 0)!.adding(
+          seconds: Double(hour - 9) * 3600 + Double($0) * 7 * 86_400)
+      }
       let values = times.flatMap { time in fleet.readings(at: time).compactMap { $0.number(name) } }
       return values.reduce(0, +) / Double(values.count)
     }
@@ -137,11 +140,19 @@ struct SimulatorTests {
     #expect(try rush > 1.5 * mean(.trafficFlowObserved, "occupancy", day: 2, hour: 11))
     #expect(try rush > 5 * mean(.trafficFlowObserved, "occupancy", day: 2, hour: 3))
     #expect(try rush > 3 * mean(.trafficFlowObserved, "occupancy", day: 6, hour: 8))
-    #expect(try mean(.trafficFlowObserved, "occupancy", day: 2, hour: 18) > mean(.trafficFlowObserved, "occupancy", day: 2, hour: 15))
-    #expect(try mean(.airQualityObserved, "no2", day: 2, hour: 8) > 1.5 * mean(.airQualityObserved, "no2", day: 2, hour: 3))
-    #expect(try mean(.noiseLevelObserved, "LAeq", day: 2, hour: 8) > mean(.noiseLevelObserved, "LAeq", day: 2, hour: 3) + 5)
-    #expect(try mean(.weatherObserved, "temperature", day: 2, hour: 15) > mean(.weatherObserved, "temperature", day: 2, hour: 4) + 3)
-    #expect(try mean(.acMeasurement, "activePower", day: 2, hour: 20) > 1.3 * mean(.acMeasurement, "activePower", day: 2, hour: 4))
+    #expect(
+      try mean(.trafficFlowObserved, "occupancy", day: 2, hour: 18)
+        > mean(.trafficFlowObserved, "occupancy", day: 2, hour: 15))
+    #expect(
+      try mean(.airQualityObserved, "no2", day: 2, hour: 8) > 1.5 * mean(.airQualityObserved, "no2", day: 2, hour: 3))
+    #expect(
+      try mean(.noiseLevelObserved, "LAeq", day: 2, hour: 8) > mean(.noiseLevelObserved, "LAeq", day: 2, hour: 3) + 5)
+    #expect(
+      try mean(.weatherObserved, "temperature", day: 2, hour: 15) > mean(
+        .weatherObserved, "temperature", day: 2, hour: 4) + 3)
+    #expect(
+      try mean(.acMeasurement, "activePower", day: 2, hour: 20) > 1.3
+        * mean(.acMeasurement, "activePower", day: 2, hour: 4))
   }
 
   @Test("heat drives load: Kuwait's homes draw more in July than in January")
@@ -178,7 +189,8 @@ struct SimulatorTests {
     let bins = try #require(city.fleets.first { $0.plan.type == .wasteContainer })
     let ground = Ground(site: try Examples.manifest("demo").site)
     func place(_ entity: Entity) -> Ground.Point? {
-      guard let pair = entity[attribute: Core.location]?.instances[0].value["coordinates"]?.array, let x = pair[0].number,
+      guard let pair = entity[attribute: Core.location]?.instances[0].value["coordinates"]?.array,
+        let x = pair[0].number,
         let y = pair[1].number
       else { return nil }
       return ground.point(Coordinate(longitude: x, latitude: y))
@@ -208,6 +220,25 @@ struct SimulatorTests {
     }
   }
 
+  @Test("names are in both languages and tell the devices of a city apart", arguments: Examples.paths)
+  func names(path: String) throws {
+    var manifest = try ManifestFile.read(path: path).manifest
+    var twin = manifest.fleets[0]
+    twin.id += "-twin"
+    manifest.fleets.append(twin)
+    let fleets = SimulatedCity(manifest).fleets
+    for language in ["ko", "en"] {
+      let names = fleets.flatMap { fleet in
+        fleet.devices.prefix(50).compactMap { device -> String? in
+          let name = fleet.description(of: device)[attribute: Vocabulary.iri("name")]?.instances.first
+          return name?.kind == .languageProperty ? name?.value[language]?.string : nil
+        }
+      }
+      #expect(names.count == fleets.reduce(0) { $0 + min(50, $1.devices.count) })
+      #expect(Set(names).count == names.count)
+    }
+  }
+
   @Test("every simulated entity says that it is synthetic, and stands in the city")
   func labelled() throws {
     for path in Examples.paths {
@@ -233,9 +264,13 @@ struct SimulatorTests {
     let draw = RandomStream(seed: 5)
     for index in 0..<500 {
       let seconds = (draw.unit(Int64(index), 1) * 40 * 365.25 * 86_400 + 631_152_000).rounded()
-      samples.append([.double(seconds), .double(draw.unit(Int64(index), 2) * 360 - 180), .double(draw.unit(Int64(index), 3) * 130 - 65)])
+      samples.append([
+        .double(seconds), .double(draw.unit(Int64(index), 2) * 360 - 180),
+        .double(draw.unit(Int64(index), 3) * 130 - 65),
+      ])
     }
-    guard let answers = try Oracle.ask("sun_oracle.py", ["samples": .array(samples)], for: "the sun against NOAA")?.array
+    guard
+      let answers = try Oracle.ask("sun_oracle.py", ["samples": .array(samples)], for: "the sun against NOAA")?.array
     else { return }
     #expect(answers.count == samples.count)
     for (sample, answer) in zip(samples, answers) {

@@ -160,7 +160,8 @@ private final class FakeHandler: ChannelInboundHandler {
       }
       let headers = HTTPHeaders([("Content-Length", "\(reply.body.count)"), ("Content-Type", "application/json")])
       let status = HTTPResponseStatus(statusCode: reply.status)
-      context.write(wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: status, headers: headers))), promise: nil)
+      context.write(
+        wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: status, headers: headers))), promise: nil)
       context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: reply.body)))), promise: nil)
       context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
     }

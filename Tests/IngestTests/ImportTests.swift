@@ -24,7 +24,8 @@ struct ImportTests {
     #expect(outcomes["places"]?.stored == 3 && outcomes["places"]?.refused == 0)
     let park = keeper.entities.withLock { $0["urn:ngsi-ld:PointOfInterest:citizens-park"] }
     #expect(park?[attribute: Core.location]?.instances.first?.kind == .geoProperty)
-    if FileManager.default.fileExists(atPath: manifest.resolve("../../shared/data/mobility/gtfs/busan-metro-2025.zip")) {
+    if FileManager.default.fileExists(atPath: manifest.resolve("../../shared/data/mobility/gtfs/busan-metro-2025.zip"))
+    {
       #expect(keeper.entities.withLock { $0.values.filter { $0.types == [Vocabulary.iri("GtfsStop")] }.count } == 114)
     }
   }
@@ -42,7 +43,9 @@ struct ImportTests {
     let good = #"{"id":"urn:a:1","type":"T","p":{"type":"Property","value":1}}"#
     #expect(try await outcome("a.json", "[\(good),{\"id\":\"urn:a:2\"},\(good)]") == "stored 2 refused 1")
     #expect(try await outcome("b.jsonld", good) == "stored 1 refused 0")
-    #expect(try await outcome("c.jsonl", "\(good)\n\n{broken\n\(good)\n{\"id\":\"no uri\",\"type\":\"T\"}\n") == "stored 2 refused 2")
+    #expect(
+      try await outcome("c.jsonl", "\(good)\n\n{broken\n\(good)\n{\"id\":\"no uri\",\"type\":\"T\"}\n")
+        == "stored 2 refused 2")
     await #expect(throws: IngestError.self) { try await outcome("d.json", "{") }
     await #expect(throws: IngestError.self) { try await outcome("e.xyz", good) }
     await #expect(throws: IngestError.self) { try await outcome("f.csv", "a,b\n1,2\n") }

@@ -82,7 +82,9 @@ struct MappingTests {
     #expect(!String(decoding: second.json, as: UTF8.self).contains("location"))
     #expect(!String(decoding: second.json, as: UTF8.self).contains("pm25"))
     #expect(second.valueCount == 2 && second.probe == "wind")
-    for case .entity(let entity) in found { _ = try EntityReader(context: .core).entity(JSONParser.parse(entity.json)).entity() }
+    for case .entity(let entity) in found {
+      _ = try EntityReader(context: .core).entity(JSONParser.parse(entity.json)).entity()
+    }
   }
 
   @Test("errors of a mapping name line and key, all at once")
@@ -98,11 +100,14 @@ struct MappingTests {
       #expect(error.problems[0].line == 8)
     }
     let later = Self.text.replacing("Asia/Seoul", with: "Asia/Soul").replacing("latitude: lat", with: "column: lat")
-      .replacing("{column: wd, as: text}", with: "{column: wd, constant: 3}").replacing("urn:ngsi-ld:AirQualityObserved:{station}", with: "{station}")
+      .replacing("{column: wd, as: text}", with: "{column: wd, constant: 3}").replacing(
+        "urn:ngsi-ld:AirQualityObserved:{station}", with: "{station}")
     do {
       _ = try Mapping.read(text: later, path: "m.yaml")
       Issue.record("a broken mapping is taken")
-    } catch { #expect(error.problems.map(\.key) == ["entity.id", "observedAt.timeZone", "location", "attributes.wind"]) }
+    } catch {
+      #expect(error.problems.map(\.key) == ["entity.id", "observedAt.timeZone", "location", "attributes.wind"])
+    }
     #expect(throws: IngestError.self) { try outcomes("time,station\n1,2\n") }
   }
 

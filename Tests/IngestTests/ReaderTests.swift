@@ -30,7 +30,11 @@ struct ReaderTests {
     var reader = try CSVReader(Trickle(text, step: step), name: "x")
     var rows: [[String]] = []
     while let form = try reader.next() {
-      if case .malformed(let flaw) = form { rows.append([flaw]) } else { rows.append((0..<reader.count).map { reader.text($0) }) }
+      if case .malformed(let flaw) = form {
+        rows.append([flaw])
+      } else {
+        rows.append((0..<reader.count).map { reader.text($0) })
+      }
     }
     return rows
   }
@@ -43,7 +47,10 @@ struct ReaderTests {
         ["a", "b", "c"], ["1", "x, y", "say \"hi\""], ["two\nlines", "", ""], ["", "", ""], ["last", "", "한글"],
       ])
     #expect(try rows("\u{FEFF}a\n1", step: 64) == [["a"], ["1"]])
-    #expect(try rows("a\"b\n\"c\"d\n", step: step) == [["a quote inside a field that is not quoted"], ["text after a closing quote"]])
+    #expect(
+      try rows("a\"b\n\"c\"d\n", step: step) == [
+        ["a quote inside a field that is not quoted"], ["text after a closing quote"],
+      ])
     #expect(throws: IngestError.self) { try rows("a\n\"never closed\n1\n2", step: step) }
     #expect(throws: IngestError.self) { try rows(String(repeating: "x", count: 2 << 20), step: 4096) }
     #expect(throws: IngestError.self) { try rows(String(repeating: ",", count: 10_000), step: 4096) }
@@ -62,7 +69,10 @@ struct ReaderTests {
       #expect(value == Double(text.trimmingSpaces == "5." ? "5" : text.trimmingSpaces))
       #expect(throws: Never.self) { try JSONParser.parse(bytes) }
     }
-    for text in ["", "-", ".", "1e", "1,5", "0x10", "NaN", "inf", "1e999", "--1", "1.2.3", "12a", String(repeating: "9", count: 500)] {
+    for text in [
+      "", "-", ".", "1e", "1,5", "0x10", "NaN", "inf", "1e999", "--1", "1.2.3", "12a",
+      String(repeating: "9", count: 500),
+    ] {
       var bytes: [UInt8] = [7]
       #expect(NumberText.append(ArraySlice(text.utf8), to: &bytes) == nil, "\(text)")
       #expect(bytes == [7])
@@ -130,8 +140,12 @@ struct ReaderTests {
       byType[json["type"]?.string ?? "", default: []].append(json)
       _ = try EntityReader(context: .core).entity(json).entity()
     }
-    #expect(byType.mapValues(\.count) == ["GtfsAgency": 1, "GtfsStop": 114, "GtfsRoute": 4, "GtfsShape": byType["GtfsShape"]?.count ?? 0])
-    guard let rows = try Oracle.ask("gtfs_oracle.py", ["path": .string(feed.path)], for: "GTFS against csv")?.array else { return }
+    #expect(
+      byType.mapValues(\.count) == [
+        "GtfsAgency": 1, "GtfsStop": 114, "GtfsRoute": 4, "GtfsShape": byType["GtfsShape"]?.count ?? 0,
+      ])
+    guard let rows = try Oracle.ask("gtfs_oracle.py", ["path": .string(feed.path)], for: "GTFS against csv")?.array
+    else { return }
     let stops = byType["GtfsStop"] ?? []
     #expect(rows.count == stops.count)
     for (row, stop) in zip(rows, stops) {

@@ -16,15 +16,15 @@ final class Workshop {
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     mapping = folder.appending(path: "m.yaml").path
     try """
-      mapping: 1
-      format: csv
-      entity: {id: "urn:ngsi-ld:Sensor:{s}", type: Sensor}
-      observedAt: {from: "{t}", pattern: "yyyy-MM-dd HH:mm", timeZone: Asia/Seoul, hour24: true}
-      attributes:
-        a: {column: a, range: [0, 1000000]}
-        b: {column: b}
-        name: {constant: x}
-      """.write(toFile: mapping, atomically: true, encoding: .utf8)
+    mapping: 1
+    format: csv
+    entity: {id: "urn:ngsi-ld:Sensor:{s}", type: Sensor}
+    observedAt: {from: "{t}", pattern: "yyyy-MM-dd HH:mm", timeZone: Asia/Seoul, hour24: true}
+    attributes:
+      a: {column: a, range: [0, 1000000]}
+      b: {column: b}
+      name: {constant: x}
+    """.write(toFile: mapping, atomically: true, encoding: .utf8)
   }
 
   deinit { try? FileManager.default.removeItem(at: folder) }
@@ -131,7 +131,8 @@ struct ReplayTests {
     if FileManager.default.fileExists(atPath: file + ".position") {
       // Another mapping must not go on from this position.
       let text = try String(contentsOfFile: workshop.mapping, encoding: .utf8)
-      try text.replacing("range: [0, 1000000]", with: "range: [0, 5]").write(toFile: workshop.mapping, atomically: true, encoding: .utf8)
+      try text.replacing("range: [0, 1000000]", with: "range: [0, 5]").write(
+        toFile: workshop.mapping, atomically: true, encoding: .utf8)
       await #expect(throws: IngestError.self) { try await Replay.run(options) }
       try text.write(toFile: workshop.mapping, atomically: true, encoding: .utf8)
     }

@@ -12,10 +12,11 @@ public struct ManifestFile: Sendable {
 
   /// SHA-256 of the canonical form, as `sha256:` and hexadecimal digits.
   public var hash: String {
-    "sha256:" + SHA256.hash(data: canonical).map { byte in
-      let text = String(byte, radix: 16)
-      return text.count == 1 ? "0" + text : text
-    }.joined()
+    "sha256:"
+      + SHA256.hash(data: canonical).map { byte in
+        let text = String(byte, radix: 16)
+        return text.count == 1 ? "0" + text : text
+      }.joined()
   }
 
   /// Reads a file from disk.

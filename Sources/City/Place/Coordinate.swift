@@ -43,5 +43,7 @@ extension Double {
     return scaled == 0 ? 0 : scaled
   }
 
-  func clamped(_ range: ClosedRange<Double>) -> Double { Swift.min(Swift.max(self, range.lowerBound), range.upperBound) }
+  func clamped(_ range: ClosedRange<Double>) -> Double {
+    Swift.min(Swift.max(self, range.lowerBound), range.upperBound)
+  }
 }

@@ -152,7 +152,8 @@ extension YAMLReader {
       let inner = path.isEmpty ? name : path + "." + name
       guard let field = fields.first(where: { $0.name == name }) else {
         let near = Self.nearest(to: name, among: fields.map(\.name))
-        let known = near.map { "'\($0)' (did you mean that?)" } ?? "one of " + fields.map(\.name).joined(separator: ", ")
+        let known =
+          near.map { "'\($0)' (did you mean that?)" } ?? "one of " + fields.map(\.name).joined(separator: ", ")
         note(line, inner, "the unknown key '\(name.prefix(60))'", known)
         continue
       }

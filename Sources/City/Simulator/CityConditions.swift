@@ -88,7 +88,8 @@ struct CityAlmanac: Sendable {
       dewPoint: dewPoint(temperature: temperature, now: now, rain: rain), cloud: cloud, rain: rain,
       wind: max(0, site.climate.windSpeed * gustiness), windDirection: windDirection(now),
       pressure: pressure(now, temperature), irradiance: Sun.clearSky(elevation: sun) * (1 - 0.75 * pow(cloud, 3.4)),
-      traffic: Self.traffic(hour: seconds / 3600, isWeekend: isWeekend) * (1 + 0.06 * stream.smooth(now, period: 1800, 4)),
+      traffic: Self.traffic(hour: seconds / 3600, isWeekend: isWeekend)
+        * (1 + 0.06 * stream.smooth(now, period: 1800, 4)),
       atHome: Self.atHome(hour: seconds / 3600, isWeekend: isWeekend))
   }
 
@@ -174,7 +175,8 @@ extension CityAlmanac {
 
   /// Share of workplaces, shops and their car parks in use.
   static func atWork(hour: Double, isWeekend: Bool) -> Double {
-    (isWeekend ? 0.06 + 0.42 * wave(hour, at: 15, width: 3.4) : 0.04 + 0.84 * plateau(hour, from: 8.4, to: 18.3, slope: 0.8))
+    (isWeekend
+      ? 0.06 + 0.42 * wave(hour, at: 15, width: 3.4) : 0.04 + 0.84 * plateau(hour, from: 8.4, to: 18.3, slope: 0.8))
       .clamped(0...1)
   }
 

@@ -21,6 +21,28 @@ struct Observation: Sendable {
   }
 }
 
+extension DeviceType {
+  /// What people call one such device.
+  var label: Manifest.Text {
+    switch self {
+    case .airQualityObserved: .init(ko: "대기질 측정기", en: "Air quality sensor")
+    case .weatherObserved: .init(ko: "기상 관측기", en: "Weather station")
+    case .waterQualityObserved: .init(ko: "수질 측정기", en: "Water quality sensor")
+    case .waterConsumptionObserved: .init(ko: "수도 계량기", en: "Water meter")
+    case .streetlight: .init(ko: "가로등", en: "Streetlight")
+    case .parkingSpot: .init(ko: "주차면", en: "Parking spot")
+    case .offStreetParking: .init(ko: "주차장", en: "Car park")
+    case .trafficFlowObserved: .init(ko: "교통량 검지기", en: "Traffic detector")
+    case .noiseLevelObserved: .init(ko: "소음 측정기", en: "Noise meter")
+    case .wasteContainer: .init(ko: "수거함", en: "Waste container")
+    case .acMeasurement: .init(ko: "전력량계", en: "Power meter")
+    case .building: .init(ko: "건물", en: "Building")
+    case .vehicle: .init(ko: "버스", en: "Bus")
+    case .device: .init(ko: "센서 노드", en: "Sensor node")
+    }
+  }
+}
+
 /// A number in a fleet's `model` that shapes its readings.
 struct ModelParameter: Sendable {
   var name: String

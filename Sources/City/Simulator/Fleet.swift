@@ -21,12 +21,13 @@ public struct Fleet: Sendable {
   private let almanac: CityAlmanac
   private let typeIRI: String
   private let published: Set<String>
-  private let cityName: Manifest.Text
+  /// Whether the city has no other fleet of this type.
+  private let isOnlyOfType: Bool
 
   init(plan: FleetPlan, city: Manifest, ground: Ground, almanac: CityAlmanac) {
     self.plan = plan
     self.almanac = almanac
-    cityName = city.site.name
+    isOnlyOfType = !city.fleets.contains { $0.type == plan.type && $0.id != plan.id }
     typeIRI = Vocabulary.iri(plan.type.rawValue)
     let chosen = plan.attributes ?? DeviceModels.attributes(of: plan.type)
     published = Set(chosen)
@@ -46,7 +47,7 @@ public struct Fleet: Sendable {
   /// What does not change: name, place, make, and the mark that it is synthetic.
   public func description(of device: Device) -> Entity {
     var observations = [
-      Observation("name", .string("\(plan.id) \(device.index + 1) · \(cityName.en)")),
+      Observation("name", name(of: device), kind: .languageProperty),
       Synthetic.observation,
     ]
     let own = model.description(of: device)
@@ -54,6 +55,13 @@ public struct Fleet: Sendable {
       observations.append(Observation("location", device.place.rounded.point, kind: .geoProperty))
     }
     return entity(device, observations + own, observedAt: nil)
+  }
+
+  /// Language map: the kind and the number, `Streetlight 57`; with the fleet where the city has two of a kind.
+  private func name(of device: Device) -> JSON {
+    let label = plan.type.label
+    let number = (isOnlyOfType ? "" : "\(plan.id) ") + "\(device.index + 1)"
+    return ["ko": .string("\(label.ko) \(number)"), "en": .string("\(label.en) \(number)")]
   }
 
   /// What the device reads at an instant; the same arguments give the same entity.
@@ -99,4 +107,3 @@ public enum Synthetic {
 
   static var observation: Observation { Observation(attribute, .string(value)) }
 }
-

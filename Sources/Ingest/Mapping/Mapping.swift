@@ -3,7 +3,7 @@ import Crypto
 import Foundation
 import NGSI
 
-/// How the rows of a file become entities: read from a YAML file, `docs/mapping.md` explains every key.
+/// How the rows of a file become entities: read from a YAML file, `docs/manifest.md` explains it.
 public struct Mapping: Sendable {
   enum Format: String { case csv, geojson }
 
@@ -83,7 +83,8 @@ extension Mapping {
         .required("id", .text(maxLength: 500), "URI with {column} in it"),
         .required("type", .pattern("[A-Za-z][A-Za-z0-9_:/.#-]{0,300}", example: "AirQualityObserved"), "entity type"),
       ]), "who the rows are about"),
-    .optional("missing", .list(.either([.choice([""]), .text(maxLength: 40)]), count: 0...50), "texts that mean: no value"),
+    .optional(
+      "missing", .list(.either([.choice([""]), .text(maxLength: 40)]), count: 0...50), "texts that mean: no value"),
     .optional(
       "observedAt",
       .object([

@@ -83,7 +83,8 @@ struct RowMapper {
     guard absent.isEmpty else {
       let list = absent.map { "'\($0)'" }.joined(separator: ", ")
       throw IngestError(
-        "\(name): the mapping names the columns \(list), the file has \(headings.map { "'\($0)'" }.joined(separator: ", "))")
+        "\(name): the mapping names the columns \(list), the file has \(headings.map { "'\($0)'" }.joined(separator: ", "))"
+      )
     }
   }
 

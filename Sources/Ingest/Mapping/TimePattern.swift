@@ -20,7 +20,9 @@ struct TimePattern: Sendable, Hashable {
     var pieces: [Piece] = []
     var seen: Set<Int> = []
     for byte in isISO8601 ? [] : Array(text.utf8) {
-      guard let field = "yMdHms".utf8.firstIndex(of: byte).map({ "yMdHms".utf8.distance(from: "yMdHms".startIndex, to: $0) })
+      guard
+        let field = "yMdHms".utf8.firstIndex(of: byte).map({ "yMdHms".utf8.distance(from: "yMdHms".startIndex, to: $0) }
+        )
       else {
         pieces.append(.literal(byte))
         continue
@@ -60,7 +62,9 @@ struct TimePattern: Sendable, Hashable {
       case .field(let field, let width):
         var value = 0
         var digits = 0
-        while position < bytes.count, digits < (width == 0 ? 9 : width), case let digit = bytes[position] &- 48, digit < 10 {
+        while position < bytes.count, digits < (width == 0 ? 9 : width), case let digit = bytes[position] &- 48,
+          digit < 10
+        {
           value = value * 10 + Int(digit)
           digits += 1
           position += 1

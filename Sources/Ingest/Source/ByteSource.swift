@@ -15,7 +15,7 @@ final class FileSource: ByteSource {
   private let path: String
   private let size: UInt64
   private var taken: UInt64 = 0
-  static let chunk = 256 * 1024
+  static let chunk = 32 * 1024
 
   init(path: String) throws(IngestError) {
     guard let handle = FileHandle(forReadingAtPath: path) else {
@@ -82,7 +82,9 @@ final class InflateSource: ByteSource {
     while true {
       if inputPosition == input.count {
         guard let more = try source.next() else {
-          guard isEnded || (input.isEmpty && format == .gzip) else { throw IngestError("\(name): the packed data ends too early") }
+          guard isEnded || (input.isEmpty && format == .gzip) else {
+            throw IngestError("\(name): the packed data ends too early")
+          }
           return nil
         }
         input = more

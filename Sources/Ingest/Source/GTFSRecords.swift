@@ -34,8 +34,6 @@ struct GTFSRecords: RecordSource {
     subscript(name: String) -> String? { fields[name] }
   }
 
-  private enum Refusal: Error { case reason(String) }
-
   private mutating func add(_ original: JSON, _ outcome: Record.Outcome) {
     pending.append(Record(row: pending.count + 1, original: .json(original), outcome: outcome))
   }
@@ -120,7 +118,10 @@ struct GTFSRecords: RecordSource {
   private static func agency(_ row: Row) -> Result<JSON, IngestError> {
     entity(
       "GtfsAgency", row["agency_id"] ?? row["agency_name"],
-      [("name", text(row["agency_name"])), ("page", text(row["agency_url"])), ("timezone", text(row["agency_timezone"]))])
+      [
+        ("name", text(row["agency_name"])), ("page", text(row["agency_url"])),
+        ("timezone", text(row["agency_timezone"])),
+      ])
   }
 
   private static func stop(_ row: Row) -> Result<JSON, IngestError> {
@@ -133,7 +134,8 @@ struct GTFSRecords: RecordSource {
       [
         ("name", text(row["stop_name"])), ("code", text(row["stop_code"])),
         ("location", ["type": "GeoProperty", "value": point]), ("locationType", whole(row["location_type"])),
-        ("wheelChairAccessible", whole(row["wheelchair_boarding"])), ("hasParentStation", link("GtfsStop", row["parent_station"])),
+        ("wheelChairAccessible", whole(row["wheelchair_boarding"])),
+        ("hasParentStation", link("GtfsStop", row["parent_station"])),
       ])
   }
 
@@ -172,7 +174,9 @@ struct GTFSRecords: RecordSource {
         continue
       }
       let geometry: JSON = ["type": "LineString", "coordinates": .array(line)]
-      if case .success(let json) = Self.entity("GtfsShape", id, [("location", ["type": "GeoProperty", "value": geometry])]) {
+      if case .success(let json) = Self.entity(
+        "GtfsShape", id, [("location", ["type": "GeoProperty", "value": geometry])])
+      {
         add(["shape_id": .string(id)], Self.mapped(json))
       }
     }

@@ -43,7 +43,8 @@ final class ZipArchive {
     // The end record is 22 bytes and a comment of at most 65,535.
     let earliest = max(0, bytes.count - 22 - 65_535)
     guard bytes.count >= 22,
-      let end = stride(from: bytes.count - 22, through: earliest, by: -1).first(where: { number($0, 4) == 0x0605_4B50 }),
+      let end = stride(from: bytes.count - 22, through: earliest, by: -1).first(where: { number($0, 4) == 0x0605_4B50 }
+      ),
       let count = number(end + 10, 2), var at = number(end + 16, 4)
     else { throw broken }
     var members: [Member] = []

@@ -48,7 +48,8 @@ struct HubDoor: Door {
       } catch let error as CancellationError {
         throw error
       } catch {
-        try await pauses.wait(for: "the hub at \(settings.base) does not answer (\(Self.short(error)))", after: nil, settings.notice)
+        try await pauses.wait(
+          for: "the hub at \(settings.base) does not answer (\(Self.short(error)))", after: nil, settings.notice)
         rows = try await without(stored(rows), rows)
         if rows.isEmpty { return refused }
         continue
@@ -202,14 +203,16 @@ extension HubDoor {
       } catch let error as CancellationError {
         throw error
       } catch {
-        try await pauses.wait(for: "the hub at \(settings.base) does not answer (\(Self.short(error)))", after: nil, settings.notice)
+        try await pauses.wait(
+          for: "the hub at \(settings.base) does not answer (\(Self.short(error)))", after: nil, settings.notice)
         continue
       }
       switch answer.status {
       case 200, 206: return (Self.times(answer.body), answer.status == 200)
       case 429, 500...599:
         try await pauses.wait(
-          for: "the hub at \(settings.base) answers \(answer.status) to a look-up", after: answer.retryAfter, settings.notice)
+          for: "the hub at \(settings.base) answers \(answer.status) to a look-up", after: answer.retryAfter,
+          settings.notice)
       case 404: return ([], true)
       default:
         throw IngestError(
@@ -224,7 +227,9 @@ extension HubDoor {
     for member in (try? JSONParser.parse(body))?.object ?? JSONObject() {
       for set in member.value.items {
         for pair in set["values"]?.array ?? [] {
-          if let text = pair.array?.dropFirst().first?.string, let time = DateTime(text) { times.insert(time.microseconds) }
+          if let text = pair.array?.dropFirst().first?.string, let time = DateTime(text) {
+            times.insert(time.microseconds)
+          }
         }
       }
     }

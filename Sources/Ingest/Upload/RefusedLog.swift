@@ -32,7 +32,8 @@ struct RefusedLog {
 
   mutating func add(_ record: Record, sequence: Int, by author: Author, reason: String) throws(IngestError) {
     let entry: JSON = [
-      "file": .string(names.indices.contains(record.file) ? names[record.file] : ""), "row": .integer(Int64(record.row)),
+      "file": .string(names.indices.contains(record.file) ? names[record.file] : ""),
+      "row": .integer(Int64(record.row)),
       "sequence": .integer(Int64(sequence)), "by": .string(author.rawValue), "reason": .string(reason),
       "record": record.original.json,
     ]

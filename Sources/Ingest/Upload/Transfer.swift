@@ -38,7 +38,7 @@ struct Transfer {
   }
 
   /// Rows that may be sent before the position is written again.
-  static let horizonRows = 50_000
+  static let horizonRows = 10_000
   /// With so many refused by the hub and none stored, the mapping must be wrong.
   static let hopelessRows = 2_000
 
@@ -152,7 +152,8 @@ struct Transfer {
       // Beyond a bound the entity's name decides alone, so that memory does not grow with entities.
       index =
         laneOfEntity.count < 100_000
-        ? laneOfEntity.count % lanes.count : Int(row.entity.id.utf8.reduce(UInt(5381)) { $0 &* 33 &+ UInt($1) } % UInt(lanes.count))
+        ? laneOfEntity.count % lanes.count
+        : Int(row.entity.id.utf8.reduce(UInt(5381)) { $0 &* 33 &+ UInt($1) } % UInt(lanes.count))
       if laneOfEntity.count < 100_000 { laneOfEntity[row.entity.id] = index }
     }
     let changesForm = lanes[index].gathered.last.map { $0.entity.hasContext != row.entity.hasContext } ?? false
@@ -182,7 +183,11 @@ struct Transfer {
   /// Waits for the lane's batch and counts it.
   private mutating func settle(_ index: Int) async throws {
     guard let task = lanes[index].task else { return }
-    let refused = try await withTaskCancellationHandler { try await task.value } onCancel: { task.cancel() }
+    let refused = try await withTaskCancellationHandler {
+      try await task.value
+    } onCancel: {
+      task.cancel()
+    }
     for row in lanes[index].underWay {
       if let reason = refused[row.sequence] {
         outcome.refused += 1

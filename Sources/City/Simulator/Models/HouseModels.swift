@@ -14,7 +14,9 @@ struct BuildingModel: DeviceModel {
   let maxFloors: Int
 
   private static let storey = 3.1
-  private static let categories = ["apartments", "apartments", "apartments", "residential", "office", "commercial", "school"]
+  private static let categories = [
+    "apartments", "apartments", "apartments", "residential", "office", "commercial", "school",
+  ]
 
   private func category(_ device: Device) -> String {
     Self.categories[Int(device.stream.unit(0, 1) * Double(Self.categories.count))]
@@ -74,7 +76,10 @@ struct BuildingModel: DeviceModel {
 
 /// A meter at the mains. Heat and cold raise the load; the energy since midnight is the integral of the power shown.
 struct ACMeasurementModel: DeviceModel {
-  static let attributes = ["activePower", "totalActiveEnergyImport", "dateEnergyMeteringStarted", "rmsVoltage", "rmsCurrent", "powerFactor", "frequency"]
+  static let attributes = [
+    "activePower", "totalActiveEnergyImport", "dateEnergyMeteringStarted", "rmsVoltage", "rmsCurrent", "powerFactor",
+    "frequency",
+  ]
   static let parameters = [
     ModelParameter(name: "homes", range: 1...100_000, standard: 1),
     /// kW a home that cooling takes at 35 °C.

@@ -11,7 +11,10 @@ struct StreetlightModel: DeviceModel {
   let watts: Double
 
   func description(of device: Device) -> [Observation] {
-    [Observation("lampPower", watts, digits: 0, unit: "WTT"), Observation("circuit", .string("C\(device.index / 40 + 1)"))]
+    [
+      Observation("lampPower", watts, digits: 0, unit: "WTT"),
+      Observation("circuit", .string("C\(device.index / 40 + 1)")),
+    ]
   }
 
   func reading(of device: Device, at moment: Moment) -> [Observation] {
@@ -25,7 +28,8 @@ struct StreetlightModel: DeviceModel {
     return [
       Observation("powerState", isOn ? "on" : "off"),
       Observation("status", isDefective ? "defectiveLamp" : "ok"),
-      Observation("powerConsumption", isOn ? watts * level + 2 * device.stream.unit(week, 2) : 0.6, digits: 1, unit: "WTT"),
+      Observation(
+        "powerConsumption", isOn ? watts * level + 2 * device.stream.unit(week, 2) : 0.6, digits: 1, unit: "WTT"),
       Observation("illuminanceLevel", isOn ? level : 0, digits: 2, unit: "C62"),
     ]
   }
@@ -58,7 +62,8 @@ struct TrafficFlowModel: DeviceModel {
   func reading(of device: Device, at moment: Moment) -> [Observation] {
     let now = moment.conditions
     let own = device.stream
-    let busy = now.traffic * (0.45 + 0.75 * own.unit(0, 1)) * (1 + 0.12 * own.smooth(now.time.secondsSince1970, period: 900, 2))
+    let busy =
+      now.traffic * (0.45 + 0.75 * own.unit(0, 1)) * (1 + 0.12 * own.smooth(now.time.secondsSince1970, period: 900, 2))
     // Rain slows, demand fills the road: at full demand it stands two thirds full.
     let density = (busy.clamped(0...1) * 0.66 * Self.jamDensity).clamped(0.2...Self.jamDensity)
     let speed = max(4, freeSpeed * (1 - density / Self.jamDensity) * (now.rain > 1 ? 0.85 : 1))
@@ -98,7 +103,10 @@ struct OffStreetParkingModel: DeviceModel {
   }
 
   func description(of device: Device) -> [Observation] {
-    [Observation("totalSpotNumber", .integer(Int64(total(device)))), Observation("category", ["public", "underground"])]
+    [
+      Observation("totalSpotNumber", .integer(Int64(total(device)))),
+      Observation("category", ["public", "underground"]),
+    ]
   }
 
   func reading(of device: Device, at moment: Moment) -> [Observation] {

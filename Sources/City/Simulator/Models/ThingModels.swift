@@ -13,7 +13,9 @@ struct WasteContainerModel: DeviceModel {
   /// Days between two collections.
   let days: Double
 
-  func description(of device: Device) -> [Observation] { [Observation("storedWasteVolume", litres, digits: 0, unit: "LTR")] }
+  func description(of device: Device) -> [Observation] {
+    [Observation("storedWasteVolume", litres, digits: 0, unit: "LTR")]
+  }
 
   func reading(of device: Device, at moment: Moment) -> [Observation] {
     let now = moment.conditions

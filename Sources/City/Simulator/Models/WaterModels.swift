@@ -20,9 +20,12 @@ struct WaterQualityModel: DeviceModel {
       Observation("pH", 7.4 + 0.35 * own.smooth(seconds, period: 40_000, 4), digits: 2, unit: "Q30"),
       Observation("turbidity", turbidity.clamped(0.01...200), digits: 2),
       Observation(
-        "conductivity", 220 + 160 * own.unit(0, 5) + 15 * own.smooth(seconds, period: 20_000, 6), digits: 0, unit: "G42"),
+        "conductivity", 220 + 160 * own.unit(0, 5) + 15 * own.smooth(seconds, period: 20_000, 6), digits: 0, unit: "G42"
+      ),
       Observation("O2", saturation * (0.86 + 0.1 * own.smooth(seconds, period: 30_000, 7)), digits: 2, unit: "M1"),
-      Observation("chlorine", (0.45 - 0.008 * (warmth - 15) + 0.08 * own.smooth(seconds, period: 9000, 8)).clamped(0.02...1.5), digits: 2, unit: "M1"),
+      Observation(
+        "chlorine", (0.45 - 0.008 * (warmth - 15) + 0.08 * own.smooth(seconds, period: 9000, 8)).clamped(0.02...1.5),
+        digits: 2, unit: "M1"),
     ]
   }
 
