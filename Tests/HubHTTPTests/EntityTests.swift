@@ -14,7 +14,8 @@ import Testing
       #expect(read.status == 200)
       #expect(read.header("Content-Type") == "application/json")
       #expect(read.links().contains { $0.contains("json-ld#context") })
-      #expect(read.json == (try JSONParser.parse(Array(room(1).utf8))))
+      let sent = try JSONParser.parse(Array(room(1).utf8))
+      #expect(read.json == sent)
       #expect(read.json["@context"] == nil)
     }
   }
@@ -137,7 +138,8 @@ import Testing
     try await withHub { hub in
       let body = room(1, #""note": {"type": "Property", "value": "<script>\"a'=;()</script> 마당 \u0000 \\"}"#)
       #expect(await hub.post("entities", body).status == 201)
-      #expect(await hub.get("entities/urn:ngsi-ld:Room:1").json == (try JSONParser.parse(Array(body.utf8))))
+      let sent = try JSONParser.parse(Array(body.utf8))
+      #expect(await hub.get("entities/urn:ngsi-ld:Room:1").json == sent)
     }
   }
 
