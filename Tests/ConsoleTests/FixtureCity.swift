@@ -60,9 +60,17 @@ struct FixtureCity: CitySource {
 
   func health() async -> JSON {
     [
+      "time": .string(Self.noon.description), "uptimeSeconds": 90_061,
+      "bounds": ["bodyBytes": ["value": 33_554_432, "unit": "B"]],
       "outbox": ["due": 10, "delivered": 5, "failed": 2, "throttled": 2],
       "store": ["queuedWrites": ["value": 95, "bound": 100], "fileBytes": ["value": 3145728, "unit": "B"]],
     ]
+  }
+
+  static func property(_ name: String, _ value: Double, age: Double) -> AttributeSet {
+    AttributeSet(
+      name: Core.defaultVocabulary + name,
+      instances: [Attribute(kind: .property, value: .double(value), observedAt: noon.adding(seconds: -age))])
   }
 
   /// An air quality station with one PM2.5 reading.

@@ -136,6 +136,50 @@ struct PagesTests {
     }
   }
 
+  @Test("many of one cause are one line that leads to them; the rare cause stands before the common one")
+  func attention() async throws {
+    let city = FixtureCity()
+    for number in 0..<40 {
+      var entity = FixtureCity.station(number, pm25: 10)
+      entity.attributes[0] = FixtureCity.property("batteryLevel", 0.1, age: Double(number))
+      await city.store.put(entity)
+    }
+    for number in 40..<43 { await city.store.put(FixtureCity.station(number, pm25: 50, age: Double(number))) }
+    await city.store.put(FixtureCity.station(50, pm25: 90))
+    try await withCity(city) { client, room in
+      let page = await room.board.attention(at: FixtureCity.noon, limit: 30)
+      let lines = page.entries.map { entry in
+        switch entry {
+        case .one(let summary): String(summary.id.split(separator: ":").last ?? "")
+        case .many(let group): "\(group.count) \(group.types.map(\.type))"
+        }
+      }
+      #expect(lines == ["50", "40", "41", "42", "40 [\"AirQualityObserved\"]"])
+      #expect(page.total == 44 && page.isWhole)
+      #expect(await room.board.attention(at: FixtureCity.noon, limit: 2).isWhole == false)
+      let html = try await html(client, "/")
+      #expect(html.contains("40 × battery low (below 20 %)"))
+      #expect(html.contains("href=\"/entities?cause=device-battery&amp;state=attention\""))
+      let list = try await self.html(client, "/entities?cause=device-battery&state=attention")
+      #expect(list.contains("1–40 of 40"))
+      #expect(list.contains("Cause: <strong>battery low"))
+      #expect(list.contains("href=\"/entities?state=attention\""))
+      #expect(try await self.html(client, "/entities?cause=none").contains("Nothing matches"))
+    }
+  }
+
+  @Test("times of the health report are the city's and in words, in both languages")
+  func healthWords() async throws {
+    try await withCity(FixtureCity()) { client, _ in
+      let english = try await html(client, "/health")
+      #expect(english.contains("2026-06-01 12:00:00 UTC+09:00"))
+      #expect(english.contains("1 d 1 h"))
+      let korean = try await html(client, "/health", language: "ko")
+      #expect(korean.contains("1일 1시간"))
+      #expect(korean.contains("이보다 큰 요청은 읽지 않고 거절합니다."))
+    }
+  }
+
   @Test("the health page finds what does not add up and what is at its bound")
   func health() async throws {
     try await withCity(FixtureCity()) { client, _ in

@@ -67,6 +67,10 @@ struct StringsTests {
     #expect(NumberText.short(1_234_567.8) == "1,234,568")
     #expect(NumberText.short(0.031) == "0.031")
     #expect(NumberText.short(-12.5) == "-12.5")
+    #expect(strings.duration(59, .en) == "59 s")
+    #expect(strings.duration(3_599, .en) == "59 min 59 s")
+    #expect(strings.duration(7_260, .ko) == "2시간 1분")
+    #expect(strings.duration(86_400 * 3 + 7_200, .en) == "3 d 2 h")
     let now = FixtureCity.noon
     #expect(strings.age(of: now.adding(seconds: -7200), at: now, .en) == "2 h ago")
     #expect(strings.age(of: now.adding(seconds: 300), at: now, .ko) == "5분 뒤")

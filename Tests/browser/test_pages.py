@@ -60,8 +60,8 @@ CONTRAST = """() => {
 
 def entity_path(city):
     """The page of an entity with readings, a wrong one where there is one."""
-    rows = city.json("/console/overview")["rows"] or city.json("/console/list?sort=newest")["rows"]
-    return rows[0]["rowHref"]
+    rows = city.json("/console/overview")["rows"] + city.json("/console/list?sort=newest")["rows"]
+    return next(row["rowHref"] for row in rows if row["rowHref"].startswith("/entities/"))
 
 
 def paths(city):

@@ -18,7 +18,7 @@ actor Board {
 
   let capacity: Int
   private let source: any CitySource
-  private let summarizer: Summarizer
+  let summarizer: Summarizer
   private(set) var phase = Phase.idle
   private(set) var items: [EntitySummary] = []
   private var positions: [String: Int] = [:]

@@ -18,6 +18,8 @@ struct ListQuery: Sendable, Equatable {
   /// Words that all must occur in id, name or types.
   var text = ""
   var state: EntityState?
+  /// Id of the rule that judged it.
+  var cause: String?
   var sort = Sort.state
   var limit = 50
   var offset = 0
@@ -60,11 +62,13 @@ extension Board {
 
   func list(_ query: ListQuery, at now: DateTime, language: Language) -> ListPage {
     let words = query.text.lowercased().split(whereSeparator: \.isWhitespace).map(String.init)
+    let rule = query.cause.map { id in summarizer.rules.rules.firstIndex { $0.id == id } ?? -1 }
     var found: [(position: Int, state: EntityState)] = []
     for (position, item) in items.enumerated() {
       if let type = query.type, !item.types.contains(type) { continue }
       let state = item.state(at: now)
       if let wanted = query.state, wanted != state { continue }
+      if let rule, item.cause?.rule != rule { continue }
       guard words.allSatisfy({ item.searchText.contains($0) }) else { continue }
       found.append((position, state))
     }
@@ -72,18 +76,6 @@ extension Board {
     sort(&found, query.sort, language, needed: query.offset + query.limit)
     let page = found.dropFirst(query.offset).prefix(query.limit)
     return ListPage(summaries: page.map { items[$0.position] }, total: total)
-  }
-
-  /// What needs a person: alarms, then attention, each with the newest reading first.
-  func wrong(at now: DateTime, limit: Int) -> ListPage {
-    var found: [(position: Int, state: EntityState)] = []
-    for (position, item) in items.enumerated() {
-      let state = item.state(at: now)
-      if state <= .attention { found.append((position, state)) }
-    }
-    let total = found.count
-    sort(&found, .state, .en, needed: limit)
-    return ListPage(summaries: found.prefix(limit).map { items[$0.position] }, total: total)
   }
 
   private func sort(

@@ -33,6 +33,17 @@ extension Strings {
       size < 3600 ? ("Minutes", size / 60) : size < 172_800 ? ("Hours", size / 3600) : ("Days", size / 86400)
     return text("\(seconds < 0 ? "jsIn" : "jsAge")\(unit)", language, ["n": "\(Int(number))"])
   }
+
+  /// A length of time in its two largest units: `3 d 4 h`, `2 h 5 min`, `7 min 30 s`, `12 s`.
+  func duration(_ seconds: Double, _ language: Language) -> String {
+    guard seconds >= 60, seconds < 1e12 else {
+      return text("durationSeconds", language, ["s": NumberText.short(seconds)])
+    }
+    let whole = Int(seconds)
+    let parts = ["d": whole / 86400, "h": whole / 3600 % 24, "m": whole / 60 % 60, "s": whole % 60]
+    let key = whole >= 86400 ? "durationDays" : whole >= 3600 ? "durationHours" : "durationMinutes"
+    return text(key, language, parts.mapValues { "\($0)" })
+  }
 }
 
 /// Numbers for people.

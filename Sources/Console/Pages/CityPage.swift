@@ -9,12 +9,12 @@ enum CityPage {
   static func answer(_ visit: Visit) async throws -> Response {
     let room = visit.room
     let overview = await room.board.overview(at: visit.now)
-    let wrong = await room.board.wrong(at: visit.now, limit: wrongShown)
+    let wrong = await room.board.attention(at: visit.now, limit: wrongShown)
     let list = await room.board.list(
       ListQuery(sort: .name, limit: listShown), at: visit.now, language: visit.language)
     let site = room.source.site
     var content = CityData.overviewContent(visit, overview, wrong)
-    content["rows"] = list.summaries.map(visit.row)
+    content["rows"] = list.summaries.map { visit.row($0) }
     content["types"] = overview.types.map { type in
       ["typeName": type.type, "typeLabel": room.names.type(type.type, visit.language), "typeCount": "\(type.count)"]
     }
@@ -42,7 +42,7 @@ enum CityData {
   /// Counts and what is wrong, ready to be shown.
   static func overview(_ visit: Visit) async throws -> Response {
     let overview = await visit.room.board.overview(at: visit.now)
-    let wrong = await visit.room.board.wrong(at: visit.now, limit: CityPage.wrongShown)
+    let wrong = await visit.room.board.attention(at: visit.now, limit: CityPage.wrongShown)
     var states = JSONObject()
     for state in EntityState.allCases { states[state.name] = .integer(Int64(overview.states[state] ?? 0)) }
     return Answer.json([
@@ -50,7 +50,7 @@ enum CityData {
       "states": .object(states), "wrongTotal": .integer(Int64(wrong.total)),
       "wrongSummary": .string(wrongSummary(visit, overview)),
       "newest": .string(newest(visit, overview)),
-      "rows": .array(wrong.summaries.map { row(visit, $0) }),
+      "rows": .array(wrong.entries.map { row(visit.row($0)) }),
     ])
   }
 
@@ -61,7 +61,7 @@ enum CityData {
       "total": .integer(Int64(page.total)), "offset": .integer(Int64(query.offset)),
       "limit": .integer(Int64(query.limit)),
       "text": .string(EntitiesPage.rangeText(visit, query, page)),
-      "rows": .array(page.summaries.map { row(visit, $0) }),
+      "rows": .array(page.summaries.map { row(visit.row($0)) }),
     ])
   }
 
@@ -69,18 +69,18 @@ enum CityData {
     guard let summary = await visit.room.board.summary(visit.query["id"] ?? "") else {
       return Answer.json(["found": false])
     }
-    return Answer.json(["found": true, "row": row(visit, summary)])
+    return Answer.json(["found": true, "row": row(visit.row(summary))])
   }
 
-  private static func row(_ visit: Visit, _ summary: EntitySummary) -> JSON {
+  private static func row(_ texts: [String: String]) -> JSON {
     var object = JSONObject()
-    for (key, value) in visit.row(summary) { object[key] = .string(value) }
+    for (key, value) in texts { object[key] = .string(value) }
     return .object(object)
   }
 
-  static func overviewContent(_ visit: Visit, _ overview: Overview, _ wrong: ListPage) -> [String: Any] {
+  static func overviewContent(_ visit: Visit, _ overview: Overview, _ wrong: AttentionPage) -> [String: Any] {
     var content: [String: Any] = [
-      "wrongRows": wrong.summaries.map(visit.row), "wrongSummary": wrongSummary(visit, overview),
+      "wrongRows": wrong.entries.map { visit.row($0) }, "wrongSummary": wrongSummary(visit, overview),
       "hasWrong": wrong.total > 0, "isLoading": overview.phase == .loading, "isFailed": overview.phase == .failed,
       "newest": newest(visit, overview), "total": NumberText.short(Double(overview.total)),
       "legend": EntityState.allCases.map { state in
@@ -90,7 +90,7 @@ enum CityData {
         ]
       },
     ]
-    if wrong.total > wrong.summaries.count {
+    if !wrong.isWhole {
       content["wrongMore"] = visit.text("wrongMore", ["n": NumberText.short(Double(wrong.total))])
     }
     if overview.leftOut > 0 {

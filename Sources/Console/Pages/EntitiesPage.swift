@@ -9,7 +9,7 @@ enum EntitiesPage {
     let overview = await room.board.overview(at: visit.now)
     let page = await room.board.list(query, at: visit.now, language: visit.language)
     var content: [String: Any] = [
-      "rows": page.summaries.map(visit.row), "range": rangeText(visit, query, page), "queryText": query.text,
+      "rows": page.summaries.map { visit.row($0) }, "range": rangeText(visit, query, page), "queryText": query.text,
       "isNothing": page.summaries.isEmpty, "isLoading": overview.phase == .loading,
       "isEmpty": overview.total == 0 && overview.phase == .ready,
       "types": overview.types.map { type -> [String: Any] in
@@ -28,6 +28,11 @@ enum EntitiesPage {
         ["sortName": sort.rawValue, "sortText": visit.text("sort_" + sort.rawValue), "sortChosen": sort == query.sort]
       },
     ]
+    if let cause = query.cause, let rule = room.rules.rules.first(where: { $0.id == cause }) {
+      content["causeId"] = rule.id
+      content["causeText"] = rule.label(query.state ?? .attention).in(visit.language)
+      content["withoutCauseHref"] = "/entities?" + visit.query.with(["cause": nil, "offset": nil, "lang": nil])
+    }
     if query.offset > 0 {
       content["previousHref"] = href(visit, offset: max(0, query.offset - query.limit))
     }
@@ -61,6 +66,7 @@ extension ListQuery {
     type = query["type"].flatMap { $0.isEmpty ? nil : $0 }
     text = String((query["q"] ?? "").prefix(Self.maxText))
     state = query["state"].flatMap(EntityState.init(name:))
+    cause = query["cause"].flatMap { $0.isEmpty ? nil : $0 }
     sort = query["sort"].flatMap(Sort.init(rawValue:)) ?? .state
     limit = min(max(query["limit"].flatMap(Int.init) ?? 50, Self.limits.lowerBound), Self.limits.upperBound)
     offset = min(max(query["offset"].flatMap(Int.init) ?? 0, 0), Self.maxOffset)

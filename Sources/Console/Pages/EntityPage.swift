@@ -98,7 +98,7 @@ struct AttributeRow {
       guard let state = rule.judge(attribute.value, unitCode: attribute.unitCode), state < .normal else { continue }
       row["valueState"] = state.name
       row["valueStateText"] = visit.text("state_" + state.name)
-      row["valueCause"] = (state == .alarm ? rule.alarmLabel : rule.attentionLabel).in(visit.language)
+      row["valueCause"] = rule.label(state).in(visit.language)
     }
     let parts = attribute.subAttributes.flatMap { set in
       set.instances.map { part in

@@ -12,7 +12,7 @@ enum HealthPage {
       "sections": view.sections.map { section in
         [
           "sectionTitle": visit.room.strings.label("health_" + section.name, section.name, visit.language),
-          "gauges": section.gauges.map { gauge(visit, $0) },
+          "gauges": section.gauges.map { gauge(visit, section.name, $0) },
         ] as [String: Any]
       },
       "worst": view.worst.rawValue, "worstText": visit.text("health_state_" + view.worst.rawValue),
@@ -35,10 +35,13 @@ enum HealthPage {
     ]
   }
 
-  private static func gauge(_ visit: Visit, _ gauge: HealthView.Gauge) -> [String: Any] {
+  private static func gauge(_ visit: Visit, _ section: String, _ gauge: HealthView.Gauge) -> [String: Any] {
+    let strings = visit.room.strings
+    let ownKey = "\(section)_\(gauge.name)"
+    let isOwn = strings.table(visit.language)["gauge_" + ownKey] != nil
     var content: [String: Any] = [
-      "gaugeName": visit.room.strings.label("gauge_" + gauge.name, gauge.name, visit.language),
-      "gaugeValue": gauge.text,
+      "gaugeName": strings.label("gauge_" + (isOwn ? ownKey : gauge.name), gauge.name, visit.language),
+      "gaugeValue": text(visit, gauge),
       "gaugeState": gauge.state?.rawValue ?? "none",
     ]
     if let state = gauge.state { content["gaugeStateText"] = visit.text("health_state_" + state.rawValue) }
@@ -46,8 +49,17 @@ enum HealthPage {
       content["gaugeBound"] = HealthView.Gauge.text(bound, unit: gauge.unit)
       content["gaugeShare"] = "\(Int((gauge.share * 100).rounded()))"
     }
-    if let note = gauge.note { content["gaugeNote"] = note }
+    if let note = gauge.note ?? strings.table(visit.language)["note_" + ownKey] { content["gaugeNote"] = note }
     return content
+  }
+
+  /// Lengths of time and instants in the reader's words and the city's time; states of reading as words.
+  private static func text(_ visit: Visit, _ gauge: HealthView.Gauge) -> String {
+    if gauge.unit == "s", let number = gauge.number { return visit.room.strings.duration(number, visit.language) }
+    if gauge.name == "time", let instant = DateTime(gauge.text) {
+      return "\(visit.room.time.text(instant)) \(visit.room.time.offset(instant))"
+    }
+    return visit.room.strings.table(visit.language)["phase_" + gauge.text] ?? gauge.text
   }
 }
 
@@ -68,7 +80,7 @@ extension Strings {
 ///
 /// Each member of the report that is an object is a section. A member of a section is a gauge: a number, a text, a
 /// flag, or an object `{"value": …, "bound": …, "unit": …, "state": "green"|"amber"|"red", "note": …}` of which only
-/// `value` is needed. With a bound and no state it is amber from 70 % of the bound on and red from 90 % on. The section
+/// `value` is needed; the unit of a name that ends in `Seconds` is the second. With a bound and no state it is amber from 70 % of the bound on and red from 90 % on. The section
 /// `outbox` with `due`, `delivered`, `failed`, `throttled` and, where some are still under way, `pending` is red when
 /// they do not add up. Members beside the sections are shown under `general`.
 struct HealthView {
@@ -81,6 +93,7 @@ struct HealthView {
   struct Gauge {
     var name: String
     var text: String
+    var number: Double?
     var bound: Double?
     var share: Double
     var unit: String
@@ -128,7 +141,7 @@ struct HealthView {
     let rest = due - delivered - failed - throttled - (number("pending") ?? 0)
     return [
       Gauge(
-        name: "unaccounted", text: NumberText.short(rest), bound: nil, share: 0, unit: "",
+        name: "unaccounted", text: NumberText.short(rest), number: rest, bound: nil, share: 0, unit: "",
         state: rest == 0 ? .green : .red, note: nil)
     ]
   }
@@ -138,7 +151,8 @@ extension HealthView.Gauge {
   init(_ name: String, _ json: JSON) {
     let value = json.object == nil ? json : json["value"] ?? json
     self.name = name
-    unit = json["unit"]?.string ?? ""
+    unit = json["unit"]?.string ?? (name.hasSuffix("Seconds") ? "s" : "")
+    number = value.number
     text = value.number.map { [unit] in Self.text($0, unit: unit) } ?? value.string ?? JSONWriter.text(value)
     bound = json["bound"]?.number
     note = json["note"]?.string
@@ -150,17 +164,14 @@ extension HealthView.Gauge {
     if let given = json["state"]?.string.flatMap(HealthView.State.init(rawValue:)) { state = given }
   }
 
-  /// Bytes in powers of 1024 and long times in days and hours; other units as they are.
+  /// Bytes in powers of 1024; other units as they are.
   static func text(_ number: Double, unit: String) -> String {
-    let rest = { (whole: Double) in number.truncatingRemainder(dividingBy: whole) }
     if unit.isEmpty { return NumberText.short(number) }
     if unit == "B" {
       for (size, name) in [(1_073_741_824.0, "GiB"), (1_048_576, "MiB"), (1024, "KiB")] where abs(number) >= size {
         return NumberText.short(number / size) + " " + name
       }
     }
-    if unit == "s", number >= 86400, number < 1e12 { return "\(Int(number / 86400)) d \(Int(rest(86400) / 3600)) h" }
-    if unit == "s", number >= 3600, number < 1e12 { return "\(Int(number / 3600)) h \(Int(rest(3600) / 60)) min" }
     return NumberText.short(number) + " " + unit
   }
 }

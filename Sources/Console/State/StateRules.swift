@@ -57,6 +57,9 @@ struct StateRules: Sendable {
     var source: String
     var sourceDate: String
 
+    /// What it says of a reading in this state.
+    func label(_ state: EntityState) -> LocalizedText { state == .alarm ? alarmLabel : attentionLabel }
+
     /// Bounds in the unit of a reading, for the lines of a chart.
     func bounds(inUnit code: String) -> (attention: Double?, alarm: Double?) {
       guard let factor = factors[code] else { return (nil, nil) }

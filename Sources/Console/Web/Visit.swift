@@ -58,7 +58,7 @@ struct Visit: Sendable {
     }
     if let cause = summary.cause {
       let rule = room.rules.rules[cause.rule]
-      row["rowCause"] = (summary.judged == .alarm ? rule.alarmLabel : rule.attentionLabel).in(language)
+      row["rowCause"] = rule.label(summary.judged).in(language)
     }
     if let observedAt = summary.observedAt {
       row["rowAge"] = age(observedAt)

@@ -42,8 +42,15 @@ function series(points, figure, c) {
   ];
 }
 
-/** Shows points `{at, value, low?, high?}`, `at` in milliseconds since 1970. */
-export function showChart(figure, points) {
+/** The axis is the range that was asked for, and as much longer as points lie outside it. */
+function ends(points, { from, to }) {
+  const first = points.length > 0 ? points[0].at : to;
+  const last = points.length > 0 ? points[points.length - 1].at : to;
+  return { min: shifted(Math.min(from ?? first, first)), max: shifted(Math.max(to, last)) };
+}
+
+/** Shows points `{at, value, low?, high?}` in a range `{from?, to}`, all in milliseconds since 1970. */
+export function showChart(figure, points, span) {
   const canvas = figure.querySelector(".chart-canvas");
   if (!globalThis.echarts) {
     canvas.hidden = true;
@@ -57,7 +64,7 @@ export function showChart(figure, points) {
     useUTC: true, animation: false, backgroundColor: "transparent",
     textStyle: { fontFamily: getComputedStyle(document.body).fontFamily },
     grid: { left: 8, right: 14, top: 12, bottom: 4, containLabel: true },
-    xAxis: { type: "time", axisLabel: { ...label, hideOverlap: true }, axisLine: { lineStyle: { color: c.line } }, axisTick: { show: false } },
+    xAxis: { type: "time", ...ends(points, span), axisLabel: { ...label, hideOverlap: true }, axisLine: { lineStyle: { color: c.line } }, axisTick: { show: false } },
     yAxis: { type: "value", scale: true, axisLabel: label, splitLine: { lineStyle: { color: c.line, opacity: 0.6 } } },
     // Rich text is drawn on the canvas; the default tooltip is markup with inline styles.
     tooltip: {

@@ -19,9 +19,9 @@ async function read() {
   const range = document.querySelector("#ranges input:checked").value;
   const slow = setTimeout(() => note(text("jsHistoryLoading")), 300);
   try {
-    const { points, aggregated } = await readHistory(article.dataset.temporal, figures, range, running.signal);
+    const { points, aggregated, ...span } = await readHistory(article.dataset.temporal, figures, range, running.signal);
     clearTimeout(slow);
-    for (const figure of figures) show(figure, points.get(figure.dataset.attribute) ?? [], aggregated);
+    for (const figure of figures) show(figure, points.get(figure.dataset.attribute) ?? [], aggregated, span);
     article.dataset.history = range;
   } catch (error) {
     clearTimeout(slow);
@@ -29,12 +29,12 @@ async function read() {
   }
 }
 
-function show(figure, points, aggregated) {
+function show(figure, points, aggregated, span) {
   const n = new Intl.NumberFormat("en").format(points.length);
   const key = points.length === 0 ? "jsHistoryEmpty"
     : aggregated ? "jsHistoryDaily" : points.length >= mostValues ? "jsHistoryCut" : "jsHistoryCount";
-  setText(figure.querySelector(".chart-note"), text(key, { n }));
-  showChart(figure, points);
+  setText(figure.querySelector(".chart-note"), text(points.length === 1 ? `${key}One` : key, { n }));
+  showChart(figure, points, span);
   showTable(figure, points);
 }
 
