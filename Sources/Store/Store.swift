@@ -222,6 +222,8 @@ public protocol StoreReader {
   func entityCount(in tenant: Tenant) throws -> Int
   /// Ids of entities whose `expiresAt` is not after the time, at most `limit`.
   func expired(at time: DateTime, limit: Int) throws -> [(tenant: Tenant, id: String)]
+  /// One of them, which the other reads do not show any more; `nil` when it is gone or has got more time.
+  func expiredEntity(_ id: String, at time: DateTime, in tenant: Tenant) throws -> Entity?
 
   func document(_ id: String, collection: String, in tenant: Tenant) throws -> StoredDocument?
   /// In the order they were made.

@@ -110,6 +110,16 @@ class ReadSession: StoreReader, @unchecked Sendable {
     return expired
   }
 
+  func expiredEntity(_ id: String, at time: DateTime, in tenant: Tenant) throws -> Entity? {
+    guard let tenant = try number(of: tenant) else { return nil }
+    let statement = try connection.statement(.entityById).bind(1, tenant).bind(2, id)
+    defer { statement.reset() }
+    guard try statement.step(), let expires = statement.optionalInteger(2), expires <= time.microseconds else {
+      return nil
+    }
+    return try decodeEntity(statement, 0)
+  }
+
   // MARK: What the writer's session does more
 
   /// Remembers where an entity was found, or that it was not.
