@@ -84,23 +84,25 @@ public final class Hub: Sendable {
 
   private static let expiryStep = 500
 
-  /// Deletes entities whose time has come; gives how many it looked at.
+  /// Deletes entities whose time has come; gives how many.
   func removeExpired(atMost limit: Int) async throws(Problem) -> Int {
     let at = now()
     let expired = try read { try $0.expired(at: at, limit: limit) }
     guard !expired.isEmpty else { return 0 }
-    try await write { writer in
+    return try await write { writer in
+      var count = 0
       for tenant in Set(expired.map(\.tenant)) {
         var updates: [EntityUpdate] = []
         for (_, id) in expired.filter({ $0.tenant == tenant }) {
           // Judged by what is stored now: it may have been given more time meanwhile.
-          guard let entity = try writer.entity(id, in: tenant), entity.expiresAt.map({ $0 <= at }) ?? false else { continue }
+          guard let entity = try writer.expiredEntity(id, at: at, in: tenant) else { continue }
           updates.append(entity.deletion(at: at))
         }
         try self.commit(updates, in: tenant, at: at, writer)
+        count += updates.count
       }
+      return count
     }
-    return expired.count
   }
 }
 

@@ -34,15 +34,21 @@ extension HTTPOutlet: NotificationSending {
     request.method = .POST
     for (name, value) in message.headers { request.headers.add(name: name, value: value) }
     request.body = .bytes(message.body)
+    let sent = request
     do {
-      let response = try await client.execute(request, timeout: .milliseconds(Int64(message.timeout * 1000)))
-      // The answer's text matters to nobody, but an unread one would cost the connection.
-      var read = 0
-      for try await chunk in response.body {
-        read += chunk.readableBytes
-        if read > Self.answerBytes { break }
+      let status = try await Self.within(message.timeout) {
+        let response = try await client.execute(sent, deadline: .distantFuture)
+        // The answer's text matters to nobody, but an unread one would cost the connection.
+        var read = 0
+        for try await chunk in response.body {
+          read += chunk.readableBytes
+          if read > Self.answerBytes { break }
+        }
+        return response.status.code
       }
-      return (200..<300).contains(response.status.code) ? nil : "the receiver answered \(response.status.code)"
+      return (200..<300).contains(status) ? nil : "the receiver answered \(status)"
+    } catch is Late {
+      return "the receiver did not answer within \(message.timeout) s"
     } catch let error as HTTPClientError {
       return "the receiver could not be reached: \(error.shortDescription)"
     } catch {
@@ -51,8 +57,40 @@ extension HTTPOutlet: NotificationSending {
   }
 }
 
+extension HTTPOutlet {
+  private struct Late: Error {}
+
+  /// Runs the exchange, the reading of the answer included, for this many seconds at most: one that sends a byte now
+  /// and then is late too.
+  private static func within<Value: Sendable>(
+    _ seconds: Double, _ exchange: @escaping @Sendable () async throws -> Value
+  ) async throws -> Value {
+    try await withThrowingTaskGroup(of: Value.self) { group in
+      group.addTask { try await exchange() }
+      group.addTask {
+        try await Task.sleep(for: .seconds(seconds))
+        throw Late()
+      }
+      defer { group.cancelAll() }
+      guard let value = try await group.next() else { throw Late() }
+      return value
+    }
+  }
+}
+
 extension HTTPOutlet: ContextFetching {
+  /// Seconds for one @context, redirects included.
+  static let contextSeconds = 10.0
+
   public func fetch(_ url: String) async throws(Problem) -> FetchedContext {
+    do { return try await Self.within(Self.contextSeconds) { try await follow(url) } } catch let problem as Problem {
+      throw problem
+    } catch {
+      throw Problem(.ldContextNotAvailable, "the @context \(url.prefix(200)) did not come in \(Self.contextSeconds) s")
+    }
+  }
+
+  private func follow(_ url: String) async throws(Problem) -> FetchedContext {
     let start = url.lowercased()
     guard start.hasPrefix("http://") || start.hasPrefix("https://") else {
       throw Problem(.ldContextNotAvailable, "the @context \(url.prefix(200)) is no http or https URL")

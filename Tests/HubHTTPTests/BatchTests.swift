@@ -36,6 +36,7 @@ import Testing
       let items = (1...3).map { room(1, #""temperature": {"type": "Property", "value": \#($0)}"#) }
       let created = await hub.post("entityOperations/create", "[\(items.joined(separator: ","))]")
       #expect(created.status == 207 && created.json["errors"]?.array?.count == 2)
+      hub.clock.move(1)
       #expect(await hub.post("entityOperations/upsert", "[\(items.joined(separator: ","))]").status == 204)
       #expect(await hub.get("entities/urn:ngsi-ld:Room:1?format=simplified").json["temperature"] == 3)
       let history = await hub.get("temporal/entities/urn:ngsi-ld:Room:1?options=temporalValues&timeproperty=modifiedAt").json

@@ -97,6 +97,7 @@ import Testing
       _ = await hub.post("entities", room(1))
       await eventually(30) { hub.recorder.messages.count == 1000 }
       #expect(Set(hub.recorder.messages.map(\.url)).count == 1000)
+      await eventually { hub.hub.notifier.waiting == 0 }
       #expect(isBalanced(hub) && hub.hub.notifier.totals.delivered == 1000)
     }
   }
@@ -208,9 +209,9 @@ import Testing
       _ = await hub.patch("entities/urn:x:2", #"{"expiresAt": "2027-01-01T00:00:00Z"}"#)
       hub.clock.move(61)
       #expect(await hub.get("entities/urn:x:1").status == 404)
-      let looked = try await hub.hub.removeExpired(atMost: 10)
+      let gone = try await hub.hub.removeExpired(atMost: 10)
       let left = try hub.store.read { try $0.entityCount(in: .default) }
-      #expect(looked == 1 && left == 1)
+      #expect(gone == 1 && left == 1)
       #expect(await hub.get("entities/urn:x:2").status == 200)
     }
   }
