@@ -50,6 +50,8 @@ struct CityServer {
       let pages = router.buildResponder()
       let app = Application(
         responder: HubResponder<BasicRequestContext>(hub: hub) { try await pages.respond(to: $0, context: $1) },
+        // Half-sent requests and silent connections are let go.
+        server: .http1(configuration: .init(idleTimeout: .seconds(30))),
         configuration: ApplicationConfiguration(
           address: .hostname("127.0.0.1", port: command.port), serverName: "madang", backlog: 1024),
         onServerRunning: { channel in
