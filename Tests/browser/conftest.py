@@ -165,15 +165,15 @@ def visit(browser, server):
 
 def settle(page):
     """Waits until the stream is live, the map has drawn, and the charts are there."""
-    page.wait_for_selector("#stream[data-state=live]", timeout=30000)
+    page.wait_for_selector("#stream[data-state=live]", timeout=60000)
     if page.query_selector("#map"):
         page.wait_for_selector("#map[data-ready]", timeout=90000)
     if page.query_selector("figure.chart"):
-        page.wait_for_selector("#entity[data-history]", timeout=30000)
-    page.wait_for_timeout(300)
+        page.wait_for_selector("#entity[data-history]", timeout=60000)
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
-def until(page, expression, seconds=20):
+def until(page, expression, seconds=60):
     """Waits for an expression to be true; asked from outside, as the page's policy allows no evaluation inside."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -63,8 +63,8 @@ export function showChart(figure, points, span) {
   chart.setOption({
     useUTC: true, animation: false, backgroundColor: "transparent",
     textStyle: { fontFamily: getComputedStyle(document.body).fontFamily },
-    grid: { left: 8, right: 14, top: 12, bottom: 4, containLabel: true },
-    xAxis: { type: "time", ...ends(points, span), axisLabel: { ...label, hideOverlap: true }, axisLine: { lineStyle: { color: c.line } }, axisTick: { show: false } },
+    grid: { left: 8, right: 14, top: 22, bottom: 4, containLabel: true },
+    xAxis: { type: "time", ...ends(points, span), axisLabel: { ...label, hideOverlap: true, formatter: { month: text("jsAxisMonth") } }, axisLine: { lineStyle: { color: c.line } }, axisTick: { show: false } },
     yAxis: { type: "value", scale: true, axisLabel: label, splitLine: { lineStyle: { color: c.line, opacity: 0.6 } } },
     // Rich text is drawn on the canvas; the default tooltip is markup with inline styles.
     tooltip: {

@@ -14,7 +14,7 @@ async function read() {
   showRows(byId("wrong-rows"), view.rows);
   setText(byId("wrong-summary"), view.wrongSummary);
   setText(byId("newest"), view.newest);
-  byId("wrong-none").hidden = view.wrongTotal > 0;
+  byId("wrong-none").hidden = view.wrongTotal > 0 || view.total === 0;
   byId("loading").hidden = view.phase !== "loading";
   byId("load-failed").hidden = view.phase !== "failed";
   const number = new Intl.NumberFormat("en");
