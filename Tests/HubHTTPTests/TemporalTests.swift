@@ -110,6 +110,17 @@ import Testing
     }
   }
 
+  @Test func simplifiedValuesKeepTheirKind() async throws {
+    try await withHub { hub in
+      let text = #"{"type": "LanguageProperty", "languageMap": {"ko": "마당"}, "observedAt": "2026-01-01T00:00:00Z"}"#
+      let json = #"{"type": "JsonProperty", "json": {"a": 1}, "observedAt": "2026-01-01T00:00:00Z"}"#
+      _ = await hub.post("temporal/entities", #"{"id": "urn:x:1", "type": "T", "name": [\#(text)], "raw": [\#(json)]}"#)
+      let answer = await hub.get(path + "?options=temporalValues").json
+      #expect(answer["name"]?["languageMaps"] == [[["languageMap": ["ko": "마당"]], "2026-01-01T00:00:00Z"]])
+      #expect(answer["raw"]?["jsons"] == [[["json": ["a": 1]], "2026-01-01T00:00:00Z"]])
+    }
+  }
+
   /// What is written through `/entities` is history at once, deletions included.
   @Test func changesOfEntitiesAreHistory() async throws {
     try await withHub { hub in

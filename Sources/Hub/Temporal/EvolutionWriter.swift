@@ -82,12 +82,13 @@ public struct EvolutionWriter: Sendable {
       writer.close("]")
     case .simplified:
       try each(set, to: &writer) { kind, instances, writer throws(Problem) in
+        let single = entityWriter
         writer.key(kind.temporalValuesMember)
         writer.open("[")
         for instance in instances {
           writer.separate()
           writer.open("[")
-          writer.write(simple(instance))
+          writer.write(single.shown(instance))
           writer.separate()
           writer.write(time(of: instance)?.description ?? "")
           writer.close("]")
@@ -138,12 +139,6 @@ public struct EvolutionWriter: Sendable {
       writer.close("}")
     }
     if groups.count != 1 { writer.close("]") }
-  }
-
-  private func simple(_ instance: Attribute) -> JSON {
-    guard instance.kind == .vocabProperty else { return instance.value }
-    let names = instance.value.items.map { JSON.string(context.compact($0.string ?? "")) }
-    return names.count == 1 ? names[0] : .array(names)
   }
 
   private func time(of instance: Attribute) -> DateTime? {
