@@ -81,7 +81,9 @@ enum CityData {
   static func overviewContent(_ visit: Visit, _ overview: Overview, _ wrong: AttentionPage) -> [String: Any] {
     var content: [String: Any] = [
       "wrongRows": wrong.entries.map { visit.row($0) }, "wrongSummary": wrongSummary(visit, overview),
-      "isWell": wrong.total == 0 && overview.total > 0, "isLoading": overview.phase == .loading, "isFailed": overview.phase == .failed,
+      "isWell": wrong.total == 0 && overview.total > 0,
+      "isLoading": overview.phase == .loading,
+      "isFailed": overview.phase == .failed,
       "newest": newest(visit, overview), "total": NumberText.short(Double(overview.total)),
       "legend": EntityState.allCases.map { state in
         [
