@@ -28,7 +28,11 @@ let package = Package(
     .target(name: "Query", dependencies: ["CGEOS", "CICU", "CPCRE2", "NGSI"]),
     .target(name: "Store", dependencies: ["NGSI", "Query"]),
     .target(
-      name: "StoreSQLite", dependencies: ["NGSI", "Query", "Store", .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift")]),
+      name: "StoreSQLite",
+      dependencies: [
+        "NGSI", "Query", "Store", .product(name: "GRDB", package: "GRDB.swift"),
+        .product(name: "GRDBSQLite", package: "GRDB.swift"),
+      ]),
     .target(name: "Hub", dependencies: ["NGSI", "Query", "Store", .product(name: "Logging", package: "swift-log")]),
     .target(
       name: "HubHTTP",
@@ -42,7 +46,9 @@ let package = Package(
       ]),
     .target(
       name: "City",
-      dependencies: ["NGSI", .product(name: "Crypto", package: "swift-crypto"), .product(name: "Yams", package: "Yams")]
+      dependencies: [
+        "NGSI", .product(name: "Crypto", package: "swift-crypto"), .product(name: "Yams", package: "Yams"),
+      ]
     ),
     .target(
       name: "Ingest",
@@ -75,6 +81,7 @@ let package = Package(
         "Bench", "City", "Console", "Hub", "HubHTTP", "Ingest", "NGSI", "Query", "Store", "StoreSQLite",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ]),
     .target(name: "StoreContract", dependencies: ["NGSI", "Query", "Store"]),

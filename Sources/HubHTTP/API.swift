@@ -24,7 +24,7 @@ public struct API: Sendable {
         var response = try await route(exchange, collection, path)
         if request.method == .head { response.leaveOutBody() }
         return response
-      } catch where error.kind == .methodNotAllowed {
+      } catch  where error.kind == .methodNotAllowed {
         var response = Exchange.problem(error)
         response.headers[.allow] = Self.methods(collection, path)
         return response
@@ -41,7 +41,8 @@ public struct API: Sendable {
     return (String(collection), decoded)
   }
 
-  private func route(_ exchange: Exchange, _ collection: String, _ path: [String]) async throws(Problem) -> APIResponse {
+  private func route(_ exchange: Exchange, _ collection: String, _ path: [String]) async throws(Problem) -> APIResponse
+  {
     let path = Self.withoutLastSlash(exchange.request.method, collection, path)
     switch collection {
     case "entities": return try await entities(exchange, path)

@@ -108,7 +108,9 @@ struct QueryItems {
   init(_ query: Substring) throws(Problem) {
     guard !query.isEmpty else { return }
     for pair in query.split(separator: "&", omittingEmptySubsequences: true) {
-      guard items.count < Self.maxItems else { throw .badRequest("at most \(Self.maxItems) query parameters are taken") }
+      guard items.count < Self.maxItems else {
+        throw .badRequest("at most \(Self.maxItems) query parameters are taken")
+      }
       let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       let name = try PercentCoding.decode(parts[0], plusIsSpace: true)
       // Form encoding writes a space as '+'; in a scope '+' is the wildcard and in a time it is the offset.
@@ -146,7 +148,8 @@ struct QueryItems {
   func integer(_ name: String, in range: ClosedRange<Int>) throws(Problem) -> Int? {
     guard let text = self[name] else { return nil }
     guard let value = Int(text), range.contains(value) else {
-      throw .badRequest("'\(name)' must be a whole number from \(range.lowerBound) to \(range.upperBound), found '\(text.prefix(40))'")
+      throw .badRequest(
+        "'\(name)' must be a whole number from \(range.lowerBound) to \(range.upperBound), found '\(text.prefix(40))'")
     }
     return value
   }

@@ -146,7 +146,8 @@ extension API {
       || query.idPattern != nil || !keep.isEmpty || !drop.isEmpty
     let isLocal = try exchange.items.flag("local")
     guard isNarrowed || isLocal else {
-      throw .badRequest("a purge needs at least one of type, id, idPattern, q, georel, scopeQ, keep, drop or local=true")
+      throw .badRequest(
+        "a purge needs at least one of type, id, idPattern, q, georel, scopeQ, keep, drop or local=true")
     }
     let result = try await hub.purge(query, keep: keep, drop: drop, in: exchange.tenant)
     return result.errors.isEmpty ? .noContent : batchAnswer(result, successStatus: 204)
@@ -176,7 +177,8 @@ extension API {
     return updateAnswer(result, exchange)
   }
 
-  private func updateAttribute(_ exchange: Exchange, _ id: String, _ name: String) async throws(Problem) -> APIResponse {
+  private func updateAttribute(_ exchange: Exchange, _ id: String, _ name: String) async throws(Problem) -> APIResponse
+  {
     let id = try target(id)
     try exchange.takes(Parameters.type)
     let (json, context) = try await exchange.body(mergePatch: true)
@@ -188,7 +190,8 @@ extension API {
     return .noContent
   }
 
-  private func replaceAttribute(_ exchange: Exchange, _ id: String, _ name: String) async throws(Problem) -> APIResponse {
+  private func replaceAttribute(_ exchange: Exchange, _ id: String, _ name: String) async throws(Problem) -> APIResponse
+  {
     let id = try target(id)
     try exchange.takes(Parameters.type)
     let (json, context) = try await exchange.body()
@@ -200,7 +203,8 @@ extension API {
     return .noContent
   }
 
-  private func deleteAttribute(_ exchange: Exchange, _ id: String, _ name: String) async throws(Problem) -> APIResponse {
+  private func deleteAttribute(_ exchange: Exchange, _ id: String, _ name: String) async throws(Problem) -> APIResponse
+  {
     let id = try target(id)
     try exchange.takes(Parameters.instance)
     let context = try await exchange.context()

@@ -84,7 +84,8 @@ extension Exchange {
     }
     guard let best else {
       throw Problem(
-        .notAcceptable, "this can be given as \(offers.map(\.rawValue).joined(separator: " or ")), not as '\(text.prefix(80))'")
+        .notAcceptable,
+        "this can be given as \(offers.map(\.rawValue).joined(separator: " or ")), not as '\(text.prefix(80))'")
     }
     return best.type
   }
@@ -145,7 +146,8 @@ extension Exchange {
       return embedded
     default:
       guard embedded == nil || type == .mergePatch else {
-        throw .badRequest("a body of application/json may not have an @context; use a Link header or application/ld+json")
+        throw .badRequest(
+          "a body of application/json may not have an @context; use a Link header or application/ld+json")
       }
       return embedded ?? link.map(JSON.string) ?? .null
     }

@@ -14,7 +14,8 @@ public struct HubResponder<Context: RequestContext>: HTTPResponder {
   static var prefix: String { "/ngsi-ld/v1/" }
 
   public init(
-    hub: Hub, fallback: @escaping @Sendable (Request, Context) async throws -> Response = { _, _ in
+    hub: Hub,
+    fallback: @escaping @Sendable (Request, Context) async throws -> Response = { _, _ in
       Response(status: .notFound)
     }
   ) {

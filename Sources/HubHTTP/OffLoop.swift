@@ -4,7 +4,9 @@ import NIOPosix
 
 extension Hub {
   /// Runs a read that may take long on a thread that may wait, so that it holds up no other request.
-  func offLoop<Value: Sendable>(_ body: @escaping @Sendable (Hub) throws(Problem) -> Value) async throws(Problem) -> Value {
+  func offLoop<Value: Sendable>(_ body: @escaping @Sendable (Hub) throws(Problem) -> Value) async throws(Problem)
+    -> Value
+  {
     do {
       return try await NIOThreadPool.singleton.runIfActive { try body(self) }
     } catch let problem as Problem {

@@ -13,7 +13,9 @@ extension Exchange {
     guard limit <= hub.limits.maxPage else {
       throw Problem(.tooManyResults, "'limit' may be at most \(hub.limits.maxPage)")
     }
-    guard limit > 0 || (counts && allowsZero) else { throw .badRequest("'limit' may be 0 only together with count=true") }
+    guard limit > 0 || (counts && allowsZero) else {
+      throw .badRequest("'limit' may be 0 only together with count=true")
+    }
     let offset = try items.integer("offset", in: 0...hub.limits.maxOffset) ?? 0
     return (Page(limit: limit, offset: offset), counts)
   }

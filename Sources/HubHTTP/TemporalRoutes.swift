@@ -136,7 +136,9 @@ extension API {
 
   /// Histories are ordered by `id` only (clause 5.7.4.4).
   private static func checkOrder(_ query: EntityQuery) throws(Problem) {
-    guard query.order.allSatisfy({ $0.subject == .id }) else { throw .badRequest("histories can be ordered by 'id' only") }
+    guard query.order.allSatisfy({ $0.subject == .id }) else {
+      throw .badRequest("histories can be ordered by 'id' only")
+    }
   }
 
   private func postTemporalQuery(_ exchange: Exchange) async throws(Problem) -> APIResponse {
@@ -180,7 +182,9 @@ extension API {
   }
 
   /// 200, or 206 with `Content-Range` when there are more instances than one answer holds (clause 6.3.10).
-  private func finish(_ body: [UInt8], _ found: EvolutionPage, _ request: TemporalRequest, _ exchange: Exchange) -> APIResponse {
+  private func finish(_ body: [UInt8], _ found: EvolutionPage, _ request: TemporalRequest, _ exchange: Exchange)
+    -> APIResponse
+  {
     var response = exchange.answer(
       body, status: found.cut == nil ? 200 : 206, type: request.type, context: request.context)
     if let cut = found.cut { response.headers[.contentRange] = request.range(cut) }

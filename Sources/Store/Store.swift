@@ -250,7 +250,8 @@ public protocol StoreWriter: StoreReader {
 
   /// Adds instances to histories, in order. Makes the history of an entity that has none.
   /// - Parameter types: expanded types by entity id, where they are new or have changed.
-  func append(_ history: [HistoryEntry], types: [String: [String]], scopes: [String: [String]], in tenant: Tenant) throws
+  func append(_ history: [HistoryEntry], types: [String: [String]], scopes: [String: [String]], in tenant: Tenant)
+    throws
   /// Deletes the whole history of an entity; false when there is none.
   func deleteHistory(of id: String, in tenant: Tenant) throws -> Bool
   /// Deletes the history of one attribute (of one `datasetId`, `nil` for the default instance, unless `allDatasets`).

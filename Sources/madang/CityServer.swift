@@ -8,6 +8,7 @@ import Hummingbird
 import Ingest
 import Logging
 import NGSI
+import NIOCore
 import ServiceLifecycle
 import Store
 import StoreSQLite
@@ -45,9 +46,11 @@ struct CityServer {
       let hub = makeHub(store, outlet, log)
       try await hub.resume()
       let router = Router()
+      addMachinePages(to: router, hub)
       let source = HubCitySource(hub: hub, site: SiteDescription(manifest?.manifest, mode: mode))
       try Console(source: source, assets: WebAssets.folder).addRoutes(to: router)
       let pages = router.buildResponder()
+      let (running, started) = AsyncStream.makeStream(of: Void.self)
       let app = Application(
         responder: HubResponder<BasicRequestContext>(hub: hub) { try await pages.respond(to: $0, context: $1) },
         // Half-sent requests and silent connections are let go.
@@ -56,14 +59,37 @@ struct CityServer {
           address: .hostname("127.0.0.1", port: command.port), serverName: "madang", backlog: 1024),
         onServerRunning: { channel in
           Terminal.print("ready http://127.0.0.1:\(channel.localAddress?.port ?? command.port)")
+          started.finish()
         },
         logger: log)
       var services: [any Service] = [HubService(hub: hub), app]
-      if let manifest { services.append(CityLife(hub: hub, manifest: manifest, mode: mode)) }
+      if let manifest { services.append(CityLife(hub: hub, manifest: manifest, mode: mode, running: running)) }
       let group = ServiceGroup(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: log)
       try await group.run()
       return nil
+    } catch let error as IOError where error.errnoCode == EADDRINUSE {
+      return ValidationError(
+        "Port \(command.port) is taken by another program; name another with --port, or 0 for a free one.")
     } catch { return error }
+  }
+
+  /// What programs ask beside the API: the version, and the health report as JSON.
+  private func addMachinePages(to router: Router<BasicRequestContext>, _ hub: Hub) {
+    @Sendable func json(_ value: JSON, status: HTTPResponse.Status = .ok) -> Response {
+      Response(
+        status: status, headers: [.contentType: "application/json"],
+        body: ResponseBody(byteBuffer: ByteBuffer(bytes: JSONWriter.bytes(value))))
+    }
+    router.get("/version") { _, _ in
+      json(["name": "madang", "version": .string(Madang.version), "ngsiLd": "1.9.1"])
+    }
+    router.get("/health.json") { _, _ in
+      do throws(Problem) {
+        return json(try hub.health())
+      } catch {
+        return json(error.json, status: .internalServerError)
+      }
+    }
   }
 
   private func makeHub(_ store: any Store, _ outlet: HTTPOutlet, _ log: Logger) -> Hub {
@@ -71,7 +97,9 @@ struct CityServer {
     var limits = Limits()
     if let page = command.temporalPage { limits.temporalInstances = page }
     return Hub(
-      store: store, contexts: ContextResolver(fetcher: StoredContexts(store: store, fetcher: outlet, now: now), now: now), sender: outlet, limits: limits, now: now,
+      store: store,
+      contexts: ContextResolver(fetcher: StoredContexts(store: store, fetcher: outlet, now: now), now: now),
+      sender: outlet, limits: limits, now: now,
       log: log)
   }
 }
@@ -90,9 +118,12 @@ struct CityLife: Service {
   let hub: Hub
   let manifest: ManifestFile
   let mode: City.Mode?
+  /// Ends once the city answers: nothing is written before.
+  let running: AsyncStream<Void>
 
   func run() async throws {
     try await cancelWhenGracefulShutdown {
+      for await _ in running {}
       do {
         let sink = HubSink(hub: hub)
         _ = try await Import.connectors(of: manifest, to: sink) { Terminal.note($0) }

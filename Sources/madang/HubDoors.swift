@@ -64,7 +64,9 @@ struct HubCitySource: CitySource {
   }
 
   func health() async -> JSON {
-    do { return try hub.health() } catch { return ["failure": ["hub": ["value": .string(error.detail), "state": "red"]]] }
+    do { return try hub.health() } catch {
+      return ["failure": ["hub": ["value": .string(error.detail), "state": "red"]]]
+    }
   }
 }
 

@@ -18,7 +18,8 @@ struct LockCommand: ParsableCommand {
     if check {
       try CityLock.verify(file)
     } else {
-      try Data(CityLock(file).bytes).write(to: URL(fileURLWithPath: CityLock.path(forManifest: manifest)), options: .atomic)
+      try Data(CityLock(file).bytes).write(
+        to: URL(fileURLWithPath: CityLock.path(forManifest: manifest)), options: .atomic)
     }
     Terminal.print("\(manifest) \(file.hash)")
   }

@@ -3,7 +3,9 @@ import ArgumentParser
 /// The command.
 @main
 struct Madang: AsyncParsableCommand {
+  static let version = "0.1.0"
+
   static let configuration = CommandConfiguration(
-    commandName: "madang", abstract: "A smart city in one program.", version: "0.1.0",
+    commandName: "madang", abstract: "A smart city in one program.", version: version,
     subcommands: [UpCommand.self, ImportCommand.self, ReplayCommand.self, LockCommand.self, BenchCommand.self])
 }

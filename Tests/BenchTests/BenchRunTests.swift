@@ -18,7 +18,9 @@ import Testing
       #expect(point.figures.failures == 0, "\(point.operation): \(point.figures.firstFailure ?? "")")
       #expect(point.figures.operations > 0 && point.figures.perSecond > 0 && point.figures.cpu ?? 0 > 0)
       #expect(point.figures.p50 > 0 && point.figures.p50 <= point.figures.p99 && point.figures.p99 <= point.figures.max)
-      #expect(point.ratios["http"]?.cpu != nil && point.ratios["sqlite"]?.cpu != nil && point.ratios["redis"] == nil)
+      // A short run may use less than one tick of the processor clock; what was counted always has a ratio.
+      #expect(point.ratios["http"]?.perSecond != nil && point.ratios["sqlite"]?.perSecond != nil)
+      #expect(point.ratios["redis"] == nil)
     }
     #expect(report.server.pid == getpid())
     #expect(report.missing.map(\.anchor) == [.redis])

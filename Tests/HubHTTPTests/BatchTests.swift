@@ -12,7 +12,7 @@ import Testing
       let created = await hub.post("entityOperations/create", body)
       #expect(created.status == 207 && created.json["success"] == ["urn:ngsi-ld:Room:2"])
       let errors = created.json["errors"]?.array ?? []
-      #expect(errors.compactMap { $0["entityId"]?.string } .contains("urn:ngsi-ld:Room:1") && errors.count == 3)
+      #expect(errors.compactMap { $0["entityId"]?.string }.contains("urn:ngsi-ld:Room:1") && errors.count == 3)
       #expect(errors.allSatisfy { $0["error"]?["title"] != nil })
       let upserted = await hub.post("entityOperations/upsert", "[\(room(2)), \(room(3))]")
       #expect(upserted.status == 201 && upserted.json == ["urn:ngsi-ld:Room:3"])
@@ -21,10 +21,12 @@ import Testing
       let merged = await hub.post("entityOperations/merge", "[\(room(3, #""temperature": {"value": 5}"#))]")
       #expect(merged.status == 204)
       let kept = await hub.post(
-        "entityOperations/update?options=noOverwrite", "[\(room(3, #""temperature": {"type": "Property", "value": 9}"#))]")
+        "entityOperations/update?options=noOverwrite",
+        "[\(room(3, #""temperature": {"type": "Property", "value": 9}"#))]")
       #expect(kept.status == 207)
       #expect(await hub.get("entities/urn:ngsi-ld:Room:3?format=simplified").json["temperature"] == 5)
-      let deleted = await hub.post("entityOperations/delete", #"["urn:ngsi-ld:Room:1", "urn:ngsi-ld:Room:1", "urn:x:9"]"#)
+      let deleted = await hub.post(
+        "entityOperations/delete", #"["urn:ngsi-ld:Room:1", "urn:ngsi-ld:Room:1", "urn:x:9"]"#)
       #expect(deleted.status == 207 && deleted.json["success"] == ["urn:ngsi-ld:Room:1"])
       #expect(deleted.json["errors"]?.array?.count == 2)
     }
@@ -39,7 +41,8 @@ import Testing
       hub.clock.move(1)
       #expect(await hub.post("entityOperations/upsert", "[\(items.joined(separator: ","))]").status == 204)
       #expect(await hub.get("entities/urn:ngsi-ld:Room:1?format=simplified").json["temperature"] == 3)
-      let history = await hub.get("temporal/entities/urn:ngsi-ld:Room:1?options=temporalValues&timeproperty=modifiedAt").json
+      let history = await hub.get("temporal/entities/urn:ngsi-ld:Room:1?options=temporalValues&timeproperty=modifiedAt")
+        .json
       #expect(history["temperature"]?["values"]?.array?.compactMap { $0.array?.first } == [1, 1, 2, 3])
     }
   }
@@ -73,7 +76,9 @@ import Testing
 
   @Test func purgeTakesEntitiesOrAttributes() async throws {
     try await withHub { hub in
-      let rooms = (1...700).map { room($0, #""a": {"type": "Property", "value": \#($0)}, "b": {"type": "Property", "value": 1}"#) }
+      let rooms = (1...700).map {
+        room($0, #""a": {"type": "Property", "value": \#($0)}, "b": {"type": "Property", "value": 1}"#)
+      }
       #expect(await hub.post("entityOperations/create", "[\(rooms.joined(separator: ","))]").status == 201)
       #expect(await hub.delete("entities?type=Room&drop=b").status == 204)
       let count = { (target: String) in await hub.get(target + "&limit=0&count=true").header("NGSILD-Results-Count") }

@@ -193,7 +193,8 @@ import Testing
     await first.stop()
     let second = try await TestHub(folder: folder, contexts: NoContextFetching())
     second.clock.move(10 * 86_400)
-    let station = #"{"id": "urn:x:1", "type": "https://example.org/Station", "https://example.org/pm10": {"type": "Property", "value": 1}}"#
+    let station =
+      #"{"id": "urn:x:1", "type": "https://example.org/Station", "https://example.org/pm10": {"type": "Property", "value": 1}}"#
     #expect(await second.post("entities", station).status == 201)
     let messages = await second.recorder.wait(for: 1)
     #expect((try? JSONParser.parse(messages.first?.body ?? []))?["data"]?.array?.first?["pm10"]?["value"] == 1)

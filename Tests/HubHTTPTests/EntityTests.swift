@@ -154,7 +154,8 @@ import Testing
       ]
       for body in bodies {
         let answer = await hub.post("entities", body)
-        #expect(answer.status == 400 || (answer.status == 201 && body.hasPrefix("\u{FEFF}")), "\(answer.text.prefix(200))")
+        #expect(
+          answer.status == 400 || (answer.status == 201 && body.hasPrefix("\u{FEFF}")), "\(answer.text.prefix(200))")
       }
       // 1e999 is a JSON number that no Double holds: kept as it came, or refused.
       let huge = await hub.post("entities", room(2, #""a": {"type": "Property", "value": 1e999}"#))
@@ -185,4 +186,3 @@ import Testing
     }
   }
 }
-

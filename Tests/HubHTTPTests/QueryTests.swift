@@ -58,7 +58,8 @@ import Testing
     try await withHub { hub in
       for number in 1...3 {
         let target = number % 3 + 1
-        let more = #""next": {"type": "Relationship", "object": "urn:ngsi-ld:Room:\#(target)"}, "n": {"type": "Property", "value": \#(number)}"#
+        let more =
+          #""next": {"type": "Relationship", "object": "urn:ngsi-ld:Room:\#(target)"}, "n": {"type": "Property", "value": \#(number)}"#
         _ = await hub.post("entities", room(number, more))
       }
       let path = "entities/urn:ngsi-ld:Room:1"
@@ -111,7 +112,9 @@ import Testing
     var limits = Limits()
     limits.tenants = 3
     try await withHub(limits: limits) { hub in
-      for name in ["a", "b"] { #expect(await hub.post("entities", room(1), headers: ["NGSILD-Tenant": name]).status == 201) }
+      for name in ["a", "b"] {
+        #expect(await hub.post("entities", room(1), headers: ["NGSILD-Tenant": name]).status == 201)
+      }
       #expect(await hub.post("entities", room(1), headers: ["NGSILD-Tenant": "c"]).problem == "TooManyResults")
     }
   }
@@ -119,7 +122,8 @@ import Testing
   @Test func typesAndAttributesAreFound() async throws {
     try await withHub { hub in
       _ = await hub.post("entities", room(1))
-      _ = await hub.post("entities", #"{"id": "urn:x:2", "type": "Hall", "temperature": {"type": "Property", "value": 1}}"#)
+      _ = await hub.post(
+        "entities", #"{"id": "urn:x:2", "type": "Hall", "temperature": {"type": "Property", "value": 1}}"#)
       #expect(Set((await hub.get("types").json["typeList"]?.array ?? []).compactMap(\.string)) == ["Room", "Hall"])
       let details = await hub.get("types?details=true").json.array ?? []
       #expect(details.count == 2 && details.allSatisfy { $0["attributeNames"] == ["temperature"] })

@@ -92,7 +92,8 @@ import Testing
       #expect(messages.count == 2)
       let first = try JSONParser.parse(messages[0].body)
       #expect(first["type"] == "Notification" && first["notifiedAt"] == "2026-03-01T12:00:00Z")
-      #expect(messages[0].headers.contains { $0.0 == "Link" } && messages[0].headers.contains { $0.1 == "application/json" })
+      #expect(
+        messages[0].headers.contains { $0.0 == "Link" } && messages[0].headers.contains { $0.1 == "application/json" })
       #expect(data(messages[0]).first?["temperature"] == ["type": "Property", "value": 21, "previousValue": 20])
       let gone = data(messages[1]).first
       #expect(gone?["deletedAt"] == "2026-03-01T12:00:00Z" && gone?["temperature"]?["previousValue"] == 21)
@@ -109,7 +110,8 @@ import Testing
       #expect(await hub.post("subscriptions", body, headers: tenant).status == 201)
       _ = await hub.post("entities", room(1), headers: tenant)
       let message = try #require(await hub.recorder.wait(for: 1).first)
-      #expect(message.headers.contains { $0 == ("X-Key", "v") } && message.headers.contains { $0 == ("NGSILD-Tenant", "t") })
+      #expect(
+        message.headers.contains { $0 == ("X-Key", "v") } && message.headers.contains { $0 == ("NGSILD-Tenant", "t") })
       #expect(!message.headers.contains { $0.0 == "Link" })
       #expect(data(message).first?["@context"] != nil && data(message).first?["temperature"] == 20)
     }

@@ -93,7 +93,8 @@ final class TestHub: Sendable {
     let now: @Sendable () -> DateTime = { clock.now }
     store = try SQLiteStore(path: self.folder + "/city.sqlite", now: now)
     hub = Hub(
-      store: store, contexts: ContextResolver(fetcher: StoredContexts(store: store, fetcher: contexts, now: now), now: now),
+      store: store,
+      contexts: ContextResolver(fetcher: StoredContexts(store: store, fetcher: contexts, now: now), now: now),
       sender: recorder, limits: limits, now: now)
     api = API(hub: hub)
     try await hub.resume()
@@ -140,7 +141,9 @@ final class TestHub: Sendable {
   }
 
   /// Subscribes with the given members beside the endpoint; gives the path of the subscription.
-  func subscribe(_ members: String, notification: String = "", to url: String = "http://receiver.test/n") async -> String {
+  func subscribe(_ members: String, notification: String = "", to url: String = "http://receiver.test/n") async
+    -> String
+  {
     let more = notification.isEmpty ? "" : ", " + notification
     let answer = await post(
       "subscriptions",

@@ -39,7 +39,8 @@ import Testing
       #expect(query.json.array?.count == 1)
       let posted = await hub.post(
         "temporal/entityOperations/query?options=temporalValues",
-        #"{"type": "Query", "entities": [{"type": "T"}], "temporalQ": {"timerel": "after", "timeAt": "2026-01-01T08:00:00Z"}}"#)
+        #"{"type": "Query", "entities": [{"type": "T"}], "temporalQ": {"timerel": "after", "timeAt": "2026-01-01T08:00:00Z"}}"#
+      )
       #expect(posted.json == query.json)
     }
   }
@@ -100,7 +101,8 @@ import Testing
       await fill(hub)
       for target in [
         "temporal/entities?type=T", "temporal/entities?timerel=after&timeAt=2026-01-01T00:00:00Z",
-        path + "?timerel=after", path + "?timerel=what&timeAt=2026-01-01T00:00:00Z", path + "?timeAt=2026-01-01T00:00:00Z",
+        path + "?timerel=after", path + "?timerel=what&timeAt=2026-01-01T00:00:00Z",
+        path + "?timeAt=2026-01-01T00:00:00Z",
         path + "?timerel=between&timeAt=2026-01-01T00:00:00Z", path + "?lastN=0", path + "?timerel=after&timeAt=soon",
         "temporal/entities?type=T&timerel=after&timeAt=2026-01-01T00:00:00Z&orderBy=level",
       ] {

@@ -7,7 +7,9 @@ import Testing
 @Suite struct AggregationTests {
   private func time(_ text: String) throws -> DateTime { try #require(DateTime(text)) }
 
-  @Test(arguments: ["", "P", "PT", "1H", "PT1", "P1H", "PTH", "P-1D", "P1DT", "PT1H1", "P" + String(repeating: "9", count: 60) + "D"])
+  @Test(arguments: [
+    "", "P", "PT", "1H", "PT1", "P1H", "PTH", "P-1D", "P1DT", "PT1H1", "P" + String(repeating: "9", count: 60) + "D",
+  ])
   func brokenDurationsAreRefused(_ text: String) {
     #expect(throws: Problem.self) { try Aggregation.Period(text) }
   }
@@ -15,8 +17,10 @@ import Testing
   @Test func monthsFollowTheCalendar() throws {
     let start = try time("2024-01-31T10:00:00Z")
     let aggregation = try Aggregation(methods: ["totalCount"], period: "P1M")
-    let instances = try ["2024-01-31T10:00:00Z", "2024-02-28T23:00:00Z", "2024-02-29T10:00:00Z", "2024-03-31T09:00:00Z"]
-      .map { (time: try time($0), value: JSON.integer(1)) }
+    let instances = try [
+      "2024-01-31T10:00:00Z", "2024-02-28T23:00:00Z", "2024-02-29T10:00:00Z", "2024-03-31T09:00:00Z",
+    ]
+    .map { (time: try time($0), value: JSON.integer(1)) }
     let columns = try aggregation.aggregate(instances, from: start, to: nil)
     #expect(columns[0].values.map(\.value) == [2, 2])
     #expect(columns[0].values[0].to == (try time("2024-02-29T10:00:00Z")))
@@ -36,8 +40,10 @@ import Testing
 
   @Test func tooManyPiecesAreRefused() throws {
     let aggregation = try Aggregation(methods: ["sum"], period: "PT0.000001S")
-    let instances = [(time: try time("2024-01-01T00:00:00Z"), value: JSON.integer(1)),
-      (time: try time("2025-01-01T00:00:00Z"), value: JSON.integer(1))]
+    let instances = [
+      (time: try time("2024-01-01T00:00:00Z"), value: JSON.integer(1)),
+      (time: try time("2025-01-01T00:00:00Z"), value: JSON.integer(1)),
+    ]
     #expect(throws: Problem.self) { try aggregation.aggregate(instances, from: nil, to: nil) }
   }
 

@@ -38,7 +38,11 @@ import Testing
     }
     #expect(seen == ["0", "1", "missed 3"])
     stream.publish([change("5")])
-    if case .change(let change) = await iterator.next() { #expect(change.entityId == "5") } else { Issue.record("no change") }
+    if case .change(let change) = await iterator.next() {
+      #expect(change.entityId == "5")
+    } else {
+      Issue.record("no change")
+    }
   }
 
   @Test func listenersAreBoundedAndLetGo() async throws {

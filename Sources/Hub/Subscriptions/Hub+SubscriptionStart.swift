@@ -7,14 +7,18 @@ extension Hub {
   func resumeSubscriptions() async throws(Problem) {
     let tenants = try read { try $0.tenants() }
     var waiting: [Tenant: [String: Int]] = [:]
-    for entry in try read({ try $0.outboxCounts() }) { waiting[entry.tenant, default: [:]][entry.subscriptionId] = entry.count }
+    for entry in try read({ try $0.outboxCounts() }) {
+      waiting[entry.tenant, default: [:]][entry.subscriptionId] = entry.count
+    }
     for tenant in tenants {
       var page = Page(limit: 1000)
       while true {
         let documents = try read { try $0.documents(Self.subscriptionCollection, in: tenant, page: page) }
         for document in documents {
           let count = waiting[tenant]?.removeValue(forKey: document.id) ?? 0
-          if try await !resume(document, in: tenant, waiting: count) { book.putAside(document, in: tenant, waiting: count) }
+          if try await !resume(document, in: tenant, waiting: count) {
+            book.putAside(document, in: tenant, waiting: count)
+          }
         }
         guard documents.count == page.limit else { break }
         page.offset += page.limit
@@ -59,7 +63,9 @@ extension Hub {
       try? await Task.sleep(for: .seconds(10))
       for aside in book.takeAside() where book.subscription(aside.document.id, in: aside.tenant) == nil {
         do {
-          let current = try read { try $0.document(aside.document.id, collection: Self.subscriptionCollection, in: aside.tenant) }
+          let current = try read {
+            try $0.document(aside.document.id, collection: Self.subscriptionCollection, in: aside.tenant)
+          }
           guard let current else {
             notifier.resume(aside.document.id, in: aside.tenant, record: nil, waiting: aside.waiting)
             continue

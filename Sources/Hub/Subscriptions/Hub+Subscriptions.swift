@@ -8,7 +8,9 @@ extension Hub {
   /// Makes a subscription (clause 5.8.1).
   ///
   /// - Returns: its id, generated where the document has none.
-  public func createSubscription(_ object: JSONObject, context: Context, in tenant: Tenant) async throws(Problem) -> String {
+  public func createSubscription(_ object: JSONObject, context: Context, in tenant: Tenant) async throws(Problem)
+    -> String
+  {
     var document = object
     let id: String
     switch object["id"] {
@@ -100,7 +102,9 @@ extension Hub {
     _ id: String, context: Context, showsTimes: Bool = false, in tenant: Tenant
   ) throws(Problem) -> JSONObject {
     try read { try self.requireTenant(tenant, $0) }
-    guard let subscription = book.subscription(id, in: tenant) else { throw .notFound("there is no subscription \(id)") }
+    guard let subscription = book.subscription(id, in: tenant) else {
+      throw .notFound("there is no subscription \(id)")
+    }
     return shown(subscription, context, showsTimes)
   }
 

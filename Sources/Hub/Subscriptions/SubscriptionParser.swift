@@ -36,7 +36,9 @@ struct SubscriptionParser {
       throw .badRequest("'datasetId' must hold URIs or \"@none\"")
     }
     if let expires = object["expiresAt"] {
-      guard let time = expires.string.flatMap({ DateTime($0) }) else { throw .badRequest("'expiresAt' must be a UTC time") }
+      guard let time = expires.string.flatMap({ DateTime($0) }) else {
+        throw .badRequest("'expiresAt' must be a UTC time")
+      }
       guard time > now else { throw .badRequest("'expiresAt' lies in the past") }
       rule.expiresAt = time
     }
@@ -72,7 +74,9 @@ struct SubscriptionParser {
   }
 
   private func parameters(_ object: JSONObject) throws(Problem) -> Subscription.Parameters {
-    guard case .object(let endpoint)? = object["endpoint"] else { throw .badRequest("'notification' needs an 'endpoint'") }
+    guard case .object(let endpoint)? = object["endpoint"] else {
+      throw .badRequest("'notification' needs an 'endpoint'")
+    }
     guard let uri = endpoint["uri"]?.string, IRI.isAbsolute(uri) else {
       throw .badRequest("'notification.endpoint.uri' must be a URL")
     }
@@ -150,7 +154,9 @@ extension SubscriptionParser {
     }
     var texts: [String] = []
     for item in items {
-      guard case .string(let text) = item, !text.isEmpty else { throw .badRequest("'\(member)' must be an array of texts") }
+      guard case .string(let text) = item, !text.isEmpty else {
+        throw .badRequest("'\(member)' must be an array of texts")
+      }
       texts.append(text)
     }
     return texts
@@ -168,7 +174,9 @@ extension SubscriptionParser {
 
   private func positive(_ json: JSON?, _ member: String) throws(Problem) -> Double? {
     guard let json else { return nil }
-    guard let number = json.number, number > 0, number < 1e10 else { throw .badRequest("'\(member)' must be greater than 0") }
+    guard let number = json.number, number > 0, number < 1e10 else {
+      throw .badRequest("'\(member)' must be greater than 0")
+    }
     return number
   }
 

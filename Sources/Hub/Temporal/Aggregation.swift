@@ -23,7 +23,8 @@ public struct Aggregation: Sendable, Hashable {
     var parsed: [Method] = []
     for name in methods {
       guard let method = Method(rawValue: name) else {
-        throw .badRequest("'aggrMethods' has '\(name)'; known are \(Method.allCases.map(\.rawValue).joined(separator: ", "))")
+        throw .badRequest(
+          "'aggrMethods' has '\(name)'; known are \(Method.allCases.map(\.rawValue).joined(separator: ", "))")
       }
       if !parsed.contains(method) { parsed.append(method) }
     }

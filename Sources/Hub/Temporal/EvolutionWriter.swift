@@ -55,7 +55,9 @@ public struct EvolutionWriter: Sendable {
       writer.write(scopes.count == 1 ? scopes[0] : .array(scopes))
     }
     if systemAttributes {
-      for (key, time) in [("createdAt", entity.createdAt), ("modifiedAt", entity.modifiedAt), ("deletedAt", entity.deletedAt)] {
+      for (key, time) in [
+        ("createdAt", entity.createdAt), ("modifiedAt", entity.modifiedAt), ("deletedAt", entity.deletedAt),
+      ] {
         guard let time else { continue }
         writer.key(key)
         writer.write(time.description)
@@ -119,7 +121,9 @@ public struct EvolutionWriter: Sendable {
     var groups: [(kind: AttributeKind, datasetId: String?, instances: [Attribute])] = []
     for instance in set.instances {
       let shown = instance.inLanguage(languages)
-      if let last = groups.indices.last(where: { groups[$0].kind == shown.kind && groups[$0].datasetId == shown.datasetId }) {
+      if let last = groups.indices.last(where: {
+        groups[$0].kind == shown.kind && groups[$0].datasetId == shown.datasetId
+      }) {
         groups[last].instances.append(shown)
       } else {
         groups.append((shown.kind, shown.datasetId, [shown]))

@@ -68,7 +68,9 @@ extension Hub {
   }
 
   /// Delete Attribute Instance (clause 5.6.15).
-  public func deleteHistory(of id: String, attribute: String, instanceId: String, in tenant: Tenant) async throws(Problem) {
+  public func deleteHistory(of id: String, attribute: String, instanceId: String, in tenant: Tenant)
+    async throws(Problem)
+  {
     try await write { writer in
       try self.requireTenant(tenant, writer)
       guard try writer.deleteHistory(of: id, attribute: attribute, instanceId: instanceId, in: tenant) else {

@@ -38,7 +38,9 @@ extension Hub {
 
   /// Batch operations (clauses 5.6.7 to 5.6.9 and 5.6.20). Items are carried out in order; one that fails harms no
   /// other, and one entity may stand several times: each time it is one change with its own place in the history.
-  public func batch(_ operation: BatchOperation, _ items: [BatchItem], in tenant: Tenant) async throws(Problem) -> BatchResult {
+  public func batch(_ operation: BatchOperation, _ items: [BatchItem], in tenant: Tenant) async throws(Problem)
+    -> BatchResult
+  {
     var result = BatchResult()
     var start = 0
     while start < items.count {
@@ -166,13 +168,15 @@ extension EntityUpdate {
   /// Why something that was asked for was not done.
   fileprivate var refusal: Problem? {
     guard !notUpdated.isEmpty else { return nil }
-    return .badRequest("not updated: " + notUpdated.prefix(20).map { "\($0.name) (\($0.reason))" }.joined(separator: ", "))
+    return .badRequest(
+      "not updated: " + notUpdated.prefix(20).map { "\($0.name) (\($0.reason))" }.joined(separator: ", "))
   }
 }
 
 extension BatchOperation {
   /// The operation on one entity; `nil` entity where there is none yet.
-  fileprivate func apply(_ fragment: EntityFragment, to entity: Entity?, at: DateTime) throws(Problem) -> EntityUpdate? {
+  fileprivate func apply(_ fragment: EntityFragment, to entity: Entity?, at: DateTime) throws(Problem) -> EntityUpdate?
+  {
     guard let id = fragment.id else { throw .badRequest("the entity has no 'id'") }
     switch (self, entity) {
     case (.create, nil), (.upsertReplace, nil), (.upsertUpdate, nil): return try fragment.creation(at: at)

@@ -54,7 +54,9 @@ extension Hub {
   }
 
   /// Append Attributes (clause 5.6.3).
-  public func append(_ id: String, _ fragment: EntityFragment, overwrites: Bool, types: TypeSelection?, in tenant: Tenant)
+  public func append(
+    _ id: String, _ fragment: EntityFragment, overwrites: Bool, types: TypeSelection?, in tenant: Tenant
+  )
     async throws(Problem) -> UpdateOutcome
   {
     try await change(id, types: types, in: tenant) { entity, at throws(Problem) in
