@@ -30,7 +30,7 @@ for signal in TERM KILL; do
   pid=$!
   read -r -t 60 ready <&4
   end=$EPOCHREALTIME
-  echo "start after SIG$signal: $(awk "BEGIN { printf \"%.3f\", $end - $begin }") s to '${ready%% *}', limit 0.3 s" |
+  echo "start after SIG$signal: $(awk "BEGIN { printf \"%.3f\", $end - $begin }") s to ${ready#ready }, limit 0.3 s" |
     tee -a "$out/bench.txt"
 done
 echo "bench: $out/bench.json, $out/bench.txt"
