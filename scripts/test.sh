@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Every test: test.sh [FILTER]. Builds, runs the Swift tests, then the browser tests against the program just
-# built. The last line is always "<N> passed, <M> failed"; the exit code is 0 only if all was built and passed.
+# Every test: test.sh [FILTER]. Builds, runs the Swift tests, then drives the program just built over HTTP, signals
+# and in the browser. The last line is always "<N> passed, <M> failed"; the exit code is 0 only if all was built and passed.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -40,10 +40,10 @@ swift_tests() {
   [ "$code" = 0 ] || [ "$here" != 0 ] || broken+=("swift test ended with code $code and named no failed test: see $log")
 }
 
-browser_tests() {
-  local log=$out/browser-test.log code=0 words
-  [ -d Tests/browser ] || return 0
-  "$MADANG_PYTHON" -m pytest Tests/browser -ra -q -p no:cacheprovider --color=no 2>&1 | tee "$log"
+# Tests in Python: python_tests FOLDER.
+python_tests() {
+  local log=$out/$1-test.log code=0 words
+  "$MADANG_PYTHON" -m pytest "Tests/$1" -ra -q -p no:cacheprovider --color=no 2>&1 | tee "$log"
   code=${PIPESTATUS[0]}
   words=$(tail -1 "$log")
   passed=$((passed + $(sum "$words" passed)))
@@ -64,5 +64,5 @@ sum() {
 
 : "${MADANG_PYTHON:=$PWD/Tests/oracles/.venv/bin/python}"
 export MADANG_PYTHON
-swift_tests "${1:-}" && [ -z "${1:-}" ] && browser_tests
+swift_tests "${1:-}" && [ -z "${1:-}" ] && python_tests program && python_tests browser
 finish

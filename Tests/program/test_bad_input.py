@@ -1,0 +1,81 @@
+"""What the socket lets in: bodies without end, requests without end, and people who mistype."""
+
+import socket
+import subprocess
+import time
+
+import pytest
+import requests
+
+from conftest import ROOT
+
+
+@pytest.fixture
+def city(start):
+    return start("--empty")
+
+
+def answers(city):
+    begun = time.monotonic()
+    assert requests.get(f"{city.api}/types", timeout=20).status_code == 200
+    return time.monotonic() - begun
+
+
+def test_a_body_of_100_mb_is_refused_within_bounded_memory(city):
+    before = city.memory()
+
+    def body():
+        for _ in range(100):
+            yield b" " * (1 << 20)
+
+    try:
+        answer = requests.post(f"{city.api}/entities", data=body(), timeout=60,
+                               headers={"Content-Type": "application/json"})
+        assert answer.status_code == 413
+    except requests.ConnectionError:
+        pass  # The server may close while the client still sends.
+    answers(city)
+    assert city.memory() - before < 150
+
+
+def test_half_sent_requests_are_let_go_and_hold_up_nobody(city):
+    host, port = city.url.removeprefix("http://").split(":")
+    half = []
+    for number in range(200):
+        connection = socket.create_connection((host, int(port)), timeout=10)
+        connection.sendall(b"POST /ngsi-ld/v1/entities HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                           + (b"" if number % 2 else b"Content-Length: 1000\r\n\r\n{\"id\":"))
+        half.append(connection)
+    assert answers(city) < 10
+    half[0].settimeout(60)
+    assert half[0].recv(1) in (b"", b"H")  # Closed, or answered with a refusal; never silent for ever.
+    for connection in half:
+        connection.close()
+
+
+def test_a_thousand_idle_connections_cost_little(city):
+    host, port = city.url.removeprefix("http://").split(":")
+    before = city.memory()
+    idle = [socket.create_connection((host, int(port)), timeout=20) for _ in range(1000)]
+    assert answers(city) < 10
+    assert city.memory() - before < 100
+    for connection in idle:
+        connection.close()
+
+
+def test_a_wrong_manifest_is_told_with_line_and_key(binary, tmp_path):
+    good = (ROOT / "Examples" / "demo.city.yaml").read_text(encoding="utf-8")
+    wrong = tmp_path / "wrong.city.yaml"
+    wrong.write_text(good.replace("population:", "populaton:", 1), encoding="utf-8")
+    line = 1 + good[: good.index("population:")].count("\n")
+    told = subprocess.run([binary, "up", wrong], capture_output=True, text=True, timeout=60, check=False)
+    assert told.returncode != 0
+    assert f"wrong.city.yaml:{line}" in told.stderr and "populaton" in told.stderr and "population" in told.stderr
+
+
+def test_a_taken_port_is_told_in_a_sentence(binary, city):
+    port = city.url.rsplit(":", 1)[1]
+    told = subprocess.run([binary, "up", "--empty", "--port", port], capture_output=True, text=True, timeout=60,
+                          check=False)
+    assert told.returncode != 0
+    assert f"Port {port} is taken" in told.stderr
