@@ -30,6 +30,17 @@ struct Transfer {
     var progress: @Sendable (String) -> Void
   }
 
+  /// The source, shared by the steps of one run.
+  private final class Feed {
+    private var source: any RecordSource
+
+    init(_ source: any RecordSource) { self.source = source }
+
+    func next() throws(IngestError) -> Record? { try source.next() }
+
+    var progress: Double { source.progress }
+  }
+
   private struct Lane {
     var gathered: [OutgoingRow] = []
     var gatheredBytes = 0
@@ -70,20 +81,12 @@ struct Transfer {
     log = RefusedLog(path: settings.refusedPath, names: names, resumes: position.settled > 0 || position.horizon > 0)
   }
 
+  // In three functions that are not merged: the optimiser of Swift 6.3.1 crashes on them as one.
   mutating func run(_ source: any RecordSource) async throws -> TransferOutcome {
-    var source = source
     do {
-      while let record = try source.next() {
-        try Task.checkCancellation()
-        try await take(record)
-        if read & 127 == 0 { try await housekeeping(source.progress) }
-      }
-      for index in lanes.indices { try await submit(index) }
-      for index in lanes.indices { try await settle(index) }
+      try await bring(Feed(source))
     } catch {
-      // What is under way may still arrive; note it, then say why.
-      for index in lanes.indices { try? await settle(index) }
-      try? save()
+      await abandon()
       throw error
     }
     try log.promote()
@@ -92,6 +95,24 @@ struct Transfer {
     outcome.refusedPath = outcome.refused > 0 ? settings.refusedPath : nil
     show(1)
     return outcome
+  }
+
+  @inline(never)
+  private mutating func bring(_ feed: Feed) async throws {
+    while let record = try feed.next() {
+      try Task.checkCancellation()
+      try await take(record)
+      if read & 127 == 0 { try await housekeeping(feed.progress) }
+    }
+    for index in lanes.indices { try await submit(index) }
+    for index in lanes.indices { try await settle(index) }
+  }
+
+  /// What is under way may still arrive: it is noted before the failure is told.
+  @inline(never)
+  private mutating func abandon() async {
+    for index in lanes.indices { try? await settle(index) }
+    try? save()
   }
 
   // MARK: Rows
