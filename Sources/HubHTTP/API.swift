@@ -1,4 +1,4 @@
-import HTTPTypes
+import NIOHTTP1
 import Hub
 import NGSI
 
@@ -8,25 +8,28 @@ public struct API: Sendable {
 
   public init(hub: Hub) { self.hub = hub }
 
+  /// Most bytes of a request's body.
+  var bodyBytes: Int { hub.limits.bodyBytes }
+
   /// Answers one request; every failure becomes problem details.
   public func respond(to request: APIRequest) async -> APIResponse {
     do {
       let (collection, path) = try Self.segments(request.path)
-      if request.method == .options, let allowed = Self.methods(collection, path) {
+      if request.method == .OPTIONS, let allowed = Self.methods(collection, path) {
         var response = APIResponse.noContent
-        response.headers[.allow] = allowed
+        response.headers[first: HeaderName.allow] = allowed
         return response
       }
       var asked = request
-      if request.method == .head { asked.method = .get }
+      if request.method == .HEAD { asked.method = .GET }
       let exchange = try Exchange(hub: hub, request: asked)
       do {
         var response = try await route(exchange, collection, path)
-        if request.method == .head { response.leaveOutBody() }
+        if request.method == .HEAD { response.leaveOutBody() }
         return response
       } catch  where error.kind == .methodNotAllowed {
         var response = Exchange.problem(error)
-        response.headers[.allow] = Self.methods(collection, path)
+        response.headers[first: HeaderName.allow] = Self.methods(collection, path)
         return response
       }
     } catch { return Exchange.problem(error) }
@@ -34,11 +37,18 @@ public struct API: Sendable {
 
   /// The collection and the decoded segments after it.
   private static func segments(_ path: Substring) throws(Problem) -> (String, [String]) {
-    let segments = path.split(separator: "/", omittingEmptySubsequences: false)
+    let text = path.utf8
+    var segments: [String] = []
+    var start = text.startIndex
+    while true {
+      let end = text[start...].firstIndex(of: UInt8(ascii: "/")) ?? text.endIndex
+      segments.append(try PercentCoding.decode(path[start..<end], plusIsSpace: false))
+      guard end < text.endIndex, segments.count <= 8 else { break }
+      start = text.index(after: end)
+    }
     guard let collection = segments.first, !collection.isEmpty, segments.count <= 8 else { throw unknown(path) }
-    var decoded: [String] = []
-    for segment in segments.dropFirst() { decoded.append(try PercentCoding.decode(segment, plusIsSpace: false)) }
-    return (String(collection), decoded)
+    segments.removeFirst()
+    return (collection, segments)
   }
 
   private func route(_ exchange: Exchange, _ collection: String, _ path: [String]) async throws(Problem) -> APIResponse
@@ -58,7 +68,7 @@ public struct API: Sendable {
 
   /// A slash at the end says nothing where the method applies without it; otherwise it stands before a missing id.
   private static func withoutLastSlash(
-    _ method: HTTPRequest.Method, _ collection: String, _ path: [String]
+    _ method: HTTPMethod, _ collection: String, _ path: [String]
   ) -> [String] {
     guard path.last == "" else { return path }
     let shorter = Array(path.dropLast())
@@ -99,7 +109,7 @@ public struct API: Sendable {
   /// `GET /info/sourceIdentity` (clause 6.37): who answers here.
   private func info(_ exchange: Exchange, _ path: [String]) throws(Problem) -> APIResponse {
     guard path == ["sourceIdentity"] else { throw Self.unknown(exchange.request.path) }
-    guard exchange.request.method == .get else { throw Self.notAllowed(exchange) }
+    guard exchange.request.method == .GET else { throw Self.notAllowed(exchange) }
     try exchange.takes(Parameters.none)
     var response = APIResponse(
       status: 200,
@@ -108,7 +118,7 @@ public struct API: Sendable {
         "contextSourceAlias": "madang", "contextSourceUptime": .string("PT\(hub.uptimeSeconds)S"),
         "contextSourceTimeAt": .string(hub.time.description),
       ]))
-    response.headers[.contentType] = MediaType.json.rawValue
+    response.headers[first: HeaderName.contentType] = MediaType.json.rawValue
     return response
   }
 }

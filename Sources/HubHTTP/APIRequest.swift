@@ -1,21 +1,21 @@
-import HTTPTypes
 import Hub
 import NGSI
 import NIOCore
+import NIOHTTP1
 import Store
 
 /// A request to the NGSI-LD API, apart from the server that carries it.
 public struct APIRequest: Sendable {
-  public var method: HTTPRequest.Method
+  public var method: HTTPMethod
   /// Path below `/ngsi-ld/v1`, percent-encoded, without the query.
   public var path: Substring
   /// Text after `?`, percent-encoded.
   public var query: Substring
-  public var headers: HTTPFields
+  public var headers: HTTPHeaders
   public var body: ByteBuffer
 
   public init(
-    method: HTTPRequest.Method, path: Substring, query: Substring = "", headers: HTTPFields = HTTPFields(),
+    method: HTTPMethod, path: Substring, query: Substring = "", headers: HTTPHeaders = HTTPHeaders(),
     body: ByteBuffer = ByteBuffer()
   ) {
     self.method = method
@@ -29,10 +29,10 @@ public struct APIRequest: Sendable {
 /// The answer to an ``APIRequest``.
 public struct APIResponse: Sendable {
   public var status: Int
-  public var headers: HTTPFields
+  public var headers: HTTPHeaders
   public var body: [UInt8]
 
-  public init(status: Int, headers: HTTPFields = HTTPFields(), body: [UInt8] = []) {
+  public init(status: Int, headers: HTTPHeaders = HTTPHeaders(), body: [UInt8] = []) {
     self.status = status
     self.headers = headers
     self.body = body
@@ -42,17 +42,33 @@ public struct APIResponse: Sendable {
 
   /// Makes it the answer to a HEAD request: the headers, `Content-Length` included, without the body.
   mutating func leaveOutBody() {
-    headers[.contentLength] = String(body.count)
+    headers.replaceOrAdd(name: "Content-Length", value: String(body.count))
     body = []
   }
 }
 
-extension HTTPField.Name {
-  /// Names that the standard binds (clause 6.3). They are constants and always valid; `Via` is never reached.
-  static let ngsildTenant = Self("NGSILD-Tenant") ?? .via
-  static let ngsildResultsCount = Self("NGSILD-Results-Count") ?? .via
-  static let link = Self("Link") ?? .via
-  static let prefer = Self("Prefer") ?? .via
+/// Header names that the binding reads and writes (clause 6.3).
+enum HeaderName {
+  static let accept = "Accept"
+  static let allow = "Allow"
+  static let contentRange = "Content-Range"
+  static let contentType = "Content-Type"
+  static let link = "Link"
+  static let location = "Location"
+  static let prefer = "Prefer"
+  static let resultsCount = "NGSILD-Results-Count"
+  static let retryAfter = "Retry-After"
+  static let tenant = "NGSILD-Tenant"
+}
+
+extension HTTPHeaders {
+  /// The first value under a name; setting replaces all.
+  subscript(first name: String) -> String? {
+    get { first(name: name) }
+    set {
+      if let newValue { replaceOrAdd(name: name, value: newValue) } else { remove(name: name) }
+    }
+  }
 }
 
 /// Percent-decoding that refuses broken escapes and bytes that are not UTF-8.

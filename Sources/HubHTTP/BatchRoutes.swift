@@ -1,4 +1,4 @@
-import HTTPTypes
+import NIOHTTP1
 import Hub
 import NGSI
 import Query
@@ -11,7 +11,7 @@ extension API {
   func entityOperations(_ exchange: Exchange, _ path: [String]) async throws(Problem) -> APIResponse {
     guard path.count == 1 else { throw Self.unknown(exchange.request.path) }
     guard Self.batchOperations.contains(path[0]) else { throw Self.unknown(exchange.request.path) }
-    guard exchange.request.method == .post else { throw Self.notAllowed(exchange) }
+    guard exchange.request.method == .POST else { throw Self.notAllowed(exchange) }
     try exchange.takes(path[0] == "query" ? Parameters.postQuery : Parameters.form)
     switch path[0] {
     case "create":
@@ -90,7 +90,7 @@ extension API {
       response = APIResponse(status: successStatus)
       if successStatus == 201 {
         response.body = JSONWriter.bytes(.array(result.created.map(JSON.string)))
-        response.headers[.contentType] = MediaType.json.rawValue
+        response.headers[first: HeaderName.contentType] = MediaType.json.rawValue
       }
     } else {
       let errors = result.errors.map { entry -> JSON in
@@ -99,7 +99,7 @@ extension API {
       let success = (result.created + result.updated).map(JSON.string)
       response = APIResponse(
         status: 207, body: JSONWriter.bytes(["success": .array(success), "errors": .array(errors)]))
-      response.headers[.contentType] = MediaType.json.rawValue
+      response.headers[first: HeaderName.contentType] = MediaType.json.rawValue
     }
     exchange?.echoTenant(&response)
     return response

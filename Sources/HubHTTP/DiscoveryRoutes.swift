@@ -1,4 +1,4 @@
-import HTTPTypes
+import NIOHTTP1
 import Hub
 import NGSI
 import Store
@@ -6,7 +6,7 @@ import Store
 /// `/types` and `/attributes` (clauses 6.25 to 6.28).
 extension API {
   func types(_ exchange: Exchange, _ path: [String]) async throws(Problem) -> APIResponse {
-    guard exchange.request.method == .get else { throw Self.notAllowed(exchange) }
+    guard exchange.request.method == .GET else { throw Self.notAllowed(exchange) }
     guard path.count <= 1 else { throw Self.unknown(exchange.request.path) }
     try exchange.takes(path.isEmpty ? Parameters.details : Parameters.none)
     let context = try await exchange.context()
@@ -49,7 +49,7 @@ extension API {
   }
 
   func attributes(_ exchange: Exchange, _ path: [String]) async throws(Problem) -> APIResponse {
-    guard exchange.request.method == .get else { throw Self.notAllowed(exchange) }
+    guard exchange.request.method == .GET else { throw Self.notAllowed(exchange) }
     guard path.count <= 1 else { throw Self.unknown(exchange.request.path) }
     try exchange.takes(path.isEmpty ? Parameters.details : Parameters.none)
     let context = try await exchange.context()

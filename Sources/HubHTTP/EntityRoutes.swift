@@ -1,4 +1,4 @@
-import HTTPTypes
+import NIOHTTP1
 import Hub
 import NGSI
 import Query
@@ -8,24 +8,24 @@ import Store
 extension API {
   func entities(_ exchange: Exchange, _ path: [String]) async throws(Problem) -> APIResponse {
     switch (exchange.request.method, path.count) {
-    case (.get, 0): return try await queryEntities(exchange)
-    case (.post, 0): return try await createEntity(exchange)
-    case (.delete, 0): return try await purgeEntities(exchange)
-    case (.get, 1): return try await retrieveEntity(exchange, path[0])
-    case (.put, 1): return try await replaceEntity(exchange, path[0])
-    case (.patch, 1): return try await mergeEntity(exchange, path[0])
-    case (.delete, 1): return try await deleteEntity(exchange, path[0])
+    case (.GET, 0): return try await queryEntities(exchange)
+    case (.POST, 0): return try await createEntity(exchange)
+    case (.DELETE, 0): return try await purgeEntities(exchange)
+    case (.GET, 1): return try await retrieveEntity(exchange, path[0])
+    case (.PUT, 1): return try await replaceEntity(exchange, path[0])
+    case (.PATCH, 1): return try await mergeEntity(exchange, path[0])
+    case (.DELETE, 1): return try await deleteEntity(exchange, path[0])
     default: break
     }
     guard path.count >= 2, path[1] == "attrs", path.count <= 3 else {
       throw path.count <= 1 ? Self.notAllowed(exchange) : Self.unknown(exchange.request.path)
     }
     switch (exchange.request.method, path.count) {
-    case (.post, 2): return try await appendAttributes(exchange, path[0])
-    case (.patch, 2): return try await updateAttributes(exchange, path[0])
-    case (.patch, 3): return try await updateAttribute(exchange, path[0], path[2])
-    case (.put, 3): return try await replaceAttribute(exchange, path[0], path[2])
-    case (.delete, 3): return try await deleteAttribute(exchange, path[0], path[2])
+    case (.POST, 2): return try await appendAttributes(exchange, path[0])
+    case (.PATCH, 2): return try await updateAttributes(exchange, path[0])
+    case (.PATCH, 3): return try await updateAttribute(exchange, path[0], path[2])
+    case (.PUT, 3): return try await replaceAttribute(exchange, path[0], path[2])
+    case (.DELETE, 3): return try await deleteAttribute(exchange, path[0], path[2])
     default: throw Self.notAllowed(exchange)
     }
   }
@@ -85,7 +85,7 @@ extension API {
     let fragment = try EntityReader(context: context).entity(json)
     try await hub.create(fragment, in: exchange.tenant)
     var response = APIResponse(status: 201)
-    response.headers[.location] = "/ngsi-ld/v1/entities/" + PercentCoding.encode(fragment.id ?? "")
+    response.headers[first: HeaderName.location] = "/ngsi-ld/v1/entities/" + PercentCoding.encode(fragment.id ?? "")
     exchange.echoTenant(&response)
     return response
   }

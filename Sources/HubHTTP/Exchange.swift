@@ -1,4 +1,4 @@
-import HTTPTypes
+import NIOHTTP1
 import Hub
 import NGSI
 import NIOCore
@@ -18,8 +18,8 @@ struct Exchange {
     tenant = try Self.tenant(request.headers)
   }
 
-  private static func tenant(_ headers: HTTPFields) throws(Problem) -> Tenant {
-    guard let name = headers[.ngsildTenant], !name.isEmpty else { return .default }
+  private static func tenant(_ headers: HTTPHeaders) throws(Problem) -> Tenant {
+    guard let name = headers[first: HeaderName.tenant], !name.isEmpty else { return .default }
     let marks = Set("_-.:/".utf8)
     let allowed = name.utf8.allSatisfy { byte in
       (byte | 0x20) &- UInt8(ascii: "a") < 26 || byte &- UInt8(ascii: "0") < 10 || marks.contains(byte)
@@ -45,7 +45,7 @@ extension Exchange {
   ///
   /// - Throws: 415 for anything but JSON and JSON-LD (and merge-patch where it is allowed).
   func contentType(mergePatch: Bool = false) throws(Problem) -> MediaType {
-    let text = request.headers[.contentType] ?? ""
+    let text = request.headers[first: HeaderName.contentType] ?? ""
     let essence = text.split(separator: ";").first.map { String($0).trimmingSpaces.lowercased() } ?? ""
     switch MediaType(rawValue: essence) {
     case .json: return .json
@@ -62,7 +62,7 @@ extension Exchange {
   ///
   /// - Throws: 406 when none can.
   func accepted(geoJSON: Bool = false) throws(Problem) -> MediaType {
-    let text = request.headers[values: .accept].joined(separator: ",")
+    let text = request.headers[HeaderName.accept].joined(separator: ",")
     if text.isEmpty || text == "*/*" || text == "application/json" { return .json }
     if text == "application/ld+json" { return .jsonLD }
     let offers: [MediaType] = geoJSON ? [.json, .jsonLD, .geoJSON] : [.json, .jsonLD]
@@ -96,7 +96,7 @@ extension Exchange {
 extension Exchange {
   /// The URL of the JSON-LD context in the `Link` header (clause 6.3.5).
   func linkedContext() throws(Problem) -> String? {
-    for header in request.headers[values: .link] {
+    for header in request.headers[HeaderName.link] {
       for link in header.split(separator: ",") where link.contains("http://www.w3.org/ns/json-ld#context") {
         guard let open = link.firstIndex(of: "<"), let close = link[open...].firstIndex(of: ">") else {
           throw .badRequest("the Link header to the JSON-LD context has no <URL>")
@@ -162,16 +162,16 @@ extension Exchange {
     _ body: [UInt8], status: Int = 200, type: MediaType, context: Context, linksContext: Bool? = nil
   ) -> APIResponse {
     var response = APIResponse(status: status, body: body)
-    response.headers[.contentType] = type.rawValue
+    response.headers[first: HeaderName.contentType] = type.rawValue
     if linksContext ?? (type != .jsonLD) {
-      response.headers.append(HTTPField(name: .link, value: Self.contextLink(context.url)))
+      response.headers.add(name: HeaderName.link, value: Self.contextLink(context.url))
     }
     echoTenant(&response)
     return response
   }
 
   func echoTenant(_ response: inout APIResponse) {
-    if tenant != .default { response.headers[.ngsildTenant] = tenant.name }
+    if tenant != .default { response.headers[first: HeaderName.tenant] = tenant.name }
   }
 
   static func contextLink(_ url: String) -> String {
@@ -181,8 +181,8 @@ extension Exchange {
   static func problem(_ problem: Problem) -> APIResponse {
     var response = APIResponse(status: problem.status, body: JSONWriter.bytes(problem.json))
     // Clause 5.5.3: problem details, but of the plain JSON media type.
-    response.headers[.contentType] = MediaType.json.rawValue
-    if problem.kind == .unavailable || problem.kind == .tooManyRequests { response.headers[.retryAfter] = "1" }
+    response.headers[first: HeaderName.contentType] = MediaType.json.rawValue
+    if problem.kind == .unavailable || problem.kind == .tooManyRequests { response.headers[first: HeaderName.retryAfter] = "1" }
     return response
   }
 }

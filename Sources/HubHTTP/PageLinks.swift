@@ -1,4 +1,4 @@
-import HTTPTypes
+import NIOHTTP1
 import Hub
 import NGSI
 import Store
@@ -22,16 +22,16 @@ extension Exchange {
 
   /// Adds the count header and the links to the pages before and after.
   func addPaging(_ response: inout APIResponse, page: Page, total: Int?, hasMore: Bool, path: String) {
-    if let total { response.headers[.ngsildResultsCount] = String(total) }
-    guard page.limit > 0, request.method == .get else { return }
+    if let total { response.headers[first: HeaderName.resultsCount] = String(total) }
+    guard page.limit > 0, request.method == .GET else { return }
     let rest = items.encoded(without: ["limit", "offset"])
     // The media type of the page (clause 6.3.10).
-    let type = response.headers[.contentType] ?? MediaType.json.rawValue
-    func link(_ offset: Int, _ relation: String) -> HTTPField {
+    let type = response.headers[first: HeaderName.contentType] ?? MediaType.json.rawValue
+    func link(_ offset: Int, _ relation: String) -> String {
       let query = (rest.isEmpty ? "" : rest + "&") + "limit=\(page.limit)&offset=\(offset)"
-      return HTTPField(name: .link, value: "</ngsi-ld/v1\(path)?\(query)>; rel=\"\(relation)\"; type=\"\(type)\"")
+      return "</ngsi-ld/v1\(path)?\(query)>; rel=\"\(relation)\"; type=\"\(type)\""
     }
-    if page.offset > 0 { response.headers.append(link(max(0, page.offset - page.limit), "prev")) }
-    if hasMore { response.headers.append(link(page.offset + page.limit, "next")) }
+    if page.offset > 0 { response.headers.add(name: HeaderName.link, value: link(max(0, page.offset - page.limit), "prev")) }
+    if hasMore { response.headers.add(name: HeaderName.link, value: link(page.offset + page.limit, "next")) }
   }
 }

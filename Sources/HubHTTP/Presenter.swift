@@ -1,4 +1,4 @@
-import HTTPTypes
+import NIOHTTP1
 import Hub
 import NGSI
 import Query
@@ -20,19 +20,21 @@ struct Presenter {
   /// `Prefer: body=json`: GeoJSON without `@context`.
   var plainGeoJSON = false
 
+  private static let forms: Set<String> = ["normalized", "concise", "simplified", "keyValues"]
+  private static let options = forms.union(["sysAttrs"])
+
   /// Reads the parameters of a retrieval or query.
   init(_ exchange: Exchange, context: Context) throws(Problem) {
     let items = exchange.items
     self.context = context
     type = try exchange.accepted(geoJSON: true)
     representation = Representation()
-    let forms: Set<String> = ["normalized", "concise", "simplified", "keyValues"]
     var format: String?
-    for option in try exchange.options(forms.union(["sysAttrs"])) {
+    for option in try exchange.options(Self.options) {
       if option == "sysAttrs" { representation.systemAttributes = true } else { format = option }
     }
     // `format` takes precedence over the older `options` (clause 6.3.7).
-    switch try exchange.format(forms) ?? format {
+    switch try exchange.format(Self.forms) ?? format {
     case "concise": representation.form = .concise
     case "simplified", "keyValues": representation.form = .simplified
     default: representation.form = .normalized
@@ -53,7 +55,7 @@ struct Presenter {
     case let other?: throw .badRequest("'join' must be flat, inline or @none, found '\(other.prefix(40))'")
     }
     joinLevel = try items.integer("joinLevel", in: 1...exchange.hub.limits.joinLevel) ?? 1
-    plainGeoJSON = exchange.request.headers[values: .prefer].contains { $0.contains("body=json") }
+    plainGeoJSON = exchange.request.headers[HeaderName.prefer].contains { $0.contains("body=json") }
     try check()
   }
 

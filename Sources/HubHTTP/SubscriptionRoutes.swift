@@ -1,4 +1,4 @@
-import HTTPTypes
+import NIOHTTP1
 import Hub
 import NGSI
 import Store
@@ -7,22 +7,22 @@ import Store
 extension API {
   func subscriptions(_ exchange: Exchange, _ path: [String]) async throws(Problem) -> APIResponse {
     guard path.count <= 1 else { throw Self.unknown(exchange.request.path) }
-    if exchange.request.method == .get {
+    if exchange.request.method == .GET {
       try exchange.takes(path.isEmpty ? Parameters.page.union(["options"]) : ["options"])
     } else {
       try exchange.takes(Parameters.none)
     }
     let showsTimes = try exchange.options(["sysAttrs"]).contains("sysAttrs")
     switch (exchange.request.method, path.first) {
-    case (.post, nil):
+    case (.POST, nil):
       let (json, context) = try await exchange.body()
       guard case .object(let object) = json else { throw .badRequest("a Subscription object is expected") }
       let id = try await hub.createSubscription(object, context: context, in: exchange.tenant)
       var response = APIResponse(status: 201)
-      response.headers[.location] = "/ngsi-ld/v1/subscriptions/" + PercentCoding.encode(id)
+      response.headers[first: HeaderName.location] = "/ngsi-ld/v1/subscriptions/" + PercentCoding.encode(id)
       exchange.echoTenant(&response)
       return response
-    case (.get, nil):
+    case (.GET, nil):
       let context = try await exchange.context()
       let type = try exchange.accepted()
       let (page, counts) = try exchange.page()
@@ -34,20 +34,20 @@ extension API {
         &response, page: page, total: counts ? total : nil, hasMore: page.offset + documents.count < total,
         path: "/subscriptions")
       return response
-    case (.get, let id?):
+    case (.GET, let id?):
       let context = try await exchange.context()
       let type = try exchange.accepted()
       let document = try hub.subscription(
         try subscriptionId(id), context: context, showsTimes: showsTimes, in: exchange.tenant)
       return exchange.answer(
         JSONWriter.bytes(shown(document, type, context, exchange)), type: type, context: context)
-    case (.patch, let id?):
+    case (.PATCH, let id?):
       let id = try subscriptionId(id)
       let (json, context) = try await exchange.body(mergePatch: true)
       guard case .object(let object) = json else { throw .badRequest("a Subscription object is expected") }
       try await hub.updateSubscription(id, with: object, context: context, in: exchange.tenant)
       return .noContent
-    case (.delete, let id?):
+    case (.DELETE, let id?):
       try await hub.deleteSubscription(try subscriptionId(id), in: exchange.tenant)
       return .noContent
     default: throw Self.notAllowed(exchange)

@@ -1,4 +1,4 @@
-import HTTPTypes
+import NIOHTTP1
 import Hub
 import NGSI
 import Query
@@ -10,11 +10,11 @@ extension API {
     let method = exchange.request.method
     switch (path.first, path.count) {
     case ("entityOperations", 2) where path[1] == "query":
-      guard method == .post else { throw Self.notAllowed(exchange) }
+      guard method == .POST else { throw Self.notAllowed(exchange) }
       return try await postTemporalQuery(exchange)
     case ("entities", 1):
-      if method == .get { return try await queryTemporal(exchange) }
-      if method == .post { return try await createTemporal(exchange) }
+      if method == .GET { return try await queryTemporal(exchange) }
+      if method == .POST { return try await createTemporal(exchange) }
       throw Self.notAllowed(exchange)
     case ("entities", 2...6): break
     default: throw Self.unknown(exchange.request.path)
@@ -22,8 +22,8 @@ extension API {
     let id = path[1]
     guard IRI.isAbsolute(id) else { throw .badRequest("the entity id must be a URI, found '\(id.prefix(100))'") }
     switch (method, path.count) {
-    case (.get, 2): return try await retrieveTemporal(exchange, id)
-    case (.delete, 2):
+    case (.GET, 2): return try await retrieveTemporal(exchange, id)
+    case (.DELETE, 2):
       try exchange.takes(Parameters.none)
       try await hub.deleteHistory(of: id, in: exchange.tenant)
       return .noContent
@@ -33,13 +33,13 @@ extension API {
       throw path.count == 2 ? Self.notAllowed(exchange) : Self.unknown(exchange.request.path)
     }
     switch (method, path.count) {
-    case (.post, 3):
+    case (.POST, 3):
       try exchange.takes(Parameters.none)
       let (json, context) = try await exchange.body()
       let fragment = try EntityReader(context: context, rules: .evolution).entity(json)
       try await hub.addHistory(of: id, fragment, in: exchange.tenant)
       return .noContent
-    case (.delete, 4):
+    case (.DELETE, 4):
       try exchange.takes(Parameters.instance)
       let context = try await exchange.context()
       let datasetId = exchange.items["datasetId"].flatMap { $0 == "@none" ? nil : $0 }
@@ -47,14 +47,14 @@ extension API {
         of: id, attribute: try exchange.attributeName(path[3], context), datasetId: datasetId,
         allDatasets: try exchange.items.flag("deleteAll"), in: exchange.tenant)
       return .noContent
-    case (.delete, 5):
+    case (.DELETE, 5):
       try exchange.takes(Parameters.none)
       let context = try await exchange.context()
       try await hub.deleteHistory(
         of: id, attribute: try exchange.attributeName(path[3], context), instanceId: try Self.instanceId(path[4]),
         in: exchange.tenant)
       return .noContent
-    case (.patch, 5):
+    case (.PATCH, 5):
       try exchange.takes(Parameters.none)
       let (json, context) = try await exchange.body(mergePatch: true)
       try await replaceInstance(json, context, exchange, path)
@@ -93,7 +93,7 @@ extension API {
     let isNew = try await hub.recordHistory(fragment, in: exchange.tenant)
     guard isNew else { return .noContent }
     var response = APIResponse(status: 201)
-    response.headers[.location] = "/ngsi-ld/v1/temporal/entities/" + PercentCoding.encode(fragment.id ?? "")
+    response.headers[first: HeaderName.location] = "/ngsi-ld/v1/temporal/entities/" + PercentCoding.encode(fragment.id ?? "")
     exchange.echoTenant(&response)
     return response
   }
@@ -187,7 +187,7 @@ extension API {
   {
     var response = exchange.answer(
       body, status: found.cut == nil ? 200 : 206, type: request.type, context: request.context)
-    if let cut = found.cut { response.headers[.contentRange] = request.range(cut) }
+    if let cut = found.cut { response.headers[first: HeaderName.contentRange] = request.range(cut) }
     return response
   }
 }

@@ -16,6 +16,9 @@ public protocol Store: Sendable {
   /// Fit for point reads and small pages on an event loop; put long scans on a thread that may wait.
   func read<Value>(_ body: (any StoreReader) throws -> Value) throws -> Value
 
+  /// One entity as it is now, or `nil`: the same as ``read(_:)`` of nothing else, and cheaper.
+  func entity(_ id: String, in tenant: Tenant) throws -> Entity?
+
   /// Runs a read-modify-write in order with all others; returns when it is durable.
   ///
   /// The body runs on the writer's thread, may run more than once, and must not wait for anything.
@@ -27,6 +30,10 @@ public protocol Store: Sendable {
 
   /// Finishes what was accepted, then closes. Later calls throw ``StoreError/closed``.
   func close() async
+}
+
+extension Store {
+  public func entity(_ id: String, in tenant: Tenant) throws -> Entity? { try read { try $0.entity(id, in: tenant) } }
 }
 
 public enum StoreError: Error, Sendable, Equatable {

@@ -86,6 +86,10 @@ public final class SQLiteStore: Store {
 
   public func read<Value>(_ body: (any StoreReader) throws -> Value) throws -> Value { try readers.read(body) }
 
+  public func entity(_ id: String, in tenant: Tenant) throws -> Entity? {
+    try readers.readOnce { try $0.entity(id, in: tenant) }
+  }
+
   public func write<Value: Sendable>(_ body: @escaping @Sendable (any StoreWriter) throws -> Value) async throws
     -> Value
   {

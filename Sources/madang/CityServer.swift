@@ -49,12 +49,11 @@ struct CityServer {
       addMachinePages(to: router, hub)
       let source = HubCitySource(hub: hub, site: SiteDescription(manifest?.manifest, mode: mode))
       try Console(source: source, assets: WebAssets.folder).addRoutes(to: router)
-      let pages = router.buildResponder()
       let (running, started) = AsyncStream.makeStream(of: Void.self)
       let app = Application(
-        responder: HubResponder<BasicRequestContext>(hub: hub) { try await pages.respond(to: $0, context: $1) },
+        responder: router.buildResponder(),
         // Half-sent requests and silent connections are let go.
-        server: .http1(configuration: .init(idleTimeout: .seconds(30))),
+        server: .api(of: hub, idleTimeout: .seconds(30)),
         configuration: ApplicationConfiguration(
           address: .hostname("127.0.0.1", port: command.port), serverName: "madang", backlog: 1024),
         onServerRunning: { channel in

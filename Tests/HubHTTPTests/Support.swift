@@ -1,5 +1,5 @@
 import Foundation
-import HTTPTypes
+import NIOHTTP1
 import NGSI
 import NIOCore
 import Store
@@ -112,10 +112,10 @@ final class TestHub: Sendable {
   }
 
   func send(
-    _ method: HTTPRequest.Method, _ target: String, _ body: String? = nil, headers: [String: String] = [:]
+    _ method: HTTPMethod, _ target: String, _ body: String? = nil, headers: [String: String] = [:]
   ) async -> Answer {
-    var fields = HTTPFields()
-    for (name, value) in headers { if let name = HTTPField.Name(name) { fields[name] = value } }
+    var fields = HTTPHeaders()
+    for (name, value) in headers { fields.add(name: name, value: value) }
     if body != nil, fields[.contentType] == nil { fields[.contentType] = "application/json" }
     let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
     let request = APIRequest(
@@ -125,19 +125,19 @@ final class TestHub: Sendable {
   }
 
   func get(_ target: String, headers: [String: String] = [:]) async -> Answer {
-    await send(.get, target, headers: headers)
+    await send(.GET, target, headers: headers)
   }
 
   func post(_ target: String, _ body: String, headers: [String: String] = [:]) async -> Answer {
-    await send(.post, target, body, headers: headers)
+    await send(.POST, target, body, headers: headers)
   }
 
   func patch(_ target: String, _ body: String, headers: [String: String] = [:]) async -> Answer {
-    await send(.patch, target, body, headers: headers)
+    await send(.PATCH, target, body, headers: headers)
   }
 
   func delete(_ target: String, headers: [String: String] = [:]) async -> Answer {
-    await send(.delete, target, headers: headers)
+    await send(.DELETE, target, headers: headers)
   }
 
   /// Subscribes with the given members beside the endpoint; gives the path of the subscription.
@@ -156,7 +156,7 @@ final class TestHub: Sendable {
 
 struct Answer {
   let status: Int
-  let headers: HTTPFields
+  let headers: HTTPHeaders
   let bytes: [UInt8]
 
   init(_ response: APIResponse) {
@@ -172,8 +172,8 @@ struct Answer {
   /// Ids of the entities of a list.
   var ids: [String] { (json.array ?? []).compactMap { $0["id"]?.string } }
 
-  func header(_ name: String) -> String? { HTTPField.Name(name).flatMap { headers[$0] } }
-  func links() -> [String] { headers[values: .init("Link") ?? .accept] }
+  func header(_ name: String) -> String? { headers.first(name: name) }
+  func links() -> [String] { headers["Link"] }
 }
 
 /// Runs a test on a fresh hub and removes it.

@@ -8,11 +8,10 @@ extension Hub {
   /// - Parameter types: the entity must satisfy it, where given.
   /// - Throws: `ResourceNotFound`.
   public func entity(_ id: String, types: TypeSelection? = nil, in tenant: Tenant) throws(Problem) -> Entity {
-    let found = try read { reader in
-      try self.requireTenant(tenant, reader)
-      return try reader.entity(id, in: tenant)
-    }
+    let found: Entity?
+    do { found = try store.entity(id, in: tenant) } catch { throw Problem(storeFailure: error) }
     guard let entity = found, entity.expiresAt.map({ $0 > now() }) ?? true, types?.matches(entity.types) ?? true else {
+      try read { reader in try self.requireTenant(tenant, reader) }
       throw .notFound("there is no entity \(id)")
     }
     return entity

@@ -1,3 +1,5 @@
+import Synchronization
+
 /// A processed JSON-LD @context: turns names into IRIs and back.
 ///
 /// Immutable and shared between requests; look-ups are dictionary reads. What it is applied to (clause 5.5.7):
@@ -36,6 +38,9 @@ public final class Context: Sendable {
   /// Lengths of the prefixes' IRIs in bytes, so that a compaction tries only those.
   private let prefixLengths: [Int]
   private let vocabulary: String
+  /// Names by IRI, as far as they have been asked for.
+  private let compacted = Mutex<[String: String]>([:])
+  private static let mostCompacted = 4096
   private let leavesNamesAlone: Bool
   /// The context as the client gave it: a URL, an array, or an object. For the `Link` header, and for subscriptions.
   public let source: JSON
@@ -124,6 +129,16 @@ public final class Context: Sendable {
   /// The shortest name this context gives an IRI: a term, a name under the vocabulary, `prefix:name`, or the IRI.
   public func compact(_ iri: String) -> String {
     if leavesNamesAlone { return iri }
+    if let known = compacted.withLock({ $0[iri] }) { return known }
+    let name = shortest(iri)
+    // Texts that differ only in their normalization are one key to a dictionary; ASCII has no such pairs.
+    if iri.utf8.allSatisfy({ $0 < 0x80 }) {
+      compacted.withLock { if $0.count < Self.mostCompacted { $0[iri] = name } }
+    }
+    return name
+  }
+
+  private func shortest(_ iri: String) -> String {
     if let term = termOfIRI[iri] { return term }
     if iri.utf8.count > vocabulary.utf8.count, iri.hasPrefix(vocabulary) {
       let rest = iri.utf8.dropFirst(vocabulary.utf8.count)

@@ -1,13 +1,34 @@
-/// Writes JSON text into a byte buffer that the caller keeps and may reuse.
-public struct JSONWriter {
-  public private(set) var bytes: [UInt8]
+/// Writes JSON text into a buffer of its own.
+///
+/// Memory by hand, because it is the hub's most used loop: an array would check for uniqueness and room at each byte.
+public struct JSONWriter: ~Copyable {
+  private var start: UnsafeMutablePointer<UInt8>
+  private var count = 0
+  private var capacity: Int
   /// The time written last, and its text.
   private var lastTime: DateTime?
-  private var lastTimeText: [UInt8] = []
+  private var lastTimeText: Range<Int> = 0..<0
 
   public init(capacity: Int = 1024) {
-    bytes = []
-    bytes.reserveCapacity(capacity)
+    self.capacity = max(64, capacity)
+    start = .allocate(capacity: self.capacity)
+  }
+
+  deinit { start.deallocate() }
+
+  /// A copy of what has been written.
+  public var bytes: [UInt8] { Array(UnsafeBufferPointer(start: start, count: count)) }
+
+  @inline(__always)
+  private mutating func reserve(_ more: Int) { if capacity - count < more { grow(more) } }
+
+  @inline(never)
+  private mutating func grow(_ more: Int) {
+    capacity = max(capacity * 2, count + more)
+    let larger = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity)
+    larger.update(from: start, count: count)
+    start.deallocate()
+    start = larger
   }
 
   public static func bytes(_ value: JSON) -> [UInt8] {
@@ -66,7 +87,8 @@ public struct JSONWriter {
   /// Writes the comma between items, unless the array or object has just been opened.
   @inline(__always)
   public mutating func separate() {
-    guard let last = bytes.last else { return }
+    guard count > 0 else { return }
+    let last = start[count - 1]
     if last != UInt8(ascii: "{"), last != UInt8(ascii: "["), last != UInt8(ascii: ":") { byte(UInt8(ascii: ",")) }
   }
 
@@ -74,37 +96,65 @@ public struct JSONWriter {
   public mutating func close(_ bracket: Unicode.Scalar) { byte(UInt8(truncatingIfNeeded: bracket.value)) }
 
   /// Appends bytes that already are JSON text.
-  public mutating func json(_ text: some Collection<UInt8>) { bytes.append(contentsOf: text) }
-
-  @inline(__always)
-  private mutating func byte(_ value: UInt8) { bytes.append(value) }
-
-  private mutating func raw(_ text: StaticString) {
-    bytes.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+  public mutating func json(_ text: some Collection<UInt8>) {
+    let isContiguous: Void? = text.withContiguousStorageIfAvailable { append($0) }
+    if isContiguous == nil { for byte in text { self.byte(byte) } }
   }
 
-  private mutating func append(_ text: some StringProtocol) { bytes.append(contentsOf: text.utf8) }
+  @inline(__always)
+  private mutating func byte(_ value: UInt8) {
+    reserve(1)
+    start[count] = value
+    count += 1
+  }
+
+  @inline(__always)
+  private mutating func append(_ more: UnsafeBufferPointer<UInt8>) {
+    guard let first = more.baseAddress else { return }
+    reserve(more.count)
+    (start + count).update(from: first, count: more.count)
+    count += more.count
+  }
+
+  private mutating func raw(_ text: StaticString) {
+    append(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+  }
+
+  private mutating func append(_ text: String) {
+    var text = text
+    text.withUTF8 { append($0) }
+  }
 
   public mutating func write(_ number: Int64) {
-    if number >= 0, number < 10 {
-      byte(UInt8(ascii: "0") + UInt8(number))
-      return
+    reserve(20)
+    if number < 0 { byte(UInt8(ascii: "-")) }
+    var rest = number.magnitude
+    var digits = 1
+    var bound: UInt64 = 10
+    while digits < 19, rest >= bound {
+      digits += 1
+      bound &*= 10
     }
-    append(String(number))
+    for position in stride(from: count + digits - 1, through: count, by: -1) {
+      let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
+      start[position] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: digit)
+      rest = quotient
+    }
+    count += digits
   }
 
   public mutating func write(_ number: Double) {
     // Shortest text that reads back as the same value; JSON has no infinities, and none can be parsed.
     guard number.isFinite else { return raw("null") }
-    let text = "\(number)"
-    // Swift writes 1e-07; the shortest text has no such zero.
-    if let zero = text.utf8.firstIndex(of: UInt8(ascii: "e")).map({ text.utf8.index($0, offsetBy: 2) }),
-      zero < text.utf8.endIndex, text.utf8[zero] == UInt8(ascii: "0")
-    {
-      append(text[..<zero])
-      append(text[text.utf8.index(after: zero)...])
-    } else {
-      append(text)
+    var text = number.description
+    text.withUTF8 { text in
+      // Swift writes 1e-07; the shortest text has no such zero.
+      if text.count > 4, text[text.count - 4] == UInt8(ascii: "e"), text[text.count - 2] == UInt8(ascii: "0") {
+        append(UnsafeBufferPointer(rebasing: text[..<(text.count - 2)]))
+        byte(text[text.count - 1])
+      } else {
+        append(text)
+      }
     }
   }
 
@@ -112,40 +162,59 @@ public struct JSONWriter {
     byte(UInt8(ascii: "\""))
     // Most times of an entity are the same.
     if lastTime?.hasSameText(as: time) == true {
-      bytes.append(contentsOf: lastTimeText)
+      reserve(lastTimeText.count)
+      (start + count).update(from: start + lastTimeText.lowerBound, count: lastTimeText.count)
+      count += lastTimeText.count
     } else {
-      withUnsafeTemporaryAllocation(of: UInt8.self, capacity: DateTime.textCapacity) { buffer in
-        let count = time.write(to: buffer)
-        let text = UnsafeBufferPointer(rebasing: buffer[..<count])
-        bytes.append(contentsOf: text)
-        lastTimeText.removeAll(keepingCapacity: true)
-        lastTimeText.append(contentsOf: text)
-      }
+      reserve(DateTime.textCapacity)
+      let written = time.write(to: UnsafeMutableBufferPointer(start: start + count, count: DateTime.textCapacity))
+      lastTimeText = count..<count + written
+      count += written
       lastTime = time
     }
     byte(UInt8(ascii: "\""))
   }
 
   public mutating func write(_ text: String) {
-    byte(UInt8(ascii: "\""))
     var text = text
-    text.withUTF8 { utf8 in
-      var start = 0
-      var position = 0
-      while position < utf8.count {
-        let unit = utf8[position]
-        if unit >= 0x20, unit != UInt8(ascii: "\""), unit != UInt8(ascii: "\\") {
-          position += 1
-          continue
-        }
-        bytes.append(contentsOf: UnsafeBufferPointer(rebasing: utf8[start..<position]))
-        escape(unit)
-        position += 1
-        start = position
-      }
-      bytes.append(contentsOf: UnsafeBufferPointer(rebasing: utf8[start..<position]))
-    }
+    text.withUTF8 { write(text: $0) }
+  }
+
+  private mutating func write(text: UnsafeBufferPointer<UInt8>) {
+    reserve(text.count + 2)
     byte(UInt8(ascii: "\""))
+    var position = 0
+    while let special = Self.firstSpecial(text, from: position) {
+      append(UnsafeBufferPointer(rebasing: text[position..<special]))
+      escape(text[special])
+      position = special + 1
+    }
+    append(UnsafeBufferPointer(rebasing: text[position...]))
+    byte(UInt8(ascii: "\""))
+  }
+
+  /// Where the first byte stands that needs escaping; eight bytes are looked at in one step.
+  private static func firstSpecial(_ text: UnsafeBufferPointer<UInt8>, from begin: Int) -> Int? {
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    let tops: UInt64 = 0x8080_8080_8080_8080
+    var position = begin
+    while position + 8 <= text.count {
+      let word = UnsafeRawPointer(text.baseAddress.unsafelyUnwrapped).loadUnaligned(
+        fromByteOffset: position, as: UInt64.self)
+      let quotes = word ^ (ones &* 0x22)
+      let slashes = word ^ (ones &* 0x5C)
+      // A byte below 0x20, or one that the exclusive or made zero, borrows into its top bit.
+      let found =
+        ((word &- ones &* 0x20) & ~word) | ((quotes &- ones) & ~quotes) | ((slashes &- ones) & ~slashes)
+      if found & tops != 0 { break }
+      position += 8
+    }
+    while position < text.count {
+      let unit = text[position]
+      if unit < 0x20 || unit == UInt8(ascii: "\"") || unit == UInt8(ascii: "\\") { return position }
+      position += 1
+    }
+    return nil
   }
 
   private mutating func escape(_ unit: UInt8) {

@@ -57,20 +57,11 @@ public struct Attribute: Sendable, Hashable {
   public var observedAt: DateTime?
   /// UN/CEFACT common code.
   public var unitCode: String?
-  /// Expanded datatype IRI of a Property value.
-  public var valueType: String?
-  /// Expanded type IRIs of a relationship's target.
-  public var objectType: [String]
-  public var expiresAt: DateTime?
   public var createdAt: DateTime?
   public var modifiedAt: DateTime?
-  public var deletedAt: DateTime?
   public var instanceId: String?
-  /// Language that a filter chose (`lang`), output only.
-  public var language: String?
-  /// Value before the change that triggered a notification, output only.
-  public var previousValue: JSON?
   public var subAttributes: [AttributeSet]
+  private var seldom: Seldom?
 
   public init(
     kind: AttributeKind, value: JSON, datasetId: String? = nil, observedAt: DateTime? = nil, unitCode: String? = nil,
@@ -82,7 +73,6 @@ public struct Attribute: Sendable, Hashable {
     self.observedAt = observedAt
     self.unitCode = unitCode
     self.subAttributes = subAttributes
-    objectType = []
   }
 
   public subscript(subAttribute name: String) -> AttributeSet? {
@@ -97,6 +87,72 @@ public struct Attribute: Sendable, Hashable {
       }
     }
   }
+}
+
+extension Attribute {
+  /// Members that few instances have stand apart, shared until one changes: an attribute is copied often.
+  private final class Seldom: Sendable, Hashable {
+    struct Members: Sendable, Hashable {
+      var valueType: String?
+      var objectType: [String] = []
+      var expiresAt: DateTime?
+      var deletedAt: DateTime?
+      var language: String?
+      var previousValue: JSON?
+    }
+
+    static let none = Members()
+    let members: Members
+
+    init(_ members: Members) { self.members = members }
+
+    static func == (left: Seldom, right: Seldom) -> Bool { left === right || left.members == right.members }
+
+    func hash(into hasher: inout Hasher) { hasher.combine(members) }
+  }
+
+  private mutating func change(_ body: (inout Seldom.Members) -> Void) {
+    var members = seldom?.members ?? Seldom.none
+    body(&members)
+    seldom = members == Seldom.none ? nil : Seldom(members)
+  }
+
+  /// Expanded datatype IRI of a Property value.
+  public var valueType: String? {
+    get { seldom?.members.valueType }
+    set { change { $0.valueType = newValue } }
+  }
+
+  /// Expanded type IRIs of a relationship's target.
+  public var objectType: [String] {
+    get { seldom?.members.objectType ?? [] }
+    set { change { $0.objectType = newValue } }
+  }
+
+  public var expiresAt: DateTime? {
+    get { seldom?.members.expiresAt }
+    set { change { $0.expiresAt = newValue } }
+  }
+
+  public var deletedAt: DateTime? {
+    get { seldom?.members.deletedAt }
+    set { change { $0.deletedAt = newValue } }
+  }
+
+  /// Language that a filter chose (`lang`), output only.
+  public var language: String? {
+    get { seldom?.members.language }
+    set { change { $0.language = newValue } }
+  }
+
+  /// Value before the change that triggered a notification, output only.
+  public var previousValue: JSON? {
+    get { seldom?.members.previousValue }
+    set { change { $0.previousValue = newValue } }
+  }
+
+  /// Whether only members are there that most instances have.
+  var isPlain: Bool { seldom == nil }
 }
 
 /// Names that the hub itself gives meaning to.

@@ -107,7 +107,13 @@ public struct EntityWriter: Sendable {
   ///
   /// - Parameter allowsBare: no in an array of instances, which has to consist of objects.
   public func write(_ attribute: Attribute, allowsBare: Bool = true, to writer: inout JSONWriter) {
-    let attribute = attribute.inLanguage(representation.languages)
+    if attribute.kind == .languageProperty, !representation.languages.isEmpty {
+      return writePlain(attribute.inLanguage(representation.languages), allowsBare: allowsBare, to: &writer)
+    }
+    writePlain(attribute, allowsBare: allowsBare, to: &writer)
+  }
+
+  private func writePlain(_ attribute: Attribute, allowsBare: Bool, to writer: inout JSONWriter) {
     let concise = representation.form == .concise
     if concise, allowsBare, isBare(attribute) {
       writer.write(attribute.value)
@@ -122,20 +128,26 @@ public struct EntityWriter: Sendable {
     writer.key(attribute.kind.valueMember)
     value(attribute.value, of: attribute.kind, to: &writer)
     if !linked.isEmpty { writeLinked(attribute, to: &writer) }
-    if !attribute.objectType.isEmpty { names(attribute.objectType, key: "objectType", to: &writer) }
-    if let valueType = attribute.valueType { text(context.compact(valueType), "valueType", &writer) }
+    if !attribute.isPlain {
+      if !attribute.objectType.isEmpty { names(attribute.objectType, key: "objectType", to: &writer) }
+      if let valueType = attribute.valueType { text(context.compact(valueType), "valueType", &writer) }
+    }
     if let unitCode = attribute.unitCode { text(unitCode, "unitCode", &writer) }
     if let observedAt = attribute.observedAt { time(observedAt, "observedAt", &writer) }
     if let datasetId = attribute.datasetId { text(datasetId, "datasetId", &writer) }
     if let instanceId = attribute.instanceId { text(instanceId, "instanceId", &writer) }
-    if let language = attribute.language { text(language, "lang", &writer) }
-    if let previous = attribute.previousValue {
-      writer.key(attribute.kind.previousMember)
-      value(previous, of: attribute.kind, to: &writer)
+    if !attribute.isPlain {
+      if let language = attribute.language { text(language, "lang", &writer) }
+      if let previous = attribute.previousValue {
+        writer.key(attribute.kind.previousMember)
+        value(previous, of: attribute.kind, to: &writer)
+      }
     }
-    times(
-      created: attribute.createdAt, modified: attribute.modifiedAt, deleted: attribute.deletedAt,
-      expires: attribute.expiresAt, to: &writer)
+    if representation.systemAttributes {
+      times(
+        created: attribute.createdAt, modified: attribute.modifiedAt, deleted: attribute.deletedAt,
+        expires: attribute.expiresAt, to: &writer)
+    }
     for set in attribute.subAttributes {
       if Core.seals.contains(set.name), let value = set.instances.first?.value {
         writer.key(context.isIdentity ? set.name : String(set.name.dropFirst(Core.namespace.count)))

@@ -15,15 +15,23 @@ final class ReaderPool: Sendable {
     free = DispatchSemaphore(value: sessions.count)
   }
 
+  /// Runs a read whose statements all see the same moment.
   func read<Value>(_ body: (any StoreReader) throws -> Value) throws -> Value {
+    try readOnce { session in
+      try session.connection.statement(.begin).run()
+      defer { _ = try? session.connection.statement(.commit).run() }
+      return try body(session)
+    }
+  }
+
+  /// Runs a read of one statement, which sees one moment without a transaction around it.
+  func readOnce<Value>(_ body: (ReadSession) throws -> Value) throws -> Value {
     free.wait()
     defer { free.signal() }
     guard !isClosed.withLock({ $0 }), let session = idle.withLock({ $0.popLast() }) else { throw StoreError.closed }
     defer { idle.withLock { $0.append(session) } }
     // Names first: a name that is committed in between is found in the file.
     session.refreshNames()
-    try session.connection.statement(.begin).run()
-    defer { _ = try? session.connection.statement(.commit).run() }
     return try body(session)
   }
 

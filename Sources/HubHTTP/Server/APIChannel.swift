@@ -1,0 +1,66 @@
+import Hub
+import Hummingbird
+import HummingbirdCore
+import Logging
+import NIOCore
+import NIOHTTP1
+import NIOHTTPTypes
+import NIOHTTPTypesHTTP1
+
+extension HTTPServerBuilder {
+  /// An HTTP/1.1 server whose NGSI-LD requests the hub answers on the connection's own event loop; all others go to
+  /// the application's responder.
+  ///
+  /// A request costs no thread hop and no second set of header types, which is most of what an answer from memory costs
+  /// otherwise (`docs/decisions/006-api-on-the-event-loop.md`).
+  ///
+  /// - Parameter idleTimeout: how long a connection may stand without a request, or a request without its next byte.
+  public static func api(of hub: Hub, idleTimeout: TimeAmount) -> HTTPServerBuilder {
+    HTTPServerBuilder { responder in
+      APIChannel(api: API(hub: hub), pages: HTTP1Channel(responder: responder), idleTimeout: idleTimeout)
+    }
+  }
+}
+
+/// One connection: the API stands in front, Hummingbird is set up behind it with the first request that needs it.
+struct APIChannel: ServerChildChannel {
+  let api: API
+  let pages: HTTP1Channel
+  let idleTimeout: TimeAmount
+
+  /// A connection, and Hummingbird's end of it once there is one; `nil` when the connection ended without.
+  struct Value: ServerChildChannelValue {
+    let channel: any Channel
+    let pages: EventLoopFuture<NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>?>
+  }
+
+  func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
+    channel.eventLoop.makeCompletedFuture {
+      let pages = channel.eventLoop.makePromise(of: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>?.self)
+      let pipeline = channel.pipeline.syncOperations
+      try pipeline.addHandler(
+        ByteToMessageHandler(
+          HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: APIHandler.headerLimits)))
+      try pipeline.addHandler(
+        APIHandler(api: api, loop: channel.eventLoop, idleTimeout: idleTimeout, pages: pages))
+      return Value(channel: channel, pages: pages.futureResult)
+    }
+  }
+
+  func handle(value: Value, logger: Logger) async {
+    guard let asked = try? await value.pages.get() else { return }
+    await pages.handle(value: asked, logger: logger)
+  }
+}
+
+/// Runs a task's jobs on one event loop.
+final class EventLoopExecutor: TaskExecutor {
+  private let loop: any EventLoop
+
+  init(_ loop: any EventLoop) { self.loop = loop }
+
+  func enqueue(_ job: consuming ExecutorJob) {
+    let job = UnownedJob(job)
+    loop.execute { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+  }
+}

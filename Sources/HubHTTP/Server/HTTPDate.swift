@@ -1,0 +1,29 @@
+import Foundation
+import Synchronization
+
+/// The time as HTTP writes it (IMF-fixdate, RFC 9110 section 5.6.7), made once a second.
+enum HTTPDate {
+  private static let latest = Mutex<(second: Int, text: String)>((0, ""))
+
+  static var now: String {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME_COARSE, &time)
+    let second = time.tv_sec
+    return latest.withLock { latest in
+      if latest.second != second { latest = (second, text(second)) }
+      return latest.text
+    }
+  }
+
+  /// - Parameter second: seconds since 1970-01-01T00:00:00Z.
+  static func text(_ second: Int) -> String {
+    var seconds = time_t(second)
+    var parts = tm()
+    gmtime_r(&seconds, &parts)
+    let day = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"][Int(parts.tm_wday)]
+    let month = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"][Int(parts.tm_mon)]
+    func two(_ number: Int32) -> String { number < 10 ? "0\(number)" : "\(number)" }
+    return "\(day), \(two(parts.tm_mday)) \(month) \(parts.tm_year + 1900) "
+      + "\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec)) GMT"
+  }
+}
