@@ -15,7 +15,7 @@ extension Narrowing {
   /// "And", without what says nothing.
   static func all(of parts: [Narrowing]) -> Narrowing {
     if parts.contains(.nothing) { return .nothing }
-    let telling = parts.filter { $0 != .everything }
+    let telling = parts.filter { $0 != .everything }.joiningRanges
     return telling.isEmpty ? .everything : telling.count == 1 ? telling[0] : .all(telling)
   }
 
@@ -24,6 +24,59 @@ extension Narrowing {
     if parts.contains(.everything) { return .everything }
     let possible = parts.filter { $0 != .nothing }
     return possible.isEmpty ? .nothing : possible.count == 1 ? possible[0] : .any(possible)
+  }
+}
+
+extension [Narrowing] {
+  /// The parts of an "and", with ranges of the same attribute joined: `a>=1;a<5` is one look-up from 1 to 5.
+  ///
+  /// An entity with one value has it in both ranges, thus in what they share. One with several may have one value in
+  /// each, so those are taken as well.
+  fileprivate var joiningRanges: [Narrowing] {
+    var joined: [Narrowing] = []
+    var isJoint: [Bool] = []
+    for part in self {
+      if let position = joined.firstIndex(where: { $0.shared(with: part) != nil }),
+        let shared = joined[position].shared(with: part)
+      {
+        joined[position] = shared.range
+        isJoint[position] = true
+      } else {
+        joined.append(part)
+        isJoint.append(false)
+      }
+    }
+    return zip(joined, isJoint).map { part, isJoint in
+      guard isJoint, let attribute = part.shared(with: part)?.attribute else { return part }
+      return .any([part, .several(attribute)])
+    }
+  }
+}
+
+extension Narrowing {
+  /// What two ranges of values of the same attribute have in common; `nil` for anything else.
+  fileprivate func shared(with other: Narrowing) -> (range: Narrowing, attribute: String)? {
+    switch (self, other) {
+    case (.number(let a, let low, let high), .number(let b, let otherLow, let otherHigh)) where TextOrder.equal(a, b):
+      let low = Self.pick(low, otherLow, >)
+      return (.number(attribute: a, low: low, high: Self.pick(high, otherHigh, <)), a)
+    case (.time(let a, let low, let high), .time(let b, let otherLow, let otherHigh)) where TextOrder.equal(a, b):
+      let low = Self.pick(low, otherLow, >)
+      return (.time(attribute: a, low: low, high: Self.pick(high, otherHigh, <)), a)
+    case (.textRange(let a, let low, let high), .textRange(let b, let otherLow, let otherHigh))
+    where TextOrder.equal(a, b):
+      let low = Self.pick(low, otherLow) { TextOrder.compare($0, $1) > 0 }
+      let high = Self.pick(high, otherHigh) { TextOrder.compare($0, $1) < 0 }
+      return (.textRange(attribute: a, low: low, high: high), a)
+    default: return nil
+    }
+  }
+
+  /// The bound that is there, or the narrower of two.
+  private static func pick<Bound>(_ left: Bound?, _ right: Bound?, _ isNarrower: (Bound, Bound) -> Bool) -> Bound? {
+    guard let left else { return right }
+    guard let right else { return left }
+    return isNarrower(left, right) ? left : right
   }
 }
 
@@ -136,6 +189,7 @@ extension Narrowing {
     case .nothing: false
     case .all(let parts): parts.allSatisfy { $0.holds(for: entity) }
     case .any(let parts): parts.contains { $0.holds(for: entity) }
+    case .several(let name): Self.some(of: entity, name) { $0 == .several }
     case .hasAttribute(let name): !(entity[attribute: name]?.instances.isEmpty ?? true)
     case .number(let name, let low, let high):
       Self.some(of: entity, name) { value in

@@ -14,6 +14,8 @@ public indirect enum Narrowing: Sendable, Hashable {
   case any([Narrowing])
   /// The entity has at least one instance of the attribute (expanded IRI).
   case hasAttribute(String)
+  /// The attribute has more than one number or text: ``IndexValue/several``.
+  case several(String)
   /// A ``IndexValue/number(_:)`` from `low` to `high`, both included; `nil` is unbounded.
   case number(attribute: String, low: Double?, high: Double?)
   /// A ``IndexValue/text(_:)`` that is byte for byte one of these.
@@ -42,6 +44,8 @@ public enum IndexValue: Sendable {
   case time(DateTime)
   /// The attribute is there; it has no value that an index can order.
   case none
+  /// The attribute has more than one number or text; stands beside them.
+  case several
   /// The attribute has more values than ``maxValues``: it meets every condition on its values.
   case unlisted
 
@@ -55,6 +59,7 @@ public enum IndexValue: Sendable {
     var collector = Collector()
     for instance in set.instances { collector.add(instance) }
     if collector.isFull { return [.unlisted] }
+    if collector.scalars > 1 { return collector.values + [.several] }
     return collector.values.isEmpty ? [.none] : collector.values
   }
 
@@ -71,6 +76,15 @@ public enum IndexValue: Sendable {
   private struct Collector {
     var values: [IndexValue] = []
     private var seen: Set<IndexValue> = []
+    /// How many of the values are numbers and texts; a time is one of these texts.
+    var scalars: Int {
+      values.reduce(0) { count, value in
+        switch value {
+        case .number, .text: count + 1
+        case .time, .none, .several, .unlisted: count
+        }
+      }
+    }
     var isFull = false
 
     mutating func add(_ instance: Attribute) {
@@ -127,7 +141,7 @@ extension IndexValue: Hashable {
     case (.number(let a), .number(let b)): a == b
     case (.text(let a), .text(let b)): TextOrder.equal(a, b)
     case (.time(let a), .time(let b)): a == b
-    case (.none, .none), (.unlisted, .unlisted): true
+    case (.none, .none), (.several, .several), (.unlisted, .unlisted): true
     default: false
     }
   }
@@ -139,6 +153,7 @@ extension IndexValue: Hashable {
     case .time(let time): hasher.combine(time)
     case .none: hasher.combine(1)
     case .unlisted: hasher.combine(2)
+    case .several: hasher.combine(3)
     }
   }
 }

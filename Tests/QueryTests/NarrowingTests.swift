@@ -38,6 +38,9 @@ import Testing
     #expect(try narrowing("!speed") == .everything)
     #expect(try narrowing("!speed;speed>5") == .number(attribute: speed, low: 5, high: nil))
     #expect(try narrowing("!speed|speed>5") == .everything)
+    let range = Narrowing.number(attribute: speed, low: 2, high: 5)
+    #expect(try narrowing("speed>=2;speed<5") == .any([range, .several(speed)]))
+    #expect(try narrowing("speed>=2;other==1;speed<5;speed>1").joinsOnly(range, several: speed))
     #expect(try narrowing("speed.accuracy>5") == .hasAttribute(speed))
     #expect(try narrowing("speed~=^abc.*") == .textPrefix(attribute: speed, prefix: "abc"))
     #expect(try narrowing("speed~=^abc*") == .textPrefix(attribute: speed, prefix: "ab"))
@@ -53,14 +56,14 @@ import Testing
     }
     let time = try #require(DateTime("2020-01-01T00:00:00Z"))
     #expect(try values("5") == [.number(5)])
-    #expect(try values("[5, 5.0, \"x\", [7], {\"k\": 1}, null]") == [.number(5), .text("x")])
+    #expect(try values("[5, 5.0, \"x\", [7], {\"k\": 1}, null]") == [.number(5), .text("x"), .several])
     #expect(try values("\"2020-01-01T00:00:00Z\"") == [.text("2020-01-01T00:00:00Z"), .time(time)])
     #expect(try values(#"{"type":"Property","value":{"@type":"Integer","@value":9}}"#) == [.number(9)])
     #expect(try values("true") == [.none])
     #expect(
-      try values(#"{"type":"LanguageProperty","languageMap":{"en":"a","fr":["b","a"]}}"#) == [.text("a"), .text("b")])
+      try values(#"{"type":"LanguageProperty","languageMap":{"en":"a","fr":["b","a"]}}"#) == [.text("a"), .text("b"), .several])
     #expect(try values(#"{"type":"GeoProperty","value":{"type":"Point","coordinates":[1,2]}}"#) == [.none])
-    #expect(try values("[\"\u{e9}\", \"e\u{301}\"]").count == 2)
+    #expect(try values("[\"\u{e9}\", \"e\u{301}\"]").count == 3)
     let many = "[" + (0...300).map(String.init).joined(separator: ",") + "]"
     #expect(try values(many) == [.unlisted])
   }
@@ -70,6 +73,14 @@ import Testing
     #expect(IndexValue.key(of: "a\0b") == "a")
     let exact = String(repeating: "x", count: 200)
     #expect(IndexValue.key(of: exact) == exact && IndexValue.key(of: exact + "y") == exact)
+  }
+}
+
+extension Narrowing {
+  /// Whether this is an "and" with one range of an attribute, the joint one.
+  fileprivate func joinsOnly(_ range: Narrowing, several attribute: String) -> Bool {
+    guard case .all(let parts) = self else { return false }
+    return parts.count == 2 && parts.contains(.any([range, .several(attribute)]))
   }
 }
 

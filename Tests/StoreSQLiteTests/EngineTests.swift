@@ -73,6 +73,12 @@ struct EngineTests {
       var query = EntityQuery()
       query.filter = .test(AttributePath(attribute: "urn:a"), .compare(.equal, .number(42)))
       #expect(try reader.entities(query, in: .default, page: Page(limit: 2), countsTotal: true).total == 1)
+      // What version 2 adds: `urn:b` has three texts, so that no range over it can be joined.
+      let b = AttributePath(attribute: "urn:b")
+      query.filter = .all([
+        .test(b, .compare(.greaterOrEqual, .text("y"))), .test(b, .compare(.lessOrEqual, .text("x"))),
+      ])
+      #expect(try reader.entities(query, in: .default, page: Page(limit: 2), countsTotal: true).total == 1)
       let evolutions = EvolutionQuery(entities: EntityQuery(), page: Page(limit: 1), instanceLimit: 10)
       #expect(try reader.evolutions(evolutions, in: .default).entities[0].attributes[0].instances[0].value == 42)
     }

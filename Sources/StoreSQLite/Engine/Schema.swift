@@ -4,7 +4,7 @@ import Store
 /// The tables, version by version. `user_version` tells how far a file is.
 enum Schema {
   /// Statements that lead from each version to the next.
-  private static let steps: [String] = [version1]
+  private static let steps: [String] = [version1, version2]
 
   static var version: Int { steps.count }
 
@@ -71,5 +71,13 @@ enum Schema {
       sequence INTEGER PRIMARY KEY AUTOINCREMENT, tenant INTEGER NOT NULL, subscription TEXT NOT NULL,
       payload BLOB NOT NULL, due INTEGER NOT NULL, attempts INTEGER NOT NULL);
     CREATE INDEX outbox_subscription ON outbox(tenant, subscription);
+    """
+
+  /// Attributes with more than one number or text are marked with x'0000', so that several ranges of one attribute can be
+  /// looked up as one.
+  private static let version2 = """
+    INSERT INTO attribute_value(attribute, value, pk)
+    SELECT attribute, x'0000', pk FROM attribute_value WHERE typeof(value) IN ('real', 'integer', 'text')
+    GROUP BY attribute, pk HAVING count(*) > 1;
     """
 }

@@ -56,6 +56,8 @@ struct IndexLookup {
     case .nothing: return .keys([])
     case .all(let parts): return try intersection(parts) { part throws(StoreError) in try candidates(part) }
     case .any(let parts): return try union(parts) { part throws(StoreError) in try candidates(part) }
+    case .several(let attribute):
+      return try valueKeys(of: attribute, .keysWithValue) { $0.bind(3, StoredValue.several) }
     case .hasAttribute(let attribute): return try keys(of: attribute, .keysWithAttribute) { _ in }
     case .number(let attribute, let low, let high):
       return try valueKeys(of: attribute, .keysBetween) {

@@ -6,6 +6,7 @@ import NGSI
 enum StoredValue {
   static let present: [UInt8] = []
   static let unlisted: [UInt8] = [0]
+  static let several: [UInt8] = [0, 0]
 
   /// Positions in an entity's list of geometries that fit beside its key in one 64-bit id.
   static let geometryBits: Int64 = 20

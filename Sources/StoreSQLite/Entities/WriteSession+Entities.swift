@@ -111,6 +111,7 @@ extension WriteSession {
     case .text(let text): statement.bind(2, text)
     case .time(let time): statement.bind(2, StoredValue.bytes(of: time))
     case .none: statement.bind(2, StoredValue.present)
+    case .several: statement.bind(2, StoredValue.several)
     case .unlisted: statement.bind(2, StoredValue.unlisted)
     }
     try statement.run()
