@@ -146,16 +146,17 @@ extension Hub {
     var changes: [EntityChange] = []
     changes.reserveCapacity(updates.count)
     // An entity that is written several times is stored once, as it is at the end; its history keeps every step.
-    var last: [String: Int] = [:]
+    var last = [String: Int](minimumCapacity: updates.count)
+    for (index, update) in updates.enumerated() { last[update.entity.id] = index }
     var before: [String: Entity?] = [:]
-    for (index, update) in updates.enumerated() {
-      last[update.entity.id] = index
-      if before[update.entity.id] == nil { before[update.entity.id] = .some(update.before) }
+    if last.count < updates.count {
+      for update in updates where before[update.entity.id] == nil { before[update.entity.id] = .some(update.before) }
     }
     for (index, update) in updates.enumerated() {
       let entity = update.entity
       let isDeletion = entity.deletedAt != nil
-      if last[entity.id] == index, let stored = before[entity.id] {
+      if last[entity.id] == index {
+        let stored = before[entity.id] ?? update.before
         if isDeletion {
           if let stored { try writer.delete(stored, in: tenant) }
         } else if stored != entity {

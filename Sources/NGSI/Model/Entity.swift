@@ -120,35 +120,35 @@ extension Attribute {
   /// Expanded datatype IRI of a Property value.
   public var valueType: String? {
     get { seldom?.members.valueType }
-    set { change { $0.valueType = newValue } }
+    set { if seldom != nil || newValue != nil { change { $0.valueType = newValue } } }
   }
 
   /// Expanded type IRIs of a relationship's target.
   public var objectType: [String] {
     get { seldom?.members.objectType ?? [] }
-    set { change { $0.objectType = newValue } }
+    set { if seldom != nil || !newValue.isEmpty { change { $0.objectType = newValue } } }
   }
 
   public var expiresAt: DateTime? {
     get { seldom?.members.expiresAt }
-    set { change { $0.expiresAt = newValue } }
+    set { if seldom != nil || newValue != nil { change { $0.expiresAt = newValue } } }
   }
 
   public var deletedAt: DateTime? {
     get { seldom?.members.deletedAt }
-    set { change { $0.deletedAt = newValue } }
+    set { if seldom != nil || newValue != nil { change { $0.deletedAt = newValue } } }
   }
 
   /// Language that a filter chose (`lang`), output only.
   public var language: String? {
     get { seldom?.members.language }
-    set { change { $0.language = newValue } }
+    set { if seldom != nil || newValue != nil { change { $0.language = newValue } } }
   }
 
   /// Value before the change that triggered a notification, output only.
   public var previousValue: JSON? {
     get { seldom?.members.previousValue }
-    set { change { $0.previousValue = newValue } }
+    set { if seldom != nil || newValue != nil { change { $0.previousValue = newValue } } }
   }
 
   /// Whether only members are there that most instances have.

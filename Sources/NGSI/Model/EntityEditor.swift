@@ -63,6 +63,13 @@ struct EntityEditor {
 
   private mutating func record(_ change: AttributeChange) {
     update.changes.append(change)
+    // Most changes come name by name; a set is worth its cost for many names only.
+    if update.updated.last == change.name { return }
+    if update.updated.count < JSONObject.indexedFrom {
+      if !update.updated.contains(change.name) { update.updated.append(change.name) }
+      return
+    }
+    if updatedNames.isEmpty { updatedNames = Set(update.updated) }
     if updatedNames.insert(change.name).inserted { update.updated.append(change.name) }
   }
 

@@ -164,16 +164,14 @@ extension Entity {
     fragment.id = id
     let replacement = try fragment.entity()
     var editor = EntityEditor(self, at: now)
-    var kept = Set<InstanceKey>()
     for set in replacement.attributes {
-      for instance in set.instances {
-        kept.insert(InstanceKey(name: set.name, datasetId: instance.datasetId))
-        editor.put(instance, name: set.name)
-      }
+      for instance in set.instances { editor.put(instance, name: set.name) }
     }
+    let kept = replacement.attributes.count < JSONObject.indexedFrom ? nil : Set(replacement.attributes.map(\.name))
     for set in attributes {
-      for instance in set.instances
-      where !kept.contains(InstanceKey(name: set.name, datasetId: instance.datasetId)) {
+      let isKept = kept.map { $0.contains(set.name) } ?? true
+      let new = isKept ? replacement[attribute: set.name] : nil
+      for instance in set.instances where new?.instance(datasetId: instance.datasetId) == nil {
         editor.delete(set.name, datasetId: instance.datasetId)
       }
     }
@@ -186,11 +184,6 @@ extension Entity {
     // Also an entity without attributes has been written.
     update.entity.modifiedAt = now
     return update
-  }
-
-  private struct InstanceKey: Hashable {
-    let name: String
-    let datasetId: String?
   }
 
   /// Replace Attribute (clause 5.6.19): one instance is wholly replaced.

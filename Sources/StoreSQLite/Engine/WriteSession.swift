@@ -118,12 +118,12 @@ final class WriteSession: ReadSession, StoreWriter, @unchecked Sendable {
   // MARK: Names
 
   override func number(of iri: String, in tenant: Int64) throws(StoreError) -> Int64? {
-    if let number = newNumbers[NameKey(tenant, iri)] { return number }
+    if !newNumbers.isEmpty, let number = newNumbers[NameKey(tenant, iri)] { return number }
     return try super.number(of: iri, in: tenant)
   }
 
   override func number(of tenant: Tenant) throws(StoreError) -> Int64? {
-    if let number = newTenantNumbers[ExactText(tenant.name)] { return number }
+    if !newTenantNumbers.isEmpty, let number = newTenantNumbers[ExactText(tenant.name)] { return number }
     return try super.number(of: tenant)
   }
 

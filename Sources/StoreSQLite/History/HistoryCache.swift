@@ -7,49 +7,61 @@ struct HistoryCache {
     let id: ExactText
   }
 
-  struct SeriesKey: Hashable {
-    let evolution: Int64
-    let attribute: Int64
-  }
-
+  /// Most histories, and most series in all, that are remembered.
   private static let bound = 50_000
+  private static let seriesBound = 400_000
 
   private var evolutions: [EvolutionKey: Int64] = [:]
-  private var series: [SeriesKey: Int64] = [:]
+  /// By history and attribute.
+  private var series: [Int64: [Int64: Int64]] = [:]
+  private var seriesCount = 0
   private var addedEvolutions: [EvolutionKey] = []
-  private var addedSeries: [SeriesKey] = []
-  private var marks = (evolutions: 0, series: 0)
+  /// Histories whose series this transaction read or added to.
+  private var touched: [Int64] = []
+  private var marks = (evolutions: 0, touched: 0)
 
   subscript(key: EvolutionKey) -> Int64? { evolutions[key] }
-  subscript(key: SeriesKey) -> Int64? { series[key] }
+
+  /// All series of a history by attribute; `nil` when they are not remembered.
+  func series(of evolution: Int64) -> [Int64: Int64]? { series[evolution] }
 
   mutating func add(_ key: EvolutionKey, _ number: Int64) {
     evolutions[key] = number
     addedEvolutions.append(key)
   }
 
-  mutating func add(_ key: SeriesKey, _ number: Int64) {
-    series[key] = number
-    addedSeries.append(key)
+  mutating func load(_ all: [Int64: Int64], of evolution: Int64) {
+    touched.append(evolution)
+    series[evolution] = all
+    seriesCount += all.count
+  }
+
+  mutating func add(series number: Int64, of attribute: Int64, to evolution: Int64) {
+    series[evolution]?[attribute] = number
+    seriesCount += 1
+    touched.append(evolution)
   }
 
   mutating func remove(_ key: EvolutionKey) { evolutions[key] = nil }
-  mutating func remove(_ key: SeriesKey) { series[key] = nil }
+  mutating func removeSeries(of evolution: Int64) { seriesCount -= series.removeValue(forKey: evolution)?.count ?? 0 }
 
-  mutating func mark() { marks = (addedEvolutions.count, addedSeries.count) }
+  mutating func mark() { marks = (addedEvolutions.count, touched.count) }
 
   mutating func undo() {
     for key in addedEvolutions[marks.evolutions...] { evolutions[key] = nil }
     addedEvolutions.removeSubrange(marks.evolutions...)
-    for key in addedSeries[marks.series...] { series[key] = nil }
-    addedSeries.removeSubrange(marks.series...)
+    for evolution in touched[marks.touched...] { removeSeries(of: evolution) }
+    touched.removeSubrange(marks.touched...)
   }
 
   /// The transaction is over.
   mutating func settle() {
     addedEvolutions.removeAll(keepingCapacity: true)
-    addedSeries.removeAll(keepingCapacity: true)
+    touched.removeAll(keepingCapacity: true)
     if evolutions.count > Self.bound { evolutions.removeAll() }
-    if series.count > Self.bound { series.removeAll() }
+    if series.count > Self.bound || seriesCount > Self.seriesBound {
+      series.removeAll()
+      seriesCount = 0
+    }
   }
 }

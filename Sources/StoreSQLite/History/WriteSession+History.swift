@@ -15,7 +15,7 @@ extension WriteSession {
     var last: (id: String, key: Int64)?
     for entry in history {
       let evolution: Int64
-      if let last, last.id.utf8.elementsEqual(entry.entityId.utf8) {
+      if let last, last.id.hasSameBytes(as: entry.entityId) {
         evolution = last.key
       } else {
         evolution = try makeEvolution(entry.entityId, tenant: tenant)
@@ -146,7 +146,7 @@ extension WriteSession {
   private func remove(series: Int64, evolution: Int64, attribute: Int64) throws {
     try connection.statement(.deleteInstances).bind(1, series).run()
     try connection.statement(.deleteSeries).bind(1, series).run()
-    history.remove(HistoryCache.SeriesKey(evolution: evolution, attribute: attribute))
+    history.removeSeries(of: evolution)
   }
 
   private func removeIfEmpty(_ place: Place) throws {
@@ -214,15 +214,16 @@ extension WriteSession {
   }
 
   private func makeSeries(_ evolution: Int64, attribute: Int64) throws(StoreError) -> Int64 {
-    let key = HistoryCache.SeriesKey(evolution: evolution, attribute: attribute)
-    if let number = history[key] { return number }
-    if let number = try series(evolution, attribute: attribute) {
-      history.add(key, number)
-      return number
+    if history.series(of: evolution) == nil {
+      // All at once: what writes one attribute of an entity most often writes others too.
+      var all: [Int64: Int64] = [:]
+      for one in try series(of: evolution) { all[one.attribute] = one.id }
+      history.load(all, of: evolution)
     }
+    if let number = history.series(of: evolution)?[attribute] { return number }
     try connection.statement(.insertSeries).bind(1, evolution).bind(2, attribute).run()
     let number = connection.lastInsertedRow
-    history.add(key, number)
+    history.add(series: number, of: attribute, to: evolution)
     return number
   }
 
