@@ -182,7 +182,9 @@ extension Exchange {
     var response = APIResponse(status: problem.status, body: JSONWriter.bytes(problem.json))
     // Clause 5.5.3: problem details, but of the plain JSON media type.
     response.headers[first: HeaderName.contentType] = MediaType.json.rawValue
-    if problem.kind == .unavailable || problem.kind == .tooManyRequests { response.headers[first: HeaderName.retryAfter] = "1" }
+    if problem.kind == .unavailable || problem.kind == .tooManyRequests {
+      response.headers[first: HeaderName.retryAfter] = "1"
+    }
     return response
   }
 }

@@ -31,7 +31,9 @@ extension Exchange {
       let query = (rest.isEmpty ? "" : rest + "&") + "limit=\(page.limit)&offset=\(offset)"
       return "</ngsi-ld/v1\(path)?\(query)>; rel=\"\(relation)\"; type=\"\(type)\""
     }
-    if page.offset > 0 { response.headers.add(name: HeaderName.link, value: link(max(0, page.offset - page.limit), "prev")) }
+    if page.offset > 0 {
+      response.headers.add(name: HeaderName.link, value: link(max(0, page.offset - page.limit), "prev"))
+    }
     if hasMore { response.headers.add(name: HeaderName.link, value: link(page.offset + page.limit, "next")) }
   }
 }

@@ -93,7 +93,8 @@ extension API {
     let isNew = try await hub.recordHistory(fragment, in: exchange.tenant)
     guard isNew else { return .noContent }
     var response = APIResponse(status: 201)
-    response.headers[first: HeaderName.location] = "/ngsi-ld/v1/temporal/entities/" + PercentCoding.encode(fragment.id ?? "")
+    response.headers[first: HeaderName.location] =
+      "/ngsi-ld/v1/temporal/entities/" + PercentCoding.encode(fragment.id ?? "")
     exchange.echoTenant(&response)
     return response
   }

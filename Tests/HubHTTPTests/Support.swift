@@ -116,7 +116,9 @@ final class TestHub: Sendable {
   ) async -> Answer {
     var fields = HTTPHeaders()
     for (name, value) in headers { fields.add(name: name, value: value) }
-    if body != nil, fields[.contentType] == nil { fields[.contentType] = "application/json" }
+    if body != nil, !fields.contains(name: "Content-Type") {
+      fields.add(name: "Content-Type", value: "application/json")
+    }
     let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
     let request = APIRequest(
       method: method, path: parts[0], query: parts.count > 1 ? parts[1] : "", headers: fields,

@@ -61,7 +61,9 @@ import Testing
     #expect(try values(#"{"type":"Property","value":{"@type":"Integer","@value":9}}"#) == [.number(9)])
     #expect(try values("true") == [.none])
     #expect(
-      try values(#"{"type":"LanguageProperty","languageMap":{"en":"a","fr":["b","a"]}}"#) == [.text("a"), .text("b"), .several])
+      try values(#"{"type":"LanguageProperty","languageMap":{"en":"a","fr":["b","a"]}}"#) == [
+        .text("a"), .text("b"), .several,
+      ])
     #expect(try values(#"{"type":"GeoProperty","value":{"type":"Point","coordinates":[1,2]}}"#) == [.none])
     #expect(try values("[\"\u{e9}\", \"e\u{301}\"]").count == 3)
     let many = "[" + (0...300).map(String.init).joined(separator: ",") + "]"

@@ -1,0 +1,278 @@
+import Foundation
+import Hummingbird
+import Logging
+import NIOCore
+import NIOPosix
+import Testing
+
+@testable import Hub
+@testable import HubHTTP
+
+/// What goes over the wire: one connection, several requests, in order, whatever they are.
+@Suite("server", .serialized) struct ServerTests {
+  private static let entity = #"{"id":"urn:x:1","type":"Room","level":{"type":"Property","value":1}}"#
+  private static let create =
+    "POST /ngsi-ld/v1/entities HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: \(entity.utf8.count)\r\n"
+  private static func get(_ target: String, _ more: String = "") -> String {
+    "GET \(target) HTTP/1.1\r\nHost: x\r\n\(more)\r\n"
+  }
+  private static let read = get("/ngsi-ld/v1/entities/urn:x:1")
+
+  @Test("requests that come at once are answered in order, the API's and the pages'")
+  func pipelining() async throws {
+    try await withServer { server in
+      try await server.talk { wire in
+        wire.send(
+          Self.create + "\r\n" + Self.entity + Self.get("/page") + Self.read + Self.get("/slow") + Self.read
+            + Self.get("/page"))
+        let answers = (0..<6).map { _ in wire.answer() }
+        #expect(answers.map(\.status) == [201, 200, 200, 200, 200, 200])
+        #expect(answers[1].body == "page" && answers[3].body == "slow" && answers[5].body == "page")
+        #expect(answers[2].body.contains("urn:x:1") && answers[4].body == answers[2].body)
+        #expect(answers[2].headers["server"] == "madang" && answers[2].headers["date"]?.hasSuffix("GMT") == true)
+      }
+    }
+  }
+
+  @Test("a page may answer before it has read its body")
+  func earlyAnswer() async throws {
+    try await withServer { server in
+      try await server.talk { wire in
+        wire.send("POST /early HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n")
+        #expect(wire.answer().body == "early")
+        wire.send(String(repeating: "x", count: 200_000) + Self.read)
+        #expect(wire.answer().status == 404)
+      }
+    }
+  }
+
+  @Test("who asks before sending is told to go on")
+  func expectContinue() async throws {
+    try await withServer { server in
+      try await server.talk { wire in
+        wire.send(Self.create + "Expect: 100-continue\r\n\r\n")
+        #expect(wire.answer().status == 100)
+        wire.send(Self.entity)
+        #expect(wire.answer().status == 201)
+      }
+    }
+  }
+
+  @Test("a body beyond the bound is refused at once, and the connection goes on", arguments: [true, false])
+  func largeBody(isAnnounced: Bool) async throws {
+    var limits = Limits()
+    limits.bodyBytes = 1000
+    try await withServer(limits: limits) { server in
+      try await server.talk { wire in
+        let head = "POST /ngsi-ld/v1/entities HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        if isAnnounced {
+          wire.send(head + "Content-Length: 300000\r\n\r\n")
+        } else {
+          wire.send(head + "Transfer-Encoding: chunked\r\n\r\n5DC\r\n" + String(repeating: " ", count: 1500) + "\r\n")
+        }
+        let answer = wire.answer()
+        #expect(answer.status == 413 && answer.body.contains("1000 bytes"))
+        wire.send(isAnnounced ? String(repeating: " ", count: 300_000) : "0\r\n\r\n")
+        wire.send(Self.read)
+        #expect(wire.answer().status == 404)
+      }
+    }
+  }
+
+  @Test(
+    "what is no HTTP is told so and let go",
+    arguments: ["GARBAGE\r\n\r\n", "GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n"])
+  func garbage(_ text: String) async throws {
+    try await withServer { server in
+      try await server.talk { wire in
+        wire.send(text)
+        let answer = wire.answer()
+        #expect(answer.status == 400 && answer.body.contains("no HTTP request"))
+        #expect(answer.headers["connection"] == "close" && wire.isAtEnd)
+      }
+    }
+  }
+
+  @Test("a header list beyond the bound is refused")
+  func longHeaders() async throws {
+    try await withServer { server in
+      try await server.talk { wire in
+        wire.send(Self.get("/ngsi-ld/v1/types", "X: " + String(repeating: "a", count: 200_000) + "\r\n"))
+        #expect(wire.answer().status == 400 && wire.isAtEnd)
+      }
+    }
+  }
+
+  @Test("who sends no more still hears the answer", arguments: ["/ngsi-ld/v1/types", "/slow"])
+  func halfClose(_ target: String) async throws {
+    try await withServer { server in
+      try await server.talk { wire in
+        wire.send(Self.get(target))
+        wire.sendsNoMore()
+        #expect(wire.answer().status == 200 && wire.isAtEnd)
+      }
+    }
+  }
+
+  @Test("who wants no other answer gets none", arguments: ["/ngsi-ld/v1/types", "/page"])
+  func close(_ target: String) async throws {
+    try await withServer { server in
+      try await server.talk { wire in
+        wire.send(Self.get(target, "Connection: close\r\n"))
+        #expect(wire.answer().status == 200 && wire.isAtEnd)
+      }
+    }
+  }
+
+  @Test("HEAD tells the length of what it leaves out")
+  func head() async throws {
+    try await withServer { server in
+      try await server.talk { wire in
+        wire.send(Self.create + "\r\n" + Self.entity)
+        #expect(wire.answer().status == 201)
+        wire.send("HEAD /ngsi-ld/v1/entities/urn:x:1 HTTP/1.1\r\nHost: x\r\n\r\n" + Self.read)
+        let head = wire.answer(hasBody: false)
+        let full = wire.answer()
+        #expect(head.status == 200 && head.headers["content-length"] == String(full.body.utf8.count))
+      }
+    }
+  }
+
+  @Test("a silent or half-sent request is let go, a slow answer is not")
+  func idle() async throws {
+    try await withServer(idle: .milliseconds(400)) { server in
+      try await server.talk { wire in #expect(wire.isAtEnd) }
+      try await server.talk { wire in
+        wire.send("POST /ngsi-ld/v1/entities HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        #expect(wire.isAtEnd)
+      }
+      try await server.talk { wire in
+        wire.send(Self.get("/slower"))
+        #expect(wire.answer().body == "slower")
+      }
+    }
+  }
+}
+
+/// A server on loopback with some pages beside the API.
+private struct TestServer {
+  let port: Int
+
+  /// Runs a client that waits, on a thread that may.
+  func talk(_ body: @escaping @Sendable (Wire) throws -> Void) async throws {
+    try await NIOThreadPool.singleton.runIfActive {
+      let wire = try Wire(port: port)
+      defer { wire.close() }
+      try body(wire)
+    }
+  }
+}
+
+private func withServer(
+  limits: Limits = Limits(), idle: TimeAmount = .seconds(20),
+  _ body: @escaping @Sendable (TestServer) async throws -> Void
+) async throws {
+  try await withHub(limits: limits) { hub in
+    let router = Router()
+    router.get("/page") { _, _ in "page" }
+    router.get("/slow") { _, _ in
+      try await Task.sleep(for: .milliseconds(50))
+      return "slow"
+    }
+    router.get("/slower") { _, _ in
+      try await Task.sleep(for: .milliseconds(1200))
+      return "slower"
+    }
+    router.post("/early") { _, _ in "early" }
+    let (ports, port) = AsyncStream.makeStream(of: Int.self)
+    var log = Logger(label: "test")
+    log.logLevel = .critical
+    let app = Application(
+      responder: router.buildResponder(), server: .api(of: hub.hub, idleTimeout: idle),
+      configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0)),
+      onServerRunning: { channel in port.yield(channel.localAddress?.port ?? 0) }, logger: log)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await app.run() }
+      for await port in ports {
+        try await body(TestServer(port: port))
+        break
+      }
+      group.cancelAll()
+    }
+  }
+}
+
+/// A client's end of a connection, byte by byte.
+private final class Wire {
+  struct Answer {
+    var status = 0
+    var headers: [String: String] = [:]
+    var body = ""
+  }
+
+  private let socket: Int32
+  private var received: [UInt8] = []
+
+  init(port: Int) throws {
+    socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = in_port_t(port).bigEndian
+    address.sin_addr.s_addr = inet_addr("127.0.0.1")
+    let connected = withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        connect(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+      }
+    }
+    try #require(connected == 0)
+    var patience = timeval(tv_sec: 15, tv_usec: 0)
+    setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+  }
+
+  func close() { _ = Glibc.close(socket) }
+
+  func send(_ text: String) {
+    var rest = Array(text.utf8)[...]
+    while !rest.isEmpty {
+      let sent = rest.withUnsafeBytes { Glibc.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+      guard sent > 0 else { return }
+      rest = rest.dropFirst(sent)
+    }
+  }
+
+  func sendsNoMore() { _ = shutdown(socket, Int32(SHUT_WR)) }
+
+  /// Whether the server ends the connection next, within the patience of the socket.
+  var isAtEnd: Bool { received.isEmpty && !receive(expectsEnd: true) }
+
+  private func receive(expectsEnd: Bool = false) -> Bool {
+    var buffer = [UInt8](repeating: 0, count: 65_536)
+    let count = recv(socket, &buffer, buffer.count, 0)
+    guard count > 0 else { return expectsEnd && count < 0 && errno == EAGAIN }
+    received += buffer[..<count]
+    return true
+  }
+
+  /// The next answer; status 0 when there is none.
+  func answer(hasBody: Bool = true) -> Answer {
+    let blank = Array("\r\n\r\n".utf8)
+    var end: Int?
+    while end == nil {
+      end = received.indices.dropLast(3).first { received[$0] == 13 && Array(received[$0..<$0 + 4]) == blank }
+      if end == nil, !receive() { return Answer() }
+    }
+    guard let end else { return Answer() }
+    let lines = String(decoding: received[..<end], as: UTF8.self).components(separatedBy: "\r\n")
+    received.removeFirst(end + 4)
+    var answer = Answer(status: lines[0].split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0)
+    for line in lines.dropFirst() {
+      let parts = line.split(separator: ":", maxSplits: 1).map { $0.trimmingCharacters(in: .whitespaces) }
+      if parts.count == 2 { answer.headers[parts[0].lowercased()] = parts[1] }
+    }
+    guard hasBody, let length = answer.headers["content-length"].flatMap({ Int($0) }) else { return answer }
+    while received.count < length { if !receive() { return Answer() } }
+    answer.body = String(decoding: received[..<length], as: UTF8.self)
+    received.removeFirst(length)
+    return answer
+  }
+}
