@@ -66,12 +66,22 @@ extension API {
     return try await answer(query, presenter, exchange)
   }
 
+  /// A page that ends before this many entities of a type costs less than to wake another thread for it.
+  private static let briefPage = 2_000
+  private static let briefLimit = 50
+
   /// Runs a query off the event loop where it may take long, and answers with its page.
   func answer(_ query: EntityQuery, _ presenter: Presenter, _ exchange: Exchange) async throws(Problem) -> APIResponse {
     let (page, counts) = try exchange.page()
-    let found = try await hub.offLoop { hub throws(Problem) in
-      try hub.entities(query, in: exchange.tenant, page: page, countsTotal: counts)
-    }
+    let isBrief =
+      query.asksTypesOnly && query.order.isEmpty && page.limit <= Self.briefLimit
+      && page.offset + page.limit <= Self.briefPage
+    let found =
+      isBrief
+      ? try hub.entities(query, in: exchange.tenant, page: page, countsTotal: counts)
+      : try await hub.offLoop { hub throws(Problem) in
+        try hub.entities(query, in: exchange.tenant, page: page, countsTotal: counts)
+      }
     var response = try presenter.answer(found.entities, exchange)
     exchange.addPaging(&response, page: page, total: found.total, hasMore: found.hasMore, path: "/entities")
     return response

@@ -247,4 +247,10 @@ public struct EntityQuery: Sendable, Hashable {
   public var collation: String?
 
   public init() {}
+
+  /// Whether nothing of an entity is looked at but its types.
+  public var asksTypesOnly: Bool {
+    ids.isEmpty && idPattern == nil && attributes.isEmpty && filter == nil && scope == nil && geo == nil
+      && selectors.isEmpty
+  }
 }

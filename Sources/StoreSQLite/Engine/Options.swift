@@ -5,7 +5,9 @@ extension SQLiteStore {
   /// Bounds and budgets of the engine.
   public struct Options: Sendable {
     /// Read connections; as many reads run at once.
-    public var readers = 4
+    ///
+    /// Enough that a point read on an event loop finds one while every thread that may wait is busy with a long one.
+    public var readers = 2 + 2 * min(16, ProcessInfo.processInfo.activeProcessorCount)
     /// Writes that may wait; more are refused with ``StoreError/busy``.
     public var queueBound = 10_000
     /// Most writes in one commit.

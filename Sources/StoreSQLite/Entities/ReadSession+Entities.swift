@@ -165,11 +165,6 @@ private struct EntityQueryRun {
 }
 
 extension EntityQuery {
-  fileprivate var asksTypesOnly: Bool {
-    ids.isEmpty && idPattern == nil && attributes.isEmpty && filter == nil && scope == nil && geo == nil
-      && selectors.isEmpty
-  }
-
   /// All that indexes can say, without the types that reading in order goes by.
   fileprivate var indexTerm: IndexTerm {
     var terms: [IndexTerm] = []
