@@ -113,7 +113,8 @@ extension API {
     let view = request.projecting.view(entity)
     guard !view.isEmpty else { throw .notFound("the history of \(id) has nothing of what was asked for") }
     var writer = JSONWriter(capacity: 1 << 14)
-    try request.writer.write(view, embeddedContext: request.embeddedContext, to: &writer)
+    try request.writer.write(
+      view, kinds: found.beyondCut[entity.id] ?? [:], embeddedContext: request.embeddedContext, to: &writer)
     return finish(writer.bytes, found, request, exchange)
   }
 
@@ -172,7 +173,8 @@ extension API {
     writer.open("[")
     for view in found.entities.map(request.projecting.view) where !view.isEmpty {
       writer.separate()
-      try request.writer.write(view, embeddedContext: embedded, to: &writer)
+      try request.writer.write(
+        view, kinds: found.beyondCut[view.entity.id] ?? [:], embeddedContext: embedded, to: &writer)
     }
     writer.close("]")
     var response = finish(writer.bytes, found, request, exchange)
@@ -230,6 +232,8 @@ struct TemporalRequest {
         throw .badRequest("'timeproperty' cannot be '\(name.prefix(40))'")
       }
       timeProperty = property
+      // Without 'timerel' it asks for the instances that have the property (clause 4.11).
+      if query.time == nil { query.time = TemporalFilter(relation: nil, property: property) }
     }
     try readForm(exchange, items["aggrMethods"], items["aggrPeriodDuration"])
   }
