@@ -82,8 +82,7 @@ extension API {
       instances = try reader.attribute(json.withoutContext, name: path[3])
     }
     guard instances.count == 1 else { throw .badRequest("one instance of '\(path[3].prefix(100))' is expected") }
-    let instance = try instances[0].attribute(named: name)
-    try await hub.replaceHistory(of: path[1], attribute: name, instanceId: id, with: instance, in: exchange.tenant)
+    try await hub.replaceHistory(of: path[1], attribute: name, instanceId: id, with: instances[0], in: exchange.tenant)
   }
 
   private func createTemporal(_ exchange: Exchange) async throws(Problem) -> APIResponse {

@@ -15,6 +15,7 @@ extension Hub {
   ///
   /// - Returns: whether the history is new.
   public func recordHistory(_ fragment: EntityFragment, in tenant: Tenant) async throws(Problem) -> Bool {
+    try fragment.requireSoundGeometries()
     let entity = try fragment.entity()
     let at = now()
     let entries = entity.historyEntries(at: at)
@@ -30,6 +31,7 @@ extension Hub {
   ///
   /// - Throws: `ResourceNotFound`.
   public func addHistory(of id: String, _ fragment: EntityFragment, in tenant: Tenant) async throws(Problem) {
+    try fragment.requireSoundGeometries()
     var whole = fragment
     whole.id = id
     // The types are those of the history; the fragment need not repeat them.
@@ -80,9 +82,10 @@ extension Hub {
 
   /// Modify Attribute Instance (clause 5.6.14).
   public func replaceHistory(
-    of id: String, attribute: String, instanceId: String, with instance: Attribute, in tenant: Tenant
+    of id: String, attribute: String, instanceId: String, with fragment: AttributeFragment, in tenant: Tenant
   ) async throws(Problem) {
-    var stamped = instance
+    try fragment.requireSoundGeometries(named: attribute)
+    var stamped = try fragment.attribute(named: attribute)
     stamped.modifiedAt = now()
     stamped.instanceId = instanceId
     let entry = HistoryEntry(entityId: id, attribute: attribute, instance: stamped)

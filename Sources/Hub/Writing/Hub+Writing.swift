@@ -15,6 +15,7 @@ extension Hub {
   /// - Throws: `AlreadyExists`.
   public func create(_ fragment: EntityFragment, in tenant: Tenant) async throws(Problem) {
     let at = now()
+    try fragment.requireSoundGeometries()
     let update = try fragment.creation(at: at)
     guard update.entity.expiresAt.map({ $0 > at }) ?? true else { throw .badRequest("'expiresAt' lies in the past") }
     try await write { writer in
@@ -30,6 +31,7 @@ extension Hub {
   public func replace(_ id: String, with fragment: EntityFragment, types: TypeSelection?, in tenant: Tenant)
     async throws(Problem)
   {
+    try fragment.requireSoundGeometries()
     _ = try await change(id, types: types, in: tenant) { entity, at throws(Problem) in
       try entity.replaced(by: fragment, at: at)
     }
@@ -39,8 +41,11 @@ extension Hub {
   public func merge(
     _ id: String, with fragment: EntityFragment, options: MergeOptions, types: TypeSelection?, in tenant: Tenant
   ) async throws(Problem) {
+    try fragment.requireSoundGeometries()
     _ = try await change(id, types: types, in: tenant) { entity, at throws(Problem) in
-      try entity.merging(fragment, options, at: at)
+      let update = try entity.merging(fragment, options, at: at)
+      try update.requireSoundGeometries(beyond: fragment)
+      return update
     }
   }
 
@@ -59,7 +64,8 @@ extension Hub {
   )
     async throws(Problem) -> UpdateOutcome
   {
-    try await change(id, types: types, in: tenant) { entity, at throws(Problem) in
+    try fragment.requireSoundGeometries()
+    return try await change(id, types: types, in: tenant) { entity, at throws(Problem) in
       try entity.appendingAttributes(fragment, overwrite: overwrites, at: at)
     }
   }
@@ -68,7 +74,8 @@ extension Hub {
   public func update(_ id: String, _ fragment: EntityFragment, types: TypeSelection?, in tenant: Tenant)
     async throws(Problem) -> UpdateOutcome
   {
-    try await change(id, types: types, in: tenant) { entity, at throws(Problem) in
+    try fragment.requireSoundGeometries()
+    return try await change(id, types: types, in: tenant) { entity, at throws(Problem) in
       try entity.updatingAttributes(fragment, at: at)
     }
   }
@@ -77,6 +84,7 @@ extension Hub {
   public func updateAttribute(
     _ id: String, _ name: String, _ fragment: AttributeFragment, types: TypeSelection?, in tenant: Tenant
   ) async throws(Problem) {
+    try fragment.requireSoundGeometries(named: name)
     _ = try await change(id, types: types, in: tenant) { entity, at throws(Problem) in
       try entity.partiallyUpdatingAttribute(name, fragment, at: at)
     }
@@ -86,6 +94,7 @@ extension Hub {
   public func replaceAttribute(
     _ id: String, _ name: String, _ fragment: AttributeFragment, types: TypeSelection?, in tenant: Tenant
   ) async throws(Problem) {
+    try fragment.requireSoundGeometries(named: name)
     _ = try await change(id, types: types, in: tenant) { entity, at throws(Problem) in
       try entity.replacingAttribute(name, fragment, at: at)
     }
