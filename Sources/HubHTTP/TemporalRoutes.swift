@@ -82,8 +82,7 @@ extension API {
       instances = try reader.attribute(json.withoutContext, name: path[3])
     }
     guard instances.count == 1 else { throw .badRequest("one instance of '\(path[3].prefix(100))' is expected") }
-    let instance = try instances[0].attribute(named: name)
-    try await hub.replaceHistory(of: path[1], attribute: name, instanceId: id, with: instance, in: exchange.tenant)
+    try await hub.replaceHistory(of: path[1], attribute: name, instanceId: id, with: instances[0], in: exchange.tenant)
   }
 
   private func createTemporal(_ exchange: Exchange) async throws(Problem) -> APIResponse {
@@ -114,7 +113,8 @@ extension API {
     let view = request.projecting.view(entity)
     guard !view.isEmpty else { throw .notFound("the history of \(id) has nothing of what was asked for") }
     var writer = JSONWriter(capacity: 1 << 14)
-    try request.writer.write(view, embeddedContext: request.embeddedContext, to: &writer)
+    try request.writer.write(
+      view, kinds: found.beyondCut[entity.id] ?? [:], embeddedContext: request.embeddedContext, to: &writer)
     return finish(writer.bytes, found, request, exchange)
   }
 
@@ -173,7 +173,8 @@ extension API {
     writer.open("[")
     for view in found.entities.map(request.projecting.view) where !view.isEmpty {
       writer.separate()
-      try request.writer.write(view, embeddedContext: embedded, to: &writer)
+      try request.writer.write(
+        view, kinds: found.beyondCut[view.entity.id] ?? [:], embeddedContext: embedded, to: &writer)
     }
     writer.close("]")
     var response = finish(writer.bytes, found, request, exchange)
@@ -231,6 +232,8 @@ struct TemporalRequest {
         throw .badRequest("'timeproperty' cannot be '\(name.prefix(40))'")
       }
       timeProperty = property
+      // Without 'timerel' it asks for the instances that have the property (clause 4.11).
+      if query.time == nil { query.time = TemporalFilter(relation: nil, property: property) }
     }
     try readForm(exchange, items["aggrMethods"], items["aggrPeriodDuration"])
   }

@@ -93,7 +93,8 @@ public struct EntityPage: Sendable {
   }
 }
 
-/// One instance of an attribute in the history of an entity.
+/// One instance of an attribute in the history of an entity. The entity's scopes are an attribute here, `Core.scope`,
+/// whose value is a scope, an array of them, or NGSI-LD Null where they were taken away (clause 4.5.6).
 public struct HistoryEntry: Sendable, Hashable {
   public var entityId: String
   /// Expanded attribute IRI.
@@ -110,7 +111,9 @@ public struct HistoryEntry: Sendable, Hashable {
 
 /// What to read of the history.
 public struct EvolutionQuery: Sendable {
-  /// Which entities: those whose history has at least one instance that satisfies all of it.
+  /// Which entities: those whose history has at least one instance that satisfies all of it. A condition on scopes
+  /// takes instances of the time while it held (clause C.5.16). Only `id` can be ordered by; without order, entities
+  /// come as their histories were made.
   public var entities: EntityQuery
   public var time: TemporalFilter?
   /// Expanded names to read; empty reads all.
@@ -142,6 +145,9 @@ public struct EvolutionPage: Sendable {
   public var hasMore: Bool
   /// The span that the answer covers when `instanceLimit` cut it short, for `Content-Range`; `nil` when it is whole.
   public var cut: (from: DateTime, to: DateTime)?
+  /// By entity id and attribute name, the kind of attributes that only have instances outside that span; they stand
+  /// in `entities` without any.
+  public var beyondCut: [String: [String: AttributeKind]] = [:]
 
   public init(entities: [Entity], total: Int?, hasMore: Bool, cut: (from: DateTime, to: DateTime)?) {
     self.entities = entities
@@ -257,8 +263,7 @@ public protocol StoreWriter: StoreReader {
 
   /// Adds instances to histories, in order. Makes the history of an entity that has none.
   /// - Parameter types: expanded types by entity id, where they are new or have changed.
-  func append(_ history: [HistoryEntry], types: [String: [String]], scopes: [String: [String]], in tenant: Tenant)
-    throws
+  func append(_ history: [HistoryEntry], types: [String: [String]], in tenant: Tenant) throws
   /// Deletes the whole history of an entity; false when there is none.
   func deleteHistory(of id: String, in tenant: Tenant) throws -> Bool
   /// Deletes the history of one attribute (of one `datasetId`, `nil` for the default instance, unless `allDatasets`).

@@ -20,7 +20,7 @@ extension StoreContract {
                 try writer.put(entity(0, [("sum", .integer(sum + 1))]), replacing: old, in: .default)
                 try writer.append(
                   [HistoryEntry(entityId: urn(0), attribute: iri("sum"), instance: property(.integer(sum + 1)))],
-                  types: [:], scopes: [:], in: .default)
+                  types: [:], in: .default)
               }
               let found = try store.read { try $0.entity(urn(number), in: .default) }
               try expect(found != nil, "an acknowledged write is not visible")

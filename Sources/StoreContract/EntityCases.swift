@@ -53,7 +53,7 @@ extension StoreContract {
           try writer.put(one, replacing: nil, in: .default)
           try writer.append(
             [HistoryEntry(entityId: one.id, attribute: iri(text), instance: property(.string(text)))],
-            types: [one.id: one.types], scopes: [one.id: [text]], in: .default)
+            types: [one.id: one.types], in: .default)
           try writer.put(StoredDocument(id: text, body: .string(text)), collection: text, in: .default)
         }
       }

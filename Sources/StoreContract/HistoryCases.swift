@@ -59,11 +59,10 @@ extension StoreContract {
       try await store.write { writer in
         try writer.append(
           added.enumerated().map { entry(1, "a\($0.offset)", $0.element) }, types: [urn(1): [iri("Sensor"), iri("B")]],
-          scopes: [urn(1): ["/x", "/y"]], in: .default)
+          in: .default)
       }
       let page = try store.read { try $0.evolutions(evolutionQuery(1), in: .default) }
       try expectEqual(page.entities.first?.types ?? [], [iri("Sensor"), iri("B")])
-      try expectEqual(page.entities.first?.scopes ?? [], ["/x", "/y"])
       var ids = Set<String>()
       for (position, expected) in added.enumerated() {
         guard var found = page.entities.first?[attribute: iri("a\(position)")]?.instances.first else {
@@ -89,7 +88,7 @@ extension StoreContract {
       try await store.write { writer in
         try writer.append(
           (0..<3).map { entry(1, "a", reading($0, .integer(Int64($0)))) } + [entry(1, "a", ownInstance)],
-          types: [urn(1): [iri("Sensor")]], scopes: [:], in: .default)
+          types: [urn(1): [iri("Sensor")]], in: .default)
       }
       let before = try instances(store, evolutionQuery(1))
       try expectEqual(before.map(\.value), [0, 1, 2, 3])
@@ -120,7 +119,7 @@ extension StoreContract {
       try expectEqual(after.map(\.value), [0, 2])
       // A number that is free again is not given to another instance.
       try await store.write { writer in
-        try writer.append([entry(1, "a", reading(1, 9))], types: [:], scopes: [:], in: .default)
+        try writer.append([entry(1, "a", reading(1, 9))], types: [:], in: .default)
       }
       let last = try instances(store, evolutionQuery(1)).compactMap(\.instanceId)
       try expect(!last.contains(ids[1]), "an instanceId was given twice")
@@ -133,7 +132,7 @@ extension StoreContract {
             [
               entry(number, "a", reading(0, 1)), entry(number, "a", reading(0, 2, datasetId: "urn:d:1")),
               entry(number, "b", reading(0, 3)),
-            ], types: [urn(number): [iri("Sensor")]], scopes: [:], in: .default)
+            ], types: [urn(number): [iri("Sensor")]], in: .default)
         }
       }
       func delete(_ attribute: String, _ datasetId: String?, all: Bool) async throws -> Bool {
@@ -156,7 +155,7 @@ extension StoreContract {
         try store.read { try $0.evolutions(sensors, in: .default) }.entities.map(\.id), [urn(2)])
       // It begins anew.
       try await store.write { writer in
-        try writer.append([entry(1, "a", reading(5, 5))], types: [urn(1): [iri("Tree")]], scopes: [:], in: .default)
+        try writer.append([entry(1, "a", reading(5, 5))], types: [urn(1): [iri("Tree")]], in: .default)
       }
       try expectEqual(try instances(store, evolutionQuery(1)).map(\.value), [5])
     },
@@ -164,7 +163,7 @@ extension StoreContract {
       let store = subject.store
       try await store.write { writer in
         try writer.put(entity(1, [("a", 1)]), replacing: nil, in: .default)
-        try writer.append([entry(1, "a", reading(0, 1))], types: [urn(1): [iri("Sensor")]], scopes: [:], in: .default)
+        try writer.append([entry(1, "a", reading(0, 1))], types: [urn(1): [iri("Sensor")]], in: .default)
       }
       try await store.write { writer in
         if let found = try writer.entity(urn(1), in: .default) { try writer.delete(found, in: .default) }

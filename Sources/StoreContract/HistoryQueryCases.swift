@@ -3,6 +3,14 @@ import Query
 import Store
 
 extension StoreContract {
+  /// Scopes that were set at an hour (`nil`: nobody said when), or taken away.
+  private static func scope(_ number: Int, _ scopes: [String]?, at hour: Int?) -> HistoryEntry {
+    var instance = property(scopes.map(JSON.scopes) ?? .string(Core.null), observedAt: hour.map(moment))
+    if scopes == nil { (instance.observedAt, instance.deletedAt) = (nil, hour.map(moment)) }
+    instance.modifiedAt = moment(2000)
+    return HistoryEntry(entityId: urn(number), attribute: Core.scope, instance: instance)
+  }
+
   static let historyQueryCases: [Case] = [
     Case("a window on time takes what the filter says") { subject in
       let store = subject.store
@@ -24,8 +32,7 @@ extension StoreContract {
       for start in stride(from: 0, to: 300, by: 50) {
         try await store.write { writer in
           try writer.append(
-            added[start..<start + 50].map { entry(1, "a", $0) }, types: [urn(1): [iri("Sensor")]], scopes: [:],
-            in: .default)
+            added[start..<start + 50].map { entry(1, "a", $0) }, types: [urn(1): [iri("Sensor")]], in: .default)
         }
       }
       for property: TemporalFilter.Property in [.observedAt, .createdAt, .modifiedAt, .deletedAt] {
@@ -68,7 +75,7 @@ extension StoreContract {
         for hour in stride(from: 0, to: 200, by: 3) {
           entries.append(entry(1, "b", reading(hour, .integer(Int64(hour)))))
         }
-        try writer.append(entries, types: [urn(1): [iri("Sensor")]], scopes: [:], in: .default)
+        try writer.append(entries, types: [urn(1): [iri("Sensor")]], in: .default)
       }
       var seen = (a: Set<JSON>(), b: Set<JSON>())
       var start = moment(0)
@@ -115,9 +122,8 @@ extension StoreContract {
               entry(
                 number, "place",
                 Attribute(kind: .geoProperty, value: point(Double(number), 0), observedAt: moment(number))),
-            ],
-            types: [urn(number): [iri(number < 10 ? "Low" : "High")]],
-            scopes: [urn(number): [number < 5 ? "/first/x" : "/second"]], in: .default)
+              scope(number, [number < 5 ? "/first/x" : "/second"], at: nil),
+            ], types: [urn(number): [iri(number < 10 ? "Low" : "High")]], in: .default)
         }
       }
       func ids(_ change: (inout EvolutionQuery) -> Void) throws -> [Int] {
@@ -167,12 +173,85 @@ extension StoreContract {
       let page = try store.read { try $0.evolutions(paged, in: .default) }
       try expectEqual(page.entities.map(\.id), (13..<17).map(urn))
       try expectEqual(page.total, 10)
+      paged.entities.order = [OrderKey(subject: .id, ascending: false)]
+      let descending = try store.read { try $0.evolutions(paged, in: .default) }
+      try expectEqual(descending.entities.map(\.id), [16, 15, 14, 13].map(urn))
+      try expectEqual(descending.total, 10)
       try expect(page.hasMore, "there are more")
       try expect(page.entities.allSatisfy { $0.attributes.map(\.name) == [iri("a")] }, "only what was asked for")
     },
+    Case("attributes outside a cut stay, without instances") { subject in
+      try await subject.store.write { writer in
+        try writer.append(
+          (0..<30).map { entry(1, "early", reading($0, 1)) }
+            + (30..<60).map {
+              entry(1, "late", Attribute(kind: .relationship, value: .string(urn($0)), observedAt: moment($0)))
+            }, types: [:], in: .default)
+      }
+      for backward in [false, true] {
+        var query = evolutionQuery(1, limit: 10)
+        if backward { query.lastN = 50 }
+        let page = try subject.store.read { try $0.evolutions(query, in: .default) }
+        let (full, empty) = backward ? ("late", "early") : ("early", "late")
+        try expectEqual(page.entities[0][attribute: iri(full)]?.instances.count, 10)
+        try expectEqual(page.entities[0][attribute: iri(empty)]?.instances.count, 0)
+        try expectEqual(page.beyondCut, [urn(1): [iri(empty): backward ? .property : .relationship]])
+        try expectEqual(page.cut?.from, moment(backward ? 50 : 0))
+      }
+    },
+    Case("a time property alone asks for instances that have it") { subject in
+      var gone = property(.string(Core.null))
+      gone.deletedAt = moment(5)
+      let mark = gone
+      try await subject.store.write { writer in
+        try writer.append(
+          [
+            entry(1, "a", reading(0, 1)), entry(1, "a", mark), entry(1, "b", reading(0, 2)),
+            entry(2, "a", reading(0, 3)),
+          ],
+          types: [:], in: .default)
+      }
+      var query = evolutionQuery()
+      query.time = TemporalFilter(relation: nil, property: .deletedAt)
+      let page = try subject.store.read { try $0.evolutions(query, in: .default) }
+      try expectEqual(page.entities.map(\.id), [urn(1)])
+      try expectEqual(page.entities[0].attributes.map(\.name), [iri("a")])
+      try expectEqual(page.entities[0].attributes[0].instances.map(\.deletedAt), [moment(5)])
+    },
+    Case("scopes hold until the next ones are set") { subject in
+      let store = subject.store
+      try await store.write { writer in
+        try writer.append(
+          (0..<40).map { entry(1, "a", reading($0, .integer(Int64($0)))) }
+            // Told out of order; 1 had a scope from the beginning, 2 only later, 3 never.
+            + [scope(1, ["/b"], at: 20), scope(1, ["/a", "/c"], at: 10), scope(1, nil, at: 30)]
+            + [entry(2, "a", reading(15, 0)), scope(2, ["/a"], at: 25), entry(3, "a", reading(15, 0))],
+          types: [:], in: .default)
+      }
+      func found(_ asked: ScopeFilter, from: Int, to: Int) throws -> [String: [Int64]] {
+        var query = evolutionQuery()
+        query.entities.scope = asked
+        query.attributes = [iri("a")]
+        query.time = TemporalFilter(relation: .between(moment(from), moment(to)))
+        return try store.read { try $0.evolutions(query, in: .default) }.entities.reduce(into: [:]) { found, entity in
+          found[entity.id] = entity.attributes.flatMap(\.instances).compactMap(\.value.integer)
+        }
+      }
+      try expectEqual(try found(.exact("/a"), from: 0, to: 40), [urn(1): Array(10..<20)])
+      try expectEqual(try found(.exact("/a"), from: 12, to: 15), [urn(1): [12, 13, 14]])
+      try expectEqual(try found(.all([.exact("/a"), .exact("/c")]), from: 18, to: 22), [urn(1): [18, 19]])
+      try expectEqual(try found(.exact("/b"), from: 0, to: 20), [:])
+      try expectEqual(try found(.exact("/b"), from: 28, to: 35), [urn(1): [28, 29]])
+      try expectEqual(try found(.pattern([.anyRest]), from: 31, to: 40), [:])
+      // What was set before the window and holds in it is shown with it.
+      var query = evolutionQuery(1)
+      query.time = TemporalFilter(relation: .between(moment(22), moment(31)))
+      let shown = try store.read { try $0.evolutions(query, in: .default) }.entities.first
+      try expectEqual(shown?[attribute: Core.scope]?.instances.map(\.value), ["/b", .string(Core.null)])
+    },
     Case("instances come without ids where that is asked") { subject in
       try await subject.store.write { writer in
-        try writer.append([entry(1, "a", reading(0, 1))], types: [:], scopes: [:], in: .default)
+        try writer.append([entry(1, "a", reading(0, 1))], types: [:], in: .default)
       }
       var query = evolutionQuery(1)
       query.showsInstanceIds = false

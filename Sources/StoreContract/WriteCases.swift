@@ -11,8 +11,7 @@ extension StoreContract {
         try writer.put(entity(2, type: "Tree", [("b", "x")]), replacing: nil, in: Tenant("city"))
         try writer.append(
           [HistoryEntry(entityId: urn(1), attribute: iri("a"), instance: property(1))],
-          types: [urn(1): [iri("Sensor")]],
-          scopes: [:], in: .default)
+          types: [urn(1): [iri("Sensor")]], in: .default)
         try writer.put(StoredDocument(id: "d", body: 1), collection: "c", in: .default)
         _ = try writer.enqueue([
           OutboxItem(tenant: .default, subscriptionId: "s", payload: [1], dueAt: DateTime(microseconds: 1))
@@ -48,7 +47,7 @@ extension StoreContract {
                   entity(number, type: type, [("a\(number)", .integer(Int64(number)))]), replacing: nil, in: .default)
                 try writer.append(
                   [HistoryEntry(entityId: urn(number), attribute: iri("a\(number)"), instance: property(1))],
-                  types: [urn(number): [iri(type)]], scopes: [:], in: .default)
+                  types: [urn(number): [iri(type)]], in: .default)
                 // Reading counts in the middle must not lose those of the neighbours.
                 if number % 5 == 0 { _ = try writer.entityCount(in: .default) }
                 if number % 3 == 0 { throw Refusal(number: number) }

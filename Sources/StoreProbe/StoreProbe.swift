@@ -102,7 +102,7 @@ struct ProbeWrite: Sendable {
         ])
       try writer.put(entity, replacing: old, in: .default)
       try writer.append(
-        [HistoryEntry(entityId: id, attribute: "urn:number", instance: value)], types: [:], scopes: [:], in: .default)
+        [HistoryEntry(entityId: id, attribute: "urn:number", instance: value)], types: [:], in: .default)
       _ = try writer.enqueue([
         OutboxItem(
           tenant: .default, subscriptionId: id, payload: Array("\(number)".utf8), dueAt: DateTime(microseconds: 0))

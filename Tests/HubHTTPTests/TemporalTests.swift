@@ -59,6 +59,43 @@ import Testing
     }
   }
 
+  /// Attributes without an instance in the span of a cut answer are there, empty, in every form.
+  @Test func attributesOutsideACutAreEmpty() async throws {
+    var limits = Limits()
+    limits.temporalInstances = 4
+    try await withHub(limits: limits) { hub in
+      await fill(hub)
+      let late = #"{"late": [{"type": "Relationship", "object": "urn:x:2", "observedAt": "2026-01-02T00:00:00Z"}]}"#
+      _ = await hub.post(path + "/attrs", late)
+      let window = "?timerel=after&timeAt=2025-12-31T00:00:00Z"
+      let whole = await hub.get(path + window)
+      #expect(whole.status == 206 && whole.json["level"]?.array?.count == 4 && whole.json["late"] == [])
+      let short = await hub.get(path + window + "&options=temporalValues")
+      #expect(short.json["late"] == ["type": "Relationship", "objects": []])
+      let backward = await hub.get(path + "?lastN=8&options=temporalValues")
+      #expect(backward.json["late"]?["objects"]?.array?.count == 1)
+    }
+  }
+
+  @Test func historiesAreOrderedById() async throws {
+    try await withHub { hub in
+      for number in [2, 10, 1] { _ = await hub.post("entities", room(number)) }
+      let query = "temporal/entities?type=Room&timerel=after&timeAt=2020-01-01T00:00:00Z&timeproperty=createdAt"
+      let ids = [1, 10, 2].map { "urn:ngsi-ld:Room:\($0)" }
+      #expect(await hub.get(query + "&orderBy=id").ids == ids)
+      #expect(await hub.get(query + "&orderBy=id;desc").ids == ids.reversed())
+      #expect(await hub.get(query + "&orderBy=id;desc&limit=1&offset=1").ids == [ids[1]])
+      #expect(await hub.get(query + "&orderBy=id,createdAt").problem == "BadRequestData")
+      let posted = await hub.post(
+        "temporal/entityOperations/query",
+        """
+        {"type": "Query", "entities": [{"type": "Room"}], "ordering": {"orderBy": ["id;desc"]},
+        "temporalQ": {"timerel": "after", "timeAt": "2020-01-01T00:00:00Z", "timeproperty": "createdAt"}}
+        """)
+      #expect(posted.ids == ids.reversed())
+    }
+  }
+
   @Test func aggregatesByPeriod() async throws {
     try await withHub { hub in
       await fill(hub)

@@ -45,6 +45,50 @@ import Testing
     }
   }
 
+  /// What GEOS calls invalid is taken where its inside is beyond doubt, and refused where it is not.
+  @Test(arguments: [
+    // A bow tie; one with its crossing near a corner, yet more than a sliver; a figure walked twice; no area.
+    ("[[[0,0],[2,2],[2,0],[0,2],[0,0]]]", false), ("[[[0,0],[10,0],[10,10],[9,-1],[0,10],[0,0]]]", false),
+    ("[[[0,0],[1,0],[1,1],[0,0],[1,0],[1,1],[0,0]]]", false), ("[[[0,0],[1,1],[2,2],[0,0]]]", false),
+    // A hole outside its shell; a hole as large as the shell.
+    ("[[[0,0],[1,0],[1,1],[0,1],[0,0]],[[5,5],[6,5],[6,6],[5,6],[5,5]]]", false),
+    ("[[[0,0],[1,0],[1,1],[0,1],[0,0]],[[0,0],[1,0],[1,1],[0,1],[0,0]]]", false),
+    // The wrong way round; a corner twice; a spike; a ring that touches itself; a sliver cut off.
+    ("[[[0,0],[0,1],[1,1],[1,0],[0,0]]]", true), ("[[[0,0],[0,0],[1,0],[1,1],[0,0]]]", true),
+    ("[[[0,0],[2,0],[2,2],[2,5],[2,2],[0,2],[0,0]]]", true),
+    ("[[[0,0],[4,0],[4,4],[2,0],[0,4],[0,0]]]", true),
+    ("[[[0,0],[0.001,0],[0,-1],[100,-1],[100,-0.0005],[0,0]]]", true),
+  ])
+  func polygonsHaveAnInsideOrAreRefused(_ coordinates: String, _ isSound: Bool) throws {
+    let polygon: JSON = ["type": "Polygon", "coordinates": try JSONParser.parse(coordinates)]
+    #expect((Geometry.unsoundness(of: polygon) == nil) == isSound, "\(Geometry.unsoundness(of: polygon) ?? "sound")")
+    guard isSound else {
+      #expect(throws: Problem.self) { try GeoMatcher(try filter("within", "Polygon", coordinates)) }
+      return
+    }
+    // It equals itself, and all of it lies within the whole world and not outside.
+    #expect(try GeoMatcher(try filter("equals", "Polygon", coordinates)).matches(polygon))
+    let world = "[[[-180,-90],[180,-90],[180,90],[-180,90],[-180,-90]]]"
+    #expect(try GeoMatcher(try filter("within", "Polygon", world)).matches(polygon))
+    #expect(try !GeoMatcher(try filter("disjoint", "Polygon", world)).matches(polygon))
+  }
+
+  /// What takes time with the square of the positions has a bound that holds.
+  @Test func scribblesCostLittle() throws {
+    var random = SystemRandomNumberGenerator()
+    for count in [1000, Geometry.maxAreaPositions - 1] {
+      var ring: [JSON] = (0..<count).map { _ in
+        [.double(.random(in: 0...1, using: &random)), .double(.random(in: 0...1, using: &random))]
+      }
+      ring.append(ring[0])
+      let began = ContinuousClock.now
+      #expect(Geometry.unsoundness(of: ["type": "Polygon", "coordinates": .array([.array(ring)])]) != nil)
+      #expect(ContinuousClock.now - began < .seconds(5))
+    }
+    let large = JSON.array([.array(Array(repeating: [1, 1], count: Geometry.maxAreaPositions + 1))])
+    #expect(Geometry.failure(of: ["type": "Polygon", "coordinates": large])?.contains("at most") == true)
+  }
+
   @Test func nearReachesAcrossTheAntimeridianAndThePole() throws {
     func point(_ longitude: Double, _ latitude: Double) -> JSON {
       ["type": "Point", "coordinates": [.double(longitude), .double(latitude)]]

@@ -24,7 +24,7 @@ struct EngineTests {
         for tenant in [Tenant.default, Tenant("tenant \(round)")] { try writer.put(entity, replacing: nil, in: tenant) }
         try writer.append(
           [HistoryEntry(entityId: "urn:e", attribute: "urn:a", instance: Attribute(kind: .property, value: 1))],
-          types: [:], scopes: [:], in: .default)
+          types: [:], in: .default)
       }
       await store.close()
     }
@@ -189,7 +189,7 @@ struct EngineTests {
           Entity(id: "urn:\(number)", types: ["urn:T"], attributes: [AttributeSet(name: "urn:a", instances: [value])]),
           replacing: nil, in: .default)
         try writer.append(
-          [HistoryEntry(entityId: "urn:h", attribute: "urn:a", instance: value)], types: [:], scopes: [:], in: .default)
+          [HistoryEntry(entityId: "urn:h", attribute: "urn:a", instance: value)], types: [:], in: .default)
       }
     }
     func isRefused(_ body: (any StoreReader) throws -> Void) throws -> Bool {

@@ -24,7 +24,10 @@ public struct Projecting: Sendable, Hashable {
     var view = EntityView(entity)
     if let pick {
       let names = Set(pick.attributes)
-      view.entity.attributes.removeAll { !names.contains($0.name) }
+      // In a history the scopes are an attribute.
+      view.entity.attributes.removeAll {
+        $0.name == Core.scope ? !pick.contains(.scope) : !names.contains($0.name)
+      }
       if !pick.contains(.scope) { view.entity.scopes = [] }
       view.hidesId = !pick.contains(.id)
       view.hidesType = !pick.contains(.type)
@@ -32,7 +35,7 @@ public struct Projecting: Sendable, Hashable {
     if let omit {
       // `locatedAt{name}` leaves something out of what is linked, not the relationship itself.
       let gone = omit.terms.filter { $0.linked == nil }.map(\.member)
-      view.entity.attributes.removeAll { gone.contains(.attribute($0.name)) }
+      view.entity.attributes.removeAll { gone.contains($0.name == Core.scope ? .scope : .attribute($0.name)) }
       if gone.contains(.scope) { view.entity.scopes = [] }
       view.hidesId = view.hidesId || gone.contains(.id)
       view.hidesType = view.hidesType || gone.contains(.type)

@@ -30,14 +30,17 @@ public struct EvolutionWriter: Sendable {
   }
 
   private var entityWriter: EntityWriter {
-    EntityWriter(
-      context: context,
-      representation: Representation(
-        form == .concise ? .concise : .normalized, systemAttributes: systemAttributes, languages: languages))
+    var representation = Representation(
+      form == .concise ? .concise : .normalized, systemAttributes: systemAttributes, languages: languages)
+    representation.showsDeletion = timeProperty == .deletedAt
+    return EntityWriter(context: context, representation: representation)
   }
 
+  /// - Parameter kinds: those of attributes that stand in the entity without instances (``EvolutionPage/beyondCut``).
   /// - Throws: ``Problem`` when the aggregation would make too many periods.
-  public func write(_ view: EntityView, embeddedContext: JSON? = nil, to writer: inout JSONWriter) throws(Problem) {
+  public func write(
+    _ view: EntityView, kinds: [String: AttributeKind] = [:], embeddedContext: JSON? = nil, to writer: inout JSONWriter
+  ) throws(Problem) {
     let entity = view.entity
     writer.open("{")
     if !view.hidesId {
@@ -49,11 +52,6 @@ public struct EvolutionWriter: Sendable {
       let types = entity.types.map { JSON.string(context.compact($0)) }
       writer.write(types.count == 1 ? types[0] : .array(types))
     }
-    if !entity.scopes.isEmpty {
-      writer.key("scope" as StaticString)
-      let scopes = entity.scopes.map(JSON.string)
-      writer.write(scopes.count == 1 ? scopes[0] : .array(scopes))
-    }
     if systemAttributes {
       for (key, time) in [
         ("createdAt", entity.createdAt), ("modifiedAt", entity.modifiedAt), ("deletedAt", entity.deletedAt),
@@ -63,7 +61,7 @@ public struct EvolutionWriter: Sendable {
         writer.write(time.description)
       }
     }
-    for set in entity.attributes { try write(set, to: &writer) }
+    for set in entity.attributes { try write(set, kind: kinds[set.name], to: &writer) }
     if let embeddedContext {
       writer.key("@context" as StaticString)
       writer.write(embeddedContext)
@@ -71,7 +69,7 @@ public struct EvolutionWriter: Sendable {
     writer.close("}")
   }
 
-  private func write(_ set: AttributeSet, to writer: inout JSONWriter) throws(Problem) {
+  private func write(_ set: AttributeSet, kind: AttributeKind?, to writer: inout JSONWriter) throws(Problem) {
     writer.key(context.compact(set.name))
     switch form {
     case .normalized, .concise:
@@ -83,7 +81,7 @@ public struct EvolutionWriter: Sendable {
       }
       writer.close("]")
     case .simplified:
-      try each(set, to: &writer) { kind, instances, writer throws(Problem) in
+      try each(set, kind: kind, to: &writer) { kind, instances, writer throws(Problem) in
         let single = entityWriter
         writer.key(kind.temporalValuesMember)
         writer.open("[")
@@ -98,7 +96,7 @@ public struct EvolutionWriter: Sendable {
         writer.close("]")
       }
     case .aggregated(let aggregation, let from, let to):
-      try each(set, to: &writer) { _, instances, writer throws(Problem) in
+      try each(set, kind: kind, to: &writer) { _, instances, writer throws(Problem) in
         let timed = instances.compactMap { instance in time(of: instance).map { ($0, instance.value) } }
         for (method, values) in try aggregation.aggregate(timed, from: from, to: to) {
           writer.key(method.rawValue)
@@ -115,7 +113,7 @@ public struct EvolutionWriter: Sendable {
 
   /// One object for each kind and `datasetId` of the set; an array of them when there are several.
   private func each(
-    _ set: AttributeSet, to writer: inout JSONWriter,
+    _ set: AttributeSet, kind: AttributeKind?, to writer: inout JSONWriter,
     _ body: (AttributeKind, [Attribute], inout JSONWriter) throws(Problem) -> Void
   ) throws(Problem) {
     var groups: [(kind: AttributeKind, datasetId: String?, instances: [Attribute])] = []
@@ -129,6 +127,7 @@ public struct EvolutionWriter: Sendable {
         groups.append((shown.kind, shown.datasetId, [shown]))
       }
     }
+    if let kind, groups.isEmpty { groups = [(kind, nil, [])] }
     if groups.count != 1 { writer.open("[") }
     for group in groups {
       if groups.count != 1 { writer.separate() }

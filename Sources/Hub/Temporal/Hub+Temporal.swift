@@ -15,16 +15,15 @@ extension Hub {
   ///
   /// - Returns: whether the history is new.
   public func recordHistory(_ fragment: EntityFragment, in tenant: Tenant) async throws(Problem) -> Bool {
+    try fragment.requireSoundGeometries()
     let entity = try fragment.entity()
     let at = now()
     let entries = entity.historyEntries(at: at)
     return try await write { writer in
       try self.requireRoom(for: tenant, writer)
-      let isNew = try !self.hasHistory(entity.id, in: tenant, writer)
-      try writer.append(
-        entries, types: [entity.id: entity.types], scopes: entity.scopes.isEmpty ? [:] : [entity.id: entity.scopes],
-        in: tenant)
-      return isNew
+      let known = try self.types(ofHistory: entity.id, in: tenant, writer)
+      try writer.append(entries, types: [entity.id: (known ?? []).adding(entity.types)], in: tenant)
+      return known == nil
     }
   }
 
@@ -32,6 +31,7 @@ extension Hub {
   ///
   /// - Throws: `ResourceNotFound`.
   public func addHistory(of id: String, _ fragment: EntityFragment, in tenant: Tenant) async throws(Problem) {
+    try fragment.requireSoundGeometries()
     var whole = fragment
     whole.id = id
     // The types are those of the history; the fragment need not repeat them.
@@ -39,11 +39,12 @@ extension Hub {
     let entity = try whole.entity()
     let at = now()
     let entries = entity.historyEntries(at: at)
-    let types = fragment.types.map { [id: $0] } ?? [:]
     try await write { writer in
       try self.requireTenant(tenant, writer)
-      guard try self.hasHistory(id, in: tenant, writer) else { throw Problem.notFound("there is no history of \(id)") }
-      try writer.append(entries, types: types, scopes: [:], in: tenant)
+      guard let known = try self.types(ofHistory: id, in: tenant, writer) else {
+        throw Problem.notFound("there is no history of \(id)")
+      }
+      try writer.append(entries, types: fragment.types.map { [id: known.adding($0)] } ?? [:], in: tenant)
     }
   }
 
@@ -81,9 +82,10 @@ extension Hub {
 
   /// Modify Attribute Instance (clause 5.6.14).
   public func replaceHistory(
-    of id: String, attribute: String, instanceId: String, with instance: Attribute, in tenant: Tenant
+    of id: String, attribute: String, instanceId: String, with fragment: AttributeFragment, in tenant: Tenant
   ) async throws(Problem) {
-    var stamped = instance
+    try fragment.requireSoundGeometries(named: attribute)
+    var stamped = try fragment.attribute(named: attribute)
     stamped.modifiedAt = now()
     stamped.instanceId = instanceId
     let entry = HistoryEntry(entityId: id, attribute: attribute, instance: stamped)
@@ -95,13 +97,59 @@ extension Hub {
     }
   }
 
-  private func hasHistory(_ id: String, in tenant: Tenant, _ reader: any StoreReader) throws -> Bool {
-    var query = EntityQuery()
-    query.ids = [id]
-    var evolution = EvolutionQuery(entities: query, page: Page(limit: 1), instanceLimit: 1)
-    evolution.lastN = 1
-    return try !reader.evolutions(evolution, in: tenant).entities.isEmpty
+  /// The types of an entity that has a history; `nil` when it has none.
+  private func types(ofHistory id: String, in tenant: Tenant, _ reader: any StoreReader) throws -> [String]? {
+    try reader.evolutions(.latest(of: id, count: 1), in: tenant).entities.first?.types
   }
+
+  /// Marks an attribute of a history as deleted.
+  ///
+  /// - Returns: false when there is none, or the latest that is known of it is its deletion.
+  /// - Throws: `TooManyResults` when the datasets of the attribute cannot be told without reading all of a long history.
+  func endHistory(
+    of id: String, attribute: String, _ selection: Entity.InstanceSelection, at: DateTime, in tenant: Tenant,
+    _ writer: any StoreWriter
+  ) throws -> Bool {
+    var query = EvolutionQuery.latest(of: id, count: 1)
+    query.attributes = [attribute]
+    switch selection {
+    case .defaultInstance: query.datasetIds = ["@none"]
+    case .dataset(let datasetId): query.datasetIds = [datasetId]
+    case .all:
+      query.lastN = nil
+      query.newestFirst = true
+      query.instanceLimit = limits.temporalInstances
+    }
+    let page = try writer.evolutions(query, in: tenant)
+    guard page.cut == nil else {
+      throw Problem(
+        .tooManyResults,
+        "the history of \(attribute) has more than \(limits.temporalInstances) instances; delete it dataset by dataset")
+    }
+    var seen: Set<String?> = []
+    let marks = (page.entities.first?.attributes.first?.instances ?? []).filter { instance in
+      seen.insert(instance.datasetId).inserted && instance.deletedAt == nil
+    }.map { HistoryEntry(entityId: id, attribute: attribute, instance: Attribute(markingDeletionOf: $0, at: at)) }
+    try writer.append(marks, types: [:], in: tenant)
+    return !marks.isEmpty
+  }
+}
+
+extension EvolutionQuery {
+  /// The latest instances of each attribute of one entity.
+  fileprivate static func latest(of id: String, count: Int) -> EvolutionQuery {
+    var entities = EntityQuery()
+    entities.ids = [id]
+    var query = EvolutionQuery(entities: entities, page: Page(limit: 1), instanceLimit: count)
+    query.lastN = count
+    query.newestFirst = true
+    return query
+  }
+}
+
+extension [String] {
+  /// With those of the others that are not in it yet (clause 5.6.11: types are added, none goes).
+  fileprivate func adding(_ others: [String]) -> [String] { self + others.filter { !contains($0) } }
 }
 
 extension Entity {

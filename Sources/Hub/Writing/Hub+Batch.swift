@@ -23,6 +23,18 @@ public struct BatchItem: Sendable {
   }
 }
 
+extension BatchItem {
+  /// The item, or why a geometry in it is refused.
+  fileprivate var sound: BatchItem {
+    BatchItem(
+      id: id,
+      content: content.flatMap { fragment in
+        do throws(Problem) { try fragment.requireSoundGeometries() } catch { return .failure(error) }
+        return .success(fragment)
+      })
+  }
+}
+
 /// What became of each entity of a batch, in order.
 public struct BatchResult: Sendable {
   public var created: [String] = []
@@ -44,7 +56,7 @@ extension Hub {
     var result = BatchResult()
     var start = 0
     while start < items.count {
-      let step = Array(items[start..<min(start + Self.batchStep, items.count)])
+      let step = items[start..<min(start + Self.batchStep, items.count)].map(\.sound)
       start += step.count
       let at = now()
       let part = try await carryOut(after: result, step.map(\.id)) { writer in
@@ -185,7 +197,10 @@ extension BatchOperation {
     case (.upsertUpdate, let entity?): return try entity.appendingAttributes(fragment, at: at)
     case (.update, let entity?): return try entity.updatingAttributes(fragment, at: at)
     case (.updateKeeping, let entity?): return try entity.appendingAttributes(fragment, overwrite: false, at: at)
-    case (.merge, let entity?): return try entity.merging(fragment, at: at)
+    case (.merge, let entity?):
+      let update = try entity.merging(fragment, at: at)
+      try update.requireSoundGeometries(beyond: fragment)
+      return update
     case (.update, nil), (.updateKeeping, nil), (.merge, nil): throw .notFound("there is no entity \(id)")
     }
   }

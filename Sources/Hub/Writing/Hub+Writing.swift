@@ -15,6 +15,7 @@ extension Hub {
   /// - Throws: `AlreadyExists`.
   public func create(_ fragment: EntityFragment, in tenant: Tenant) async throws(Problem) {
     let at = now()
+    try fragment.requireSoundGeometries()
     let update = try fragment.creation(at: at)
     guard update.entity.expiresAt.map({ $0 > at }) ?? true else { throw .badRequest("'expiresAt' lies in the past") }
     try await write { writer in
@@ -30,6 +31,7 @@ extension Hub {
   public func replace(_ id: String, with fragment: EntityFragment, types: TypeSelection?, in tenant: Tenant)
     async throws(Problem)
   {
+    try fragment.requireSoundGeometries()
     _ = try await change(id, types: types, in: tenant) { entity, at throws(Problem) in
       try entity.replaced(by: fragment, at: at)
     }
@@ -39,8 +41,11 @@ extension Hub {
   public func merge(
     _ id: String, with fragment: EntityFragment, options: MergeOptions, types: TypeSelection?, in tenant: Tenant
   ) async throws(Problem) {
+    try fragment.requireSoundGeometries()
     _ = try await change(id, types: types, in: tenant) { entity, at throws(Problem) in
-      try entity.merging(fragment, options, at: at)
+      let update = try entity.merging(fragment, options, at: at)
+      try update.requireSoundGeometries(beyond: fragment)
+      return update
     }
   }
 
@@ -59,7 +64,8 @@ extension Hub {
   )
     async throws(Problem) -> UpdateOutcome
   {
-    try await change(id, types: types, in: tenant) { entity, at throws(Problem) in
+    try fragment.requireSoundGeometries()
+    return try await change(id, types: types, in: tenant) { entity, at throws(Problem) in
       try entity.appendingAttributes(fragment, overwrite: overwrites, at: at)
     }
   }
@@ -68,7 +74,8 @@ extension Hub {
   public func update(_ id: String, _ fragment: EntityFragment, types: TypeSelection?, in tenant: Tenant)
     async throws(Problem) -> UpdateOutcome
   {
-    try await change(id, types: types, in: tenant) { entity, at throws(Problem) in
+    try fragment.requireSoundGeometries()
+    return try await change(id, types: types, in: tenant) { entity, at throws(Problem) in
       try entity.updatingAttributes(fragment, at: at)
     }
   }
@@ -77,6 +84,7 @@ extension Hub {
   public func updateAttribute(
     _ id: String, _ name: String, _ fragment: AttributeFragment, types: TypeSelection?, in tenant: Tenant
   ) async throws(Problem) {
+    try fragment.requireSoundGeometries(named: name)
     _ = try await change(id, types: types, in: tenant) { entity, at throws(Problem) in
       try entity.partiallyUpdatingAttribute(name, fragment, at: at)
     }
@@ -86,17 +94,26 @@ extension Hub {
   public func replaceAttribute(
     _ id: String, _ name: String, _ fragment: AttributeFragment, types: TypeSelection?, in tenant: Tenant
   ) async throws(Problem) {
+    try fragment.requireSoundGeometries(named: name)
     _ = try await change(id, types: types, in: tenant) { entity, at throws(Problem) in
       try entity.replacingAttribute(name, fragment, at: at)
     }
   }
 
-  /// Delete Attribute (clause 5.6.5).
+  /// Delete Attribute (clause 5.6.5). Of an entity that is known by its history only, the history is ended: it gets the
+  /// mark of the deletion, as if the entity had had the attribute until now.
   public func deleteAttribute(
     _ id: String, _ name: String, _ selection: Entity.InstanceSelection, types: TypeSelection?, in tenant: Tenant
   ) async throws(Problem) {
-    _ = try await change(id, types: types, in: tenant) { entity, at throws(Problem) in
-      try entity.deletingAttribute(name, selection, at: at)
+    let at = now()
+    try await write { writer in
+      if types == nil, try writer.entity(id, in: tenant) == nil,
+        try self.endHistory(of: id, attribute: name, selection, at: at, in: tenant, writer)
+      {
+        return
+      }
+      let entity = try self.existing(id, types: types, in: tenant, writer)
+      try self.commit([try entity.deletingAttribute(name, selection, at: at)], in: tenant, at: at, writer)
     }
   }
 
@@ -142,7 +159,6 @@ extension Hub {
   func commit(_ updates: [EntityUpdate], in tenant: Tenant, at: DateTime, _ writer: any StoreWriter) throws {
     var history: [HistoryEntry] = []
     var types: [String: [String]] = [:]
-    var scopes: [String: [String]] = [:]
     var changes: [EntityChange] = []
     changes.reserveCapacity(updates.count)
     // An entity that is written several times is stored once, as it is at the end; its history keeps every step.
@@ -167,15 +183,15 @@ extension Hub {
       if update.before == nil || !update.addedTypes.isEmpty || !update.removedTypes.isEmpty {
         types[entity.id] = entity.types
       }
-      if update.scopesChanged { scopes[entity.id] = entity.scopes }
       for change in update.changes { history.append(change.historyEntry(of: entity.id, at: at)) }
+      if let entry = update.scopeEntry(at: at) { history.append(entry) }
       changes.append(
         EntityChange(
           tenant: tenant, entityId: entity.id, old: update.before, new: isDeletion ? nil : entity,
           attributes: update.changes, at: at))
     }
     guard !changes.isEmpty else { return }
-    try writer.append(history, types: types, scopes: scopes, in: tenant)
+    try writer.append(history, types: types, in: tenant)
     let items = try enqueueNotifications(for: changes, writer)
     let (stream, notifier, committed) = (self.changes, notifier, changes)
     writer.afterCommit {
@@ -215,14 +231,34 @@ extension Hub {
 extension AttributeChange {
   /// What the history keeps: the new instance, or the mark of a deletion (clause 4.5.6).
   func historyEntry(of id: String, at: DateTime) -> HistoryEntry {
-    if let new { return HistoryEntry(entityId: id, attribute: name, instance: new) }
+    HistoryEntry(entityId: id, attribute: name, instance: new ?? Attribute(markingDeletionOf: old, at: at))
+  }
+}
+
+extension EntityUpdate {
+  /// What the history keeps of a change of scopes (clauses 4.5.6 and 4.18).
+  fileprivate func scopeEntry(at: DateTime) -> HistoryEntry? {
+    let isGone = entity.deletedAt != nil || entity.scopes.isEmpty
+    guard entity.deletedAt != nil ? !entity.scopes.isEmpty : scopesChanged else { return nil }
+    guard !isGone else {
+      return HistoryEntry(
+        entityId: entity.id, attribute: Core.scope, instance: Attribute(markingDeletionOf: nil, at: at))
+    }
+    var instance = Attribute(kind: .property, value: .scopes(entity.scopes), observedAt: at)
+    instance.createdAt = at
+    instance.modifiedAt = at
+    return HistoryEntry(entityId: entity.id, attribute: Core.scope, instance: instance)
+  }
+}
+
+extension Attribute {
+  /// The instance that tells in a history that an attribute was deleted (clauses 4.5.7 and 4.5.8).
+  init(markingDeletionOf old: Attribute?, at: DateTime) {
     let kind = old?.kind ?? .property
     let null = JSON.string(Core.null)
-    var mark = Attribute(
-      kind: kind, value: kind == .languageProperty ? ["@none": null] : null, datasetId: old?.datasetId)
-    mark.createdAt = old?.createdAt
-    mark.modifiedAt = at
-    mark.deletedAt = at
-    return HistoryEntry(entityId: id, attribute: name, instance: mark)
+    self.init(kind: kind, value: kind == .languageProperty ? ["@none": null] : null, datasetId: old?.datasetId)
+    createdAt = old?.createdAt
+    modifiedAt = at
+    deletedAt = at
   }
 }

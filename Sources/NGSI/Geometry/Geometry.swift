@@ -7,6 +7,9 @@ public enum Geometry {
 
   /// Most positions in one geometry.
   public static let maxPositions = 200_000
+  /// Most positions in a Polygon or MultiPolygon: whether one crosses itself takes time with their square where
+  /// somebody drew it to that end (0.3 s for so many).
+  public static let maxAreaPositions = 20_000
 
   /// Whether the value looks like a geometry: an object with a geometry type and its coordinates.
   public static func isGeometry(_ json: JSON) -> Bool {
@@ -16,12 +19,18 @@ public enum Geometry {
 
   /// What is wrong with a geometry's shape; `nil` when nothing is.
   public static func failure(of json: JSON) -> String? {
-    var left = maxPositions
     guard case .object(let object) = json, let type = object["type"]?.string, types.contains(type) else {
       return
         "one of the GeoJSON geometries Point, MultiPoint, LineString, MultiLineString, Polygon, MultiPolygon is expected"
     }
     guard let coordinates = object["coordinates"] else { return "a \(type) needs 'coordinates'" }
+    let bound = type.hasSuffix("Polygon") ? maxAreaPositions : maxPositions
+    var left = bound
+    let failure = failure(of: coordinates, type, &left)
+    return left < 0 ? "a \(type) may have at most \(bound) positions" : failure
+  }
+
+  private static func failure(of coordinates: JSON, _ type: String, _ left: inout Int) -> String? {
     switch type {
     case "Point": return position(coordinates, &left)
     case "MultiPoint": return each(coordinates, 0, &left, position)
@@ -52,7 +61,7 @@ public enum Geometry {
 
   private static func position(_ json: JSON, _ left: inout Int) -> String? {
     left -= 1
-    guard left >= 0 else { return "a geometry may have at most \(maxPositions) positions" }
+    guard left >= 0 else { return "too many" }
     guard case .array(let items) = json, items.count >= 2, items.count <= 4,
       let longitude = items[0].number, let latitude = items[1].number, items.allSatisfy({ $0.number != nil })
     else { return "a position must be [longitude, latitude] or [longitude, latitude, altitude]" }

@@ -13,7 +13,8 @@ public struct EntityReader: Sendable {
     public static let null = Rules(rawValue: 1)
     /// `createdAt`, `modifiedAt`, `deletedAt`, `instanceId` are kept (store, federation); otherwise they are ignored.
     public static let systemMembers = Rules(rawValue: 2)
-    /// An array may hold many instances with the same `datasetId` (temporal evolution, clause 4.5.6).
+    /// An array may hold many instances with the same `datasetId`, and the scopes are an attribute, ``Core/scope``
+    /// (temporal evolution, clause 4.5.6).
     public static let evolution = Rules(rawValue: 4)
     /// Attributes are bare values (simplified form, clause 4.5.4).
     public static let simplified = Rules(rawValue: 8)
@@ -43,6 +44,8 @@ public struct EntityReader: Sendable {
       case .id: fragment.id = try uri(member.value, "id")
       case .type: fragment.types = try types(member.value)
       case .context: continue
+      case .scope where rules.contains(.evolution):
+        fragment.attributes.append(AttributeSetFragment(name: Core.scope, instances: try scopeHistory(member.value)))
       case .scope: fragment.scopes = try scopes(member.value)
       case .expiresAt: fragment.expiresAt = try time(member.value, "expiresAt")
       case .createdAt:
@@ -202,18 +205,40 @@ extension EntityReader {
 
   func scopes(_ json: JSON) throws(Problem) -> Change<[String]> {
     if rules.contains(.null), json == .string(Core.null) || json == [.string(Core.null)] { return .removed }
+    return .set(try plainScopes(json))
+  }
+
+  private func plainScopes(_ json: JSON) throws(Problem) -> [String] {
     var scopes: [String] = []
     for item in json.items {
-      // A temporal representation carries scope as a Property; its value counts.
-      for plain in (item["value"] ?? item).items {
-        guard case .string(let text) = plain, Self.isScope(text) else {
-          throw .badRequest("'scope' must be a scope such as '/Seoul/Mapo' or an array of scopes")
-        }
-        let scope = text.hasPrefix("/") ? text : "/" + text
-        if !scopes.contains(scope) { scopes.append(scope) }
+      guard case .string(let text) = item, Self.isScope(text) else {
+        throw .badRequest("'scope' must be a scope such as '/Seoul/Mapo' or an array of scopes")
       }
+      let scope = text.hasPrefix("/") ? text : "/" + text
+      if !scopes.contains(scope) { scopes.append(scope) }
     }
-    return .set(scopes)
+    return scopes
+  }
+
+  /// The scopes of a temporal evolution: Property instances, or bare scopes that make one instance.
+  private func scopeHistory(_ json: JSON) throws(Problem) -> [AttributeFragment] {
+    let isReified = json.items.allSatisfy { $0.object != nil }
+    var fragments: [AttributeFragment] = []
+    for item in isReified ? json.items : [json] {
+      var fragment = AttributeFragment()
+      fragment.kind = .property
+      if let object = item.object {
+        guard object["type"].map({ $0 == "Property" }) ?? true, let value = object["value"] else {
+          throw .badRequest("an instance of 'scope' must be a Property with a value")
+        }
+        fragment.value = .set(.scopes(try plainScopes(value)))
+        if let observedAt = object["observedAt"] { fragment.observedAt = try time(observedAt, "observedAt") }
+      } else {
+        fragment.value = .set(.scopes(try plainScopes(item)))
+      }
+      fragments.append(fragment)
+    }
+    return fragments
   }
 
   /// Clause 4.18: levels of letters, digits and underscores (any script), separated by slashes; `-` is taken too.
@@ -234,5 +259,12 @@ extension EntityReader {
       throw .badRequest("'\(member)' must be a UTC time such as 2026-11-22T09:30:00Z")
     }
     return .set(time)
+  }
+}
+
+extension JSON {
+  /// The value of a `scope` member: one scope by itself, several as an array (clause 4.18).
+  public static func scopes(_ scopes: [String]) -> JSON {
+    scopes.count == 1 ? .string(scopes[0]) : .array(scopes.map(JSON.string))
   }
 }

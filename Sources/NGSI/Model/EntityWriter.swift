@@ -9,6 +9,8 @@ public struct Representation: Sendable, Hashable {
   public var form: Form
   /// Whether `createdAt`, `modifiedAt`, `deletedAt` and `expiresAt` are shown (clause 6.3.11).
   public var systemAttributes: Bool
+  /// Whether `deletedAt` is shown even without the others: a history that is asked for deletions tells their time.
+  public var showsDeletion = false
   /// Language ranges by preference (RFC 4647 lookup) that turn LanguageProperties into Properties; none leaves them.
   public var languages: [String]
   /// Set by ``EntityView``.
@@ -261,11 +263,11 @@ extension EntityWriter {
   private func times(
     created: DateTime?, modified: DateTime?, deleted: DateTime?, expires: DateTime?, to writer: inout JSONWriter
   ) {
-    guard representation.systemAttributes else { return }
-    if let created { time(created, "createdAt", &writer) }
-    if let modified { time(modified, "modifiedAt", &writer) }
-    if let deleted { time(deleted, "deletedAt", &writer) }
-    if let expires { time(expires, "expiresAt", &writer) }
+    let showsAll = representation.systemAttributes
+    if showsAll, let created { time(created, "createdAt", &writer) }
+    if showsAll, let modified { time(modified, "modifiedAt", &writer) }
+    if showsAll || representation.showsDeletion, let deleted { time(deleted, "deletedAt", &writer) }
+    if showsAll, let expires { time(expires, "expiresAt", &writer) }
   }
 
   private func time(_ time: DateTime, _ key: StaticString, _ writer: inout JSONWriter) {

@@ -12,10 +12,10 @@ struct PreparedGeometry: ~Copyable, @unchecked Sendable {
   init(_ json: JSON) throws(Problem) {
     let context = try GeosContext()
     guard let built = context.geometry(json) else { throw .badRequest("the geometry of the query cannot be built") }
-    if let failure = context.failure(of: built) {
-      throw .badRequest("the geometry of the query is not valid: \(failure)")
+    guard let sound = context.sound(built, drawnAs: json) else {
+      throw .badRequest("the geometry of the query is not valid: \(context.failure(of: built) ?? "it has no area")")
     }
-    let reference = json["geometries"] == nil ? built : context.united(built) ?? built
+    let reference = json["geometries"] == nil ? sound : context.united(sound) ?? sound
     guard let prepared = reference.with({ GEOSPrepare_r(context.handle, $0) }) else {
       throw .badRequest("the geometry of the query cannot be prepared")
     }
@@ -76,8 +76,8 @@ struct PreparedGeometry: ~Copyable, @unchecked Sendable {
     guard let geometry = context.geometry(json) else { return nil }
     // Points are always valid.
     if json["type"] == "Point" || json["type"] == "MultiPoint" { return geometry }
-    guard context.failure(of: geometry) == nil else { return nil }
-    return json["geometries"] == nil ? geometry : context.united(geometry)
+    guard let sound = context.sound(geometry, drawnAs: json) else { return nil }
+    return json["geometries"] == nil ? sound : context.united(sound)
   }
 
   /// Whether it is a collection of parts of different dimensions.

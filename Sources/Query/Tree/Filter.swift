@@ -180,16 +180,18 @@ public struct TemporalFilter: Sendable, Hashable {
     case deletedAt
   }
 
-  public var relation: Relation
+  /// `nil` asks for no more than that there is such a time.
+  public var relation: Relation?
   public var property: Property
 
-  public init(relation: Relation, property: Property = .observedAt) {
+  public init(relation: Relation?, property: Property = .observedAt) {
     self.relation = relation
     self.property = property
   }
 
   public func contains(_ time: DateTime) -> Bool {
     switch relation {
+    case nil: true
     case .before(let end): time < end
     case .after(let start): start <= time
     case .between(let start, let end): start <= time && time < end

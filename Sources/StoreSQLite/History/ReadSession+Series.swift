@@ -2,17 +2,13 @@ import NGSI
 import Query
 import Store
 
-/// Types and scopes of a history.
-struct EvolutionHead: Equatable {
-  var types: [String]
-  var scopes: [String]
-}
-
 /// Which instances of a series to read.
 struct InstanceSelection {
   var time: TemporalFilter?
   /// `datasetId`s, `@none` for the default instance; empty takes all.
   var datasetIds: [String] = []
+  /// Only instances of these times (``Attribute/order(_:)`` by `observedAt`); `nil` takes all.
+  var validity: [Range<Int64>]?
   var limit: Int
   var newestFirst: Bool
   var withIds = true
@@ -24,6 +20,7 @@ struct InstanceSelection {
   var keyRange: ClosedRange<Int64> {
     guard let time, time.property == .observedAt else { return Int64.min...Int64.max }
     switch time.relation {
+    case nil: return Int64.min...Int64.max
     case .before(let end): return Int64.min...end.microseconds
     case .after(let start): return start.microseconds...Int64.max
     case .between(let start, let end): return start.microseconds...max(start, end).microseconds
@@ -34,7 +31,15 @@ struct InstanceSelection {
     if let time {
       guard let value = instance.time(time.property), time.contains(value) else { return false }
     }
-    return datasetIds.isEmpty || datasetIds.contains(instance.datasetId ?? "@none")
+    if let validity {
+      let time = instance.order(.observedAt).microseconds
+      guard validity.contains(where: { $0.contains(time) }) else { return false }
+    }
+    return takes(dataset: instance.datasetId)
+  }
+
+  func takes(dataset: String?) -> Bool {
+    datasetIds.isEmpty || datasetIds.contains(dataset ?? "@none")
   }
 }
 
@@ -55,28 +60,24 @@ extension Attribute {
 }
 
 extension ReadSession {
-  func evolution(_ id: String, tenant: Int64) throws(StoreError) -> (key: Int64, head: EvolutionHead)? {
+  func evolution(_ id: String, tenant: Int64) throws(StoreError) -> (key: Int64, types: [String])? {
     let statement = try connection.statement(.evolutionById).bind(1, tenant).bind(2, id)
     defer { statement.reset() }
     guard try statement.step() else { return nil }
-    return (statement.integer(0), try head(statement, 1))
+    return (statement.integer(0), try types(statement, 1))
   }
 
-  func evolution(key: Int64) throws(StoreError) -> (id: String, head: EvolutionHead)? {
+  func evolution(key: Int64) throws(StoreError) -> (id: String, types: [String])? {
     let statement = try connection.statement(.evolutionByKey).bind(1, key)
     defer { statement.reset() }
     guard try statement.step() else { return nil }
-    return (statement.text(0), try head(statement, 1))
+    return (statement.text(0), try types(statement, 1))
   }
 
-  private func head(_ statement: Statement, _ column: Int32) throws(StoreError) -> EvolutionHead {
+  private func types(_ statement: Statement, _ column: Int32) throws(StoreError) -> [String] {
     try statement.withBytes(column) { bytes throws(StoreError) in
       var reader = ByteReader(bytes)
-      var head = EvolutionHead(
-        types: try reader.names { number throws(StoreError) in try self.iri(number) }, scopes: [])
-      let scopes = try reader.count()
-      for _ in 0..<scopes { head.scopes.append(try reader.text()) }
-      return head
+      return try reader.names { number throws(StoreError) in try self.iri(number) }
     }
   }
 

@@ -3,15 +3,12 @@ import Store
 
 extension WriteSession {
   func append(
-    _ history: [HistoryEntry], types: [String: [String]], scopes: [String: [String]], in tenant: Tenant
+    _ history: [HistoryEntry], types: [String: [String]], in tenant: Tenant
   ) throws {
     guard !history.isEmpty || !types.isEmpty else { return }
     try willChange()
     let tenant = try makeNumber(of: tenant)
-    for (id, types) in types { try setHead(of: id, types: types, scopes: scopes[id], tenant: tenant) }
-    for (id, scopes) in scopes where types[id] == nil {
-      try setHead(of: id, types: nil, scopes: scopes, tenant: tenant)
-    }
+    for (id, types) in types { try setTypes(of: id, types, tenant: tenant) }
     var last: (id: String, key: Int64)?
     for entry in history {
       let evolution: Int64
@@ -28,14 +25,14 @@ extension WriteSession {
   }
 
   func deleteHistory(of id: String, in tenant: Tenant) throws -> Bool {
-    guard let tenant = try number(of: tenant), let (evolution, head) = try evolution(id, tenant: tenant) else {
+    guard let tenant = try number(of: tenant), let (evolution, types) = try evolution(id, tenant: tenant) else {
       return false
     }
     try willChange()
     for series in try series(of: evolution) {
       try remove(series: series.id, evolution: evolution, attribute: series.attribute)
     }
-    for type in head.types {
+    for type in types {
       try connection.statement(.deleteEvolutionType)
         .bind(1, try makeNumber(of: type, in: tenant)).bind(2, evolution).run()
     }
@@ -206,7 +203,6 @@ extension WriteSession {
     }
     var head = ByteWriter()
     head.unsigned(0)
-    head.unsigned(0)
     try connection.statement(.insertEvolution).bind(1, tenant).bind(2, id).bind(3, head.bytes).run()
     let number = connection.lastInsertedRow
     history.add(key, number)
@@ -227,22 +223,18 @@ extension WriteSession {
     return number
   }
 
-  /// Sets types and scopes of a history, where given.
-  private func setHead(of id: String, types: [String]?, scopes: [String]?, tenant: Int64) throws {
+  private func setTypes(of id: String, _ new: [String], tenant: Int64) throws {
     let key = try makeEvolution(id, tenant: tenant)
     guard let (_, old) = try evolution(id, tenant: tenant) else { throw ByteReader.damaged }
-    let new = EvolutionHead(types: types ?? old.types, scopes: scopes ?? old.scopes)
     if new == old { return }
-    for type in Set(old.types).subtracting(new.types) {
+    for type in Set(old).subtracting(new) {
       try connection.statement(.deleteEvolutionType).bind(1, try makeNumber(of: type, in: tenant)).bind(2, key).run()
     }
-    for type in Set(new.types).subtracting(old.types) {
+    for type in Set(new).subtracting(old) {
       try connection.statement(.insertEvolutionType).bind(1, try makeNumber(of: type, in: tenant)).bind(2, key).run()
     }
     var writer = ByteWriter()
-    try writer.names(new.types) { try makeNumber(of: $0, in: tenant) }
-    writer.unsigned(UInt64(new.scopes.count))
-    for scope in new.scopes { writer.text(scope) }
+    try writer.names(new) { try makeNumber(of: $0, in: tenant) }
     try connection.statement(.updateEvolution).bind(1, key).bind(2, writer.bytes).run()
   }
 }
