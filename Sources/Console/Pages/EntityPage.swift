@@ -24,6 +24,7 @@ enum EntityPage {
     if let cause = summary.cause {
       let rule = room.rules.rules[cause.rule]
       content["ruleSource"] = "\(rule.source) (\(rule.sourceDate))"
+      content["isHouseRule"] = rule.basis == .house
     }
     return PageFrame.answer(
       visit, template: "entity", title: room.names.display(summary, visit.language), section: "entities",
