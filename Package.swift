@@ -64,7 +64,7 @@ let package = Package(
     .target(
       name: "Console",
       dependencies: [
-        "NGSI",
+        "CZlib", "NGSI",
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "Mustache", package: "swift-mustache"),

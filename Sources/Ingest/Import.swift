@@ -41,7 +41,7 @@ public enum Import {
     var mapping: Mapping?
     if let path = options.mapping { mapping = try Mapping.read(path: path) }
     let format = try options.format ?? guess(options.file, mapping)
-    let source = try source(options.file, format, mapping)
+    let source = try source(options, format, mapping)
     let settings = Transfer.Settings(
       statePath: nil, refusedPath: options.refused ?? Places.beside(options.file, "refused.jsonl"),
       progress: options.notice)
@@ -101,9 +101,10 @@ public enum Import {
       "\(file): what it holds cannot be told from its name; say --format, and --mapping for CSV and GeoJSON")
   }
 
-  private static func source(_ file: String, _ format: Format, _ mapping: Mapping?) throws(IngestError)
+  private static func source(_ options: Options, _ format: Format, _ mapping: Mapping?) throws(IngestError)
     -> any RecordSource
   {
+    let file = options.file
     switch format {
     case .ngsiLD: return try EntityRecords(path: file)
     case .gtfs: return try GTFSRecords(path: file)
@@ -112,7 +113,7 @@ public enum Import {
       guard mapping.format.rawValue == format.rawValue else {
         throw IngestError("\(file): the mapping is for \(mapping.format.rawValue), not \(format.rawValue)")
       }
-      return try Sources.mapped(file, mapping)
+      return try Sources.series([file], mapping, notice: options.notice)
     }
   }
 }

@@ -25,6 +25,8 @@ public enum Replay {
     public var tenant: String?
     /// How long a hub that does not answer is tried again.
     public var patience: Duration = .seconds(300)
+    /// How long a hub may at least go on with requests whose sender is gone.
+    public var grace: Duration = .seconds(1)
     public var lanes = 4
     public var batchRows = 400
     /// Hears progress and notices, one line a call.
@@ -49,8 +51,10 @@ public enum Replay {
     var position = Position(
       files: try Position.describe(options.files), mapping: mapping.fingerprint,
       hub: base + "|" + (options.tenant ?? ""))
-    if options.isFresh { Position.remove(statePath) }
-    if let kept = try Position.read(statePath) {
+    if options.isFresh {
+      // What the earlier run sent may be at the hub all the same.
+      position.horizon = (try? Position.read(statePath))?.horizon ?? 0
+    } else if let kept = try Position.read(statePath) {
       guard kept.files == position.files, kept.mapping == position.mapping, kept.hub == position.hub else {
         throw IngestError(
           "\(statePath): is the position of another run (other files, mapping or hub); name another with --state, or start anew with --fresh"
@@ -59,19 +63,18 @@ public enum Replay {
       position = kept
       options.notice("going on after row \(kept.settled)")
     }
-    var sources: [any RecordSource] = []
-    for file in options.files { sources.append(try Sources.mapped(file, mapping)) }
-    let source: any RecordSource = sources.count == 1 ? sources[0] : try MergedRecords(sources)
+    let source = try Sources.series(options.files, mapping, notice: options.notice)
     let settings = Transfer.Settings(
       lanes: options.lanes, batchRows: options.batchRows, speed: options.speed, statePath: statePath,
       refusedPath: options.refused ?? Places.beside(first, "refused.jsonl"), progress: options.notice)
+    let slowest = Duration.seconds(position.slowest ?? 0)
     let names = options.files.map { URL(fileURLWithPath: $0).lastPathComponent }
     return try await HubAddress.withClient { client in
       let door = HubDoor(
         client: client,
         settings: HubDoor.Settings(
           base: base, tenant: options.tenant, context: mapping.context, patience: options.patience,
-          notice: options.notice))
+          grace: max(options.grace, slowest * 2), notice: options.notice))
       var transfer = Transfer(door: door, settings: settings, position: position, names: names)
       return try await transfer.run(source)
     }
@@ -118,10 +121,19 @@ enum Places {
 }
 
 enum Sources {
-  static func mapped(_ file: String, _ mapping: Mapping) throws(IngestError) -> any RecordSource {
-    switch mapping.format {
-    case .csv: try CSVRecords(path: file, mapping: mapping)
-    case .geojson: try GeoJSONRecords(path: file, mapping: mapping)
+  /// The rows of one or more files under a mapping, merged in the order of their times, each instant of an entity once.
+  static func series(
+    _ files: [String], _ mapping: Mapping, notice: @escaping @Sendable (String) -> Void = { _ in }
+  ) throws(IngestError) -> any RecordSource {
+    var sources: [any RecordSource] = []
+    for file in files {
+      switch mapping.format {
+      case .csv: sources.append(try CSVRecords(path: file, mapping: mapping))
+      case .geojson: sources.append(try GeoJSONRecords(path: file, mapping: mapping))
+      }
     }
+    let names = files.map { URL(fileURLWithPath: $0).lastPathComponent }
+    let merged: any RecordSource = sources.count == 1 ? sources[0] : try MergedRecords(sources)
+    return DistinctRecords(merged, names: names, notice: notice)
   }
 }

@@ -36,6 +36,32 @@ struct StateRulesTests {
     #expect(state("AirQualityObserved", "o3", 100, unit: "GQ") == .normal, "a unit without a factor is not judged")
   }
 
+  @Test("every bound of the Korean index: the last value of a grade and the first of the next")
+  func index() {
+    let bounds: [(String, String, last: Double, next: Double, EntityState)] = [
+      ("pm10", "GQ", 80, 81, .attention), ("pm10", "GQ", 150, 151, .alarm), ("o3", "59", 0.09, 0.091, .attention),
+      ("o3", "59", 0.15, 0.151, .alarm), ("no2", "59", 0.06, 0.061, .attention), ("no2", "59", 0.2, 0.201, .alarm),
+      ("co", "59", 9, 9.01, .attention), ("co", "59", 15, 15.01, .alarm), ("so2", "59", 0.05, 0.051, .attention),
+      ("so2", "59", 0.15, 0.151, .alarm),
+    ]
+    for (attribute, unit, last, next, grade) in bounds {
+      let before: EntityState = grade == .alarm ? .attention : .normal
+      #expect(state("AirQualityObserved", attribute, .double(last), unit: unit) == before, "\(attribute) \(last)")
+      #expect(state("AirQualityObserved", attribute, .double(next), unit: unit) == grade, "\(attribute) \(next)")
+    }
+  }
+
+  @Test("heat and cold warnings include their bound")
+  func weather() {
+    let grades: [(Double, EntityState)] = [
+      (32.9, .normal), (33, .attention), (35, .alarm), (-11.9, .normal), (-12, .attention), (-15, .alarm),
+    ]
+    for (temperature, grade) in grades {
+      #expect(
+        state("WeatherObserved", "temperature", .double(temperature), unit: "CEL") == grade, "\(temperature)")
+    }
+  }
+
   @Test("batteries, lamps, bins and traffic")
   func operations() {
     #expect(state("Anything", "batteryLevel", 0.19) == .attention)
@@ -68,6 +94,9 @@ struct StateRulesTests {
     #expect(summarizer.rules.rules.count >= 10)
     for rule in summarizer.rules.rules {
       #expect(!rule.source.isEmpty && rule.sourceDate.count == 10, "\(rule.id)")
+      if rule.types != ["AirQualityObserved"], rule.types != ["WeatherObserved"], rule.types != ["NoiseLevelObserved"] {
+        #expect(rule.basis == .house, "\(rule.id): only a source that was found makes a rule more than our own")
+      }
       #expect(!rule.attentionLabel.ko.isEmpty && !rule.attentionLabel.en.isEmpty, "\(rule.id)")
       switch rule.test {
       case .above(let attention?, let alarm?): #expect(attention < alarm, "\(rule.id)")

@@ -17,6 +17,8 @@ final class FakeHub: Sendable {
   enum Whim: Sendable {
     /// Takes the batch, then cuts the line without an answer.
     case takeAndHangUp
+    /// Cuts the line, and takes the batch only when the next write comes: as a hub that has read it and is busy.
+    case hangUpAndTakeLater
     /// Takes nothing and answers with a status.
     case answer(Int)
   }
@@ -26,6 +28,7 @@ final class FakeHub: Sendable {
     var entities: [JSON] = []
     var posts = 0
     var lookUps = 0
+    var late: [[UInt8]] = []
     var badBodies: [String] = []
     /// What to do at which request, from 1.
     var whims: [Int: Whim] = [:]
@@ -66,13 +69,33 @@ final class FakeHub: Sendable {
   }
 
   func answer(_ head: HTTPRequestHead, _ body: [UInt8]) -> Reply {
-    head.method == .POST ? post(head, body) : history(head.uri)
+    switch head.method {
+    case .POST: return post(head, body)
+    case .PATCH:
+      state.withLock { Self.takeLate(&$0) }
+      return Reply(status: 404)
+    default: return history(head.uri)
+    }
+  }
+
+  private static func takeLate(_ state: inout State) {
+    for body in state.late {
+      let items = (try? JSONParser.parse(body))?.array ?? []
+      state.entities += items
+      state.rows += items.flatMap(row)
+    }
+    state.late = []
   }
 
   private func post(_ head: HTTPRequestHead, _ body: [UInt8]) -> Reply {
     state.withLock { state in
+      Self.takeLate(&state)
       state.posts += 1
       let whim = state.whims.removeValue(forKey: state.posts)
+      if case .hangUpAndTakeLater? = whim {
+        state.late.append(body)
+        return Reply(status: 0, hangsUp: true)
+      }
       if case .answer(let status)? = whim { return Reply(status: status, body: Array(#"{"detail":"a whim"}"#.utf8)) }
       guard head.uri == "/ngsi-ld/v1/entityOperations/upsert?options=update",
         let items = (try? JSONParser.parse(body))?.array, !items.isEmpty

@@ -11,7 +11,7 @@ struct RealSeriesTests {
   /// Gives what the mapping makes of a file: counts, and values by time.
   func read(_ file: URL, _ mapping: String) throws -> (stored: [(time: String, values: JSON)], refused: [String]) {
     let mapping = try Mapping.read(path: Oracle.root.appending(path: "Examples/mappings/\(mapping).yaml").path)
-    var records = try CSVRecords(path: file.path, mapping: mapping)
+    var records = try Sources.series([file.path], mapping)
     var stored: [(String, JSON)] = []
     var refused: [String] = []
     while let record = try records.next() {

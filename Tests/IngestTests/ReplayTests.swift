@@ -47,6 +47,7 @@ final class Workshop {
     var options = Replay.Options(files: [file], mapping: mapping, hub: hub.url)
     options.batchRows = 50
     options.patience = .seconds(20)
+    options.grace = .milliseconds(20)
     return options
   }
 }
@@ -92,7 +93,9 @@ struct ReplayTests {
     let file = try workshop.series(2000)
     hub.state.withLock { state in
       for post in stride(from: 3, through: 40, by: 4) {
-        state.whims[post] = [.takeAndHangUp, .answer(503), .answer(429), .answer(500)][post / 4 % 4]
+        state.whims[post] =
+          [.takeAndHangUp, .answer(503), .hangUpAndTakeLater, .answer(429), .answer(500)][
+            post / 4 % 5]
       }
     }
     let outcome = try await Replay.run(workshop.options(file, hub))
@@ -166,6 +169,99 @@ struct ReplayTests {
     try position.write(file + ".position")
     hub.state.withLock { $0.rows = [] }
     await #expect(throws: IngestError.self) { try await Replay.run(options) }
+    try await hub.close()
+  }
+
+  @Test("a run that is killed while the hub is still busy with its last batches")
+  func busy() async throws {
+    let hub = try await FakeHub()
+    let workshop = try Workshop()
+    let file = try workshop.series(1000)
+    let options = workshop.options(file, hub)
+    hub.state.withLock { state in for post in 4...9 { state.whims[post] = .hangUpAndTakeLater } }
+    let run = Task {
+      var impatient = options
+      impatient.patience = .zero
+      return try await Replay.run(impatient)
+    }
+    await #expect(throws: IngestError.self) { try await run.value }
+    #expect(hub.state.withLock { !$0.late.isEmpty })
+    let outcome = try await Replay.run(options)
+    #expect(outcome.summary == "stored 990 refused 10")
+    Self.check(hub, rows: 1000)
+    try await hub.close()
+  }
+
+  @Test("what the hub refused before a first position is refused after the second kill too")
+  func refusedTwiceKilled() async throws {
+    let hub = try await FakeHub()
+    let workshop = try Workshop()
+    let file = try workshop.series(3000)
+    let options = workshop.options(file, hub)
+    hub.state.withLock { $0.refuses = #""value":10"# }
+    // Killed before anything was settled, then again on the way.
+    let mapping = try Mapping.read(path: workshop.mapping)
+    var position = Position(files: try Position.describe([file]), mapping: mapping.fingerprint, hub: hub.url + "|")
+    position.horizon = 10_000
+    try position.write(file + ".position")
+    let run = Task { try await Replay.run(options) }
+    while hub.state.withLock({ $0.posts }) < 30 { try await Task.sleep(for: .milliseconds(1)) }
+    run.cancel()
+    _ = await run.result
+    #expect(try Position.read(file + ".position")?.settled ?? 0 > 150)
+    let outcome = try await Replay.run(options)
+    let refused = (0..<3000).filter { "\($0)".hasPrefix("10") && $0 % 97 != 96 }.count
+    #expect(outcome.stored == 2970 - refused && outcome.refused == 30 + refused)
+    Self.check(hub, rows: 3000, refused: refused)
+    try await hub.close()
+  }
+
+  @Test("a series that is already there is not stored again, though its first row is broken; a corrected value is")
+  func corrected() async throws {
+    let hub = try await FakeHub()
+    let workshop = try Workshop()
+    let file = try workshop.series(400)
+    var text = try String(contentsOfFile: file, encoding: .utf8).replacing(",0,0,,", with: ",0,broken,,")
+      .replacing(",0,0,\n", with: ",0,broken,\n")
+    try text.write(toFile: file, atomically: true, encoding: .utf8)
+    let options = workshop.options(file, hub)
+    #expect(try await Replay.run(options).summary == "stored 395 refused 5")
+    #expect(try await Replay.run(options).summary == "stored 395 refused 5")
+    #expect(hub.state.withLock { $0.rows.count } == 395)
+    text = text.replacing(",1,301,", with: ",1,999,")
+    try text.write(toFile: file, atomically: true, encoding: .utf8)
+    #expect(try await Replay.run(options).summary == "stored 395 refused 5")
+    #expect(hub.state.withLock { $0.rows.count } == 396)
+    #expect(hub.state.withLock { $0.rows.last?.values["a"] } == 999)
+    try await hub.close()
+  }
+
+  @Test("a second row for an instant is refused across files too, each counted and named")
+  func duplicates() async throws {
+    let hub = try await FakeHub()
+    let workshop = try Workshop()
+    let a = try workshop.series(960, name: "a.csv")
+    // The second file repeats 300 rows of the first, out of order, and goes on with its own.
+    let lines = try String(contentsOfFile: a, encoding: .utf8).split(separator: "\n")
+    let b = workshop.folder.appending(path: "b.csv").path
+    let repeated = lines[301...600].reversed()
+    let own = lines[1...30].map { $0.replacing(",0,", with: ",8,").replacing(",1,", with: ",8,") }
+    try ([lines[0]] + repeated + own.map { $0[...] }).joined(separator: "\n").write(
+      toFile: b, atomically: true, encoding: .utf8)
+    var options = workshop.options(a, hub)
+    options.files = [a, b]
+    let outcome = try await Replay.run(options)
+    #expect(outcome.stored + outcome.refused == 960 + 330)
+    hub.state.withLock { state in
+      #expect(state.rows.count == outcome.stored)
+      #expect(Set(state.rows.map { $0.id + $0.observedAt }).count == state.rows.count)
+      #expect(state.rows.count { !$0.id.hasSuffix(":8") } == 960 - 9)
+    }
+    let log = try String(contentsOfFile: try #require(outcome.refusedPath), encoding: .utf8).split(separator: "\n")
+    #expect(log.count == outcome.refused)
+    // The 300 but for three broken ones, and the rows of sensor 2; two rows of sensor 8 for an hour in one file.
+    #expect(log.count { $0.contains(".csv gave already") } == 300 - 3 + 10)
+    #expect(log.count { $0.contains("gave already") } == 300 - 3 + 10 + 10)
     try await hub.close()
   }
 

@@ -14,10 +14,17 @@ private final class Web: ContextFetching {
   }
   let state: Mutex<State>
 
-  init(_ documents: [String: String]) { state = Mutex(State(documents: documents)) }
+  /// What happens while a document comes.
+  private let meanwhile: @Sendable () -> Void
+
+  init(_ documents: [String: String], meanwhile: @escaping @Sendable () -> Void = {}) {
+    state = Mutex(State(documents: documents))
+    self.meanwhile = meanwhile
+  }
 
   func fetch(_ url: String) async throws(Problem) -> FetchedContext {
     try? await Task.sleep(for: .milliseconds(5))
+    meanwhile()
     let answer: FetchedContext? = state.withLock { state in
       state.asked.append(url)
       guard !state.isDown, let text = state.documents[url] else { return nil }
@@ -170,5 +177,18 @@ struct ContextResolverTests {
       try await resolver.context(.array((0..<40).map { .string("https://a.example/\($0)") }))
     }
     #expect(problem?.kind == .badRequestData)
+  }
+
+  @Test("a chain of slow documents is given up in time")
+  func slowChain() async {
+    var documents: [String: String] = [:]
+    for step in 0..<9 {
+      documents["https://a.example/\(step)"] = #"{"@context": "https://a.example/\#(step + 1)"}"#
+    }
+    let clock = clock
+    let web = Web(documents) { clock.advance(4) }
+    let problem = await #expect(throws: Problem.self) { try await resolver(web).context("https://a.example/0") }
+    #expect(problem?.kind == .ldContextNotAvailable)
+    #expect(web.asked.count == 4)
   }
 }

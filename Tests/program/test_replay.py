@@ -4,7 +4,11 @@ import csv
 import datetime
 import gzip
 import json
+import os
+import random
+import signal
 import subprocess
+import time
 
 import requests
 
@@ -21,6 +25,82 @@ def utc(text):
     day, hour = text.split(" ")
     moment = datetime.datetime.strptime(day, "%Y-%m-%d") + datetime.timedelta(hours=int(hour.split(":")[0]) - 9)
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def evolution(city, identifier, names):
+    """Values by attribute and time; a value that came twice for an instant fails."""
+    answer = requests.get(
+        f"{city.api}/temporal/entities/{identifier}", timeout=300,
+        params={"options": "temporalValues", "timerel": "after", "timeAt": "2001-01-01T00:00:00Z",
+                "attrs": ",".join(names)})
+    assert answer.status_code == 200, (answer.status_code, answer.headers)
+    found = {}
+    for name in names:
+        pairs = answer.json().get(name, {"values": []})["values"]
+        found[name] = {moment: value for value, moment in pairs}
+        assert len(found[name]) == len(pairs), f"{identifier} {name}: an instant came twice"
+    return found
+
+
+def test_a_client_killed_again_and_again_stores_every_row_once(start, binary, tmp_path):
+    """Killed in the middle of batches, also while the hub stands still with a batch that it has not carried out."""
+    chance = random.Random(20261122)
+    sensors, hours = 6, 6000
+    expected = {}
+    series = tmp_path / "series.csv"
+    with open(series, "w", encoding="utf-8") as lines:
+        lines.write("time,sensor,level,flow\n")
+        for hour in range(hours):
+            moment = datetime.datetime(2020, 1, 1) + datetime.timedelta(hours=hour)
+            for sensor in range(sensors):
+                level, flow = round(chance.uniform(0, 100), 3), hour * sensors + sensor
+                broken = chance.random() < 0.01
+                stamp = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+                lines.write(f"{stamp},{sensor},{'broken' if broken else level},{flow}\n")
+                if not broken:
+                    expected.setdefault((sensor, "level"), {})[stamp] = level
+                    expected.setdefault((sensor, "flow"), {})[stamp] = flow
+    mapping = tmp_path / "mapping.yaml"
+    mapping.write_text("""mapping: 1
+format: csv
+entity: {id: "urn:ngsi-ld:Gauge:{sensor}", type: Gauge}
+observedAt: {from: "{time}", pattern: iso8601, timeZone: UTC}
+attributes:
+  level: {column: level}
+  flow: {column: flow}
+""", encoding="utf-8")
+    city = start("--empty", "--data", tmp_path / "city")
+    command = [binary, "replay", series, "--mapping", mapping, "--to", city.url, "--state", tmp_path / "position",
+               "--refused", tmp_path / "refused.jsonl"]
+    kills = 0
+    stands_still = False
+    while True:
+        client = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if stands_still:
+            # The batches of the client before and the questions of this one come to the hub in the same moment.
+            time.sleep(0.5)
+            os.kill(city.process.pid, signal.SIGCONT)
+        try:
+            client.wait(timeout=chance.uniform(1.2, 2.0) if kills < 12 else 300)
+            break
+        except subprocess.TimeoutExpired:
+            pass
+        stands_still = kills % 3 != 2
+        if stands_still:
+            os.kill(city.process.pid, signal.SIGSTOP)
+            time.sleep(0.05)
+        client.kill()
+        client.wait(timeout=30)
+        kills += 1
+    told = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert told.returncode == 0, told.stderr
+    stored = sum(len(expected[sensor, "flow"]) for sensor in range(sensors))
+    assert told.stdout.split("\n")[-2] == f"stored {stored} refused {sensors * hours - stored}"
+    assert kills >= 3, "the client was through before it could be killed"
+    for sensor in range(sensors):
+        found = evolution(city, f"urn:ngsi-ld:Gauge:{sensor}", ["level", "flow"])
+        for name in ("level", "flow"):
+            assert found[name] == expected[sensor, name], (sensor, name)
 
 
 def test_five_years_of_seoul_air_are_stored_row_by_row(start, binary, data, tmp_path):

@@ -46,9 +46,14 @@ public struct ManifestFile: Sendable {
     } catch {
       throw FileProblems([file.problem(at: "", found: "\(error)", expected: "a manifest")])
     }
-    let problems = ManifestRules(manifest: manifest, file: file).problems()
+    let kpis = KPIRules(manifest: manifest, file: file)
+    let problems = ManifestRules(manifest: manifest, file: file).problems() + kpis.syntax()
     guard problems.isEmpty else { throw FileProblems(problems) }
-    return ManifestFile(manifest: manifest, canonical: canonical, path: file.file)
+    let read = ManifestFile(manifest: manifest, canonical: canonical, path: file.file)
+    // Only of fleets that are in order it can be told what they give.
+    let missing = manifest.kpis?.isEmpty == false ? kpis.closure(Supply(read)) : []
+    guard missing.isEmpty else { throw FileProblems(missing) }
+    return read
   }
 }
 

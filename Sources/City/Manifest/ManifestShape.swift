@@ -108,7 +108,7 @@ enum ManifestShape {
           .required("id", identifier, "unique among the KPIs"), .required("name", bilingual, "as people see it"),
           .required(
             "formula",
-            .pattern("[A-Za-z0-9_.,()+*/<>=% -]{1,500}", example: "mean(AirQualityObserved.pm25)"),
+            .pattern("[A-Za-z0-9_.,()+*/<>= -]{1,500}", example: "mean(AirQualityObserved.pm25)"),
             "how it is computed from attributes"),
           .required("target", .number(-1e12...1e12), "value to reach"),
           .required("better", .choice(["lower", "higher"]), "which side of the target is good"),

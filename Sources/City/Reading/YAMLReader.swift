@@ -33,21 +33,33 @@ public struct YAMLReader {
   /// Reads a file from disk.
   /// - Throws: ``FileProblems``.
   public static func read(path: String, as shape: Shape) throws(FileProblems) -> CheckedFile {
-    func unreadable(_ found: String, _ expected: String) -> FileProblems {
-      FileProblems([FileProblem(file: path, line: 0, key: "", found: found, expected: expected)])
+    let text: String
+    switch contents(path: path) {
+    case .success(let found): text = found
+    case .failure(let problem): throw FileProblems([problem])
+    }
+    return try read(text: text, file: path, as: shape)
+  }
+
+  /// The text of a file; `nil` for one that cannot be read or is too large.
+  static func text(path: String) -> String? { try? contents(path: path).get() }
+
+  private static func contents(path: String) -> Result<String, FileProblem> {
+    func unreadable(_ found: String, _ expected: String) -> Result<String, FileProblem> {
+      .failure(FileProblem(file: path, line: 0, key: "", found: found, expected: expected))
     }
     guard let handle = FileHandle(forReadingAtPath: path) else {
-      throw unreadable("no readable file", "a YAML file at this path")
+      return unreadable("no readable file", "a YAML file at this path")
     }
     defer { try? handle.close() }
     guard let data = try? handle.read(upToCount: maxBytes + 1) ?? Data() else {
-      throw unreadable("something that cannot be read", "a YAML file")
+      return unreadable("something that cannot be read", "a YAML file")
     }
-    guard data.count <= maxBytes else { throw unreadable("a file over 1 MB", "at most \(maxBytes) bytes") }
+    guard data.count <= maxBytes else { return unreadable("a file over 1 MB", "at most \(maxBytes) bytes") }
     guard let text = String(validating: data, as: UTF8.self) else {
-      throw unreadable("bytes that are not UTF-8", "UTF-8 text")
+      return unreadable("bytes that are not UTF-8", "UTF-8 text")
     }
-    return try read(text: text, file: path, as: shape)
+    return .success(text)
   }
 
   /// Reads text; `file` is the name that errors show.

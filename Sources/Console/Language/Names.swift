@@ -7,6 +7,8 @@ struct Names: Sendable {
   /// Attributes of a type that say most about it, the best first.
   private let headlines: [String: [String]]
   private let units: [String: String]
+  /// What the words of coded values mean: by attribute, then by word; `*` for any attribute.
+  private let words: [String: [String: LocalizedText]]
   /// Attributes that their data model measures from 0 to 1 without a unit; people read them in percent.
   private let fractions: Set<String>
 
@@ -19,6 +21,9 @@ struct Names: Sendable {
       headlines[member.key] = member.value.array?.compactMap(\.string)
     }
     self.headlines = headlines
+    var words: [String: [String: LocalizedText]] = [:]
+    for member in names["words"]?.object ?? JSONObject() { words[member.key] = Self.texts(member.value) }
+    self.words = words
     fractions = Set(names["fractions"]?.array?.compactMap(\.string) ?? [])
     var units: [String: String] = [:]
     for member in try resources.json("data/units.json")["units"]?.object ?? JSONObject() {
@@ -26,6 +31,9 @@ struct Names: Sendable {
     }
     self.units = units
   }
+
+  /// Between the texts of a list.
+  static let listSeparator = ", "
 
   private static func texts(_ json: JSON?) -> [String: LocalizedText] {
     var texts: [String: LocalizedText] = [:]
@@ -45,6 +53,11 @@ struct Names: Sendable {
 
   func attribute(_ short: String, _ language: Language) -> String { attributes[short]?.in(language) ?? short }
 
+  /// A value in the reader's language where it is a word of a data model; any other text as it is.
+  func word(_ text: String, of attribute: String, _ language: Language) -> String {
+    (words[attribute]?[text] ?? words["*"]?[text])?.in(language) ?? text
+  }
+
   func headlines(types: [String]) -> [String] { types.lazy.compactMap { headlines[$0] }.first ?? [] }
 
   /// Symbol of a UN/CEFACT common code; a code that is not in the table is shown as it is.
@@ -53,7 +66,7 @@ struct Names: Sendable {
     return units[code] ?? code
   }
 
-  /// A scalar as people read it, with the code of the unit it is then in; `nil` for objects, arrays and null.
+  /// A scalar or a list of texts as it came, with the code of the unit it is then in; `nil` for anything else.
   func reading(_ attribute: Attribute, named short: String, most: Int) -> (text: String, unitCode: String?)? {
     let noUnit = attribute.unitCode == nil || attribute.unitCode == "C62"
     if noUnit, fractions.contains(short), let number = attribute.value.number, (0...1).contains(number) {
@@ -64,6 +77,8 @@ struct Names: Sendable {
       case .string(let text): text.count > most ? text.prefix(most) + "…" : text
       case .bool(let flag): flag ? "true" : "false"
       case .integer, .double, .decimal: attribute.value.number.map(NumberText.short)
+      case .array(let items) where !items.isEmpty && items.allSatisfy({ $0.string != nil }):
+        String(items.compactMap(\.string).joined(separator: Self.listSeparator).prefix(most))
       default: nil
       }
     return text.map { ($0, attribute.unitCode) }

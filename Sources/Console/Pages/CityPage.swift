@@ -30,13 +30,13 @@ enum CityData {
   static func map(_ visit: Visit) async throws -> Response {
     let board = visit.room.board
     let overview = await board.overview(at: visit.now)
-    return Answer.json(MapDocument.bytes(await board.items, overview: overview))
+    return Answer.json(MapDocument.bytes(await board.items, overview: overview), visit)
   }
 
   /// Where the event stream is now.
   static func cursor(_ visit: Visit) async -> Response {
     let log = await visit.room.board.log
-    return Answer.json(["cursor": .string("\(log.epoch)-\(log.last)")])
+    return Answer.json(["cursor": .string("\(log.epoch)-\(log.last)")], visit)
   }
 
   /// Counts and what is wrong, ready to be shown.
@@ -45,31 +45,33 @@ enum CityData {
     let wrong = await visit.room.board.attention(at: visit.now, limit: CityPage.wrongShown)
     var states = JSONObject()
     for state in EntityState.allCases { states[state.name] = .integer(Int64(overview.states[state] ?? 0)) }
-    return Answer.json([
-      "phase": .string("\(overview.phase)"), "total": .integer(Int64(overview.total)),
-      "states": .object(states), "wrongTotal": .integer(Int64(wrong.total)),
-      "wrongSummary": .string(wrongSummary(visit, overview)),
-      "newest": .string(newest(visit, overview)),
-      "rows": .array(wrong.entries.map { row(visit.row($0)) }),
-    ])
+    return Answer.json(
+      [
+        "phase": .string("\(overview.phase)"), "total": .integer(Int64(overview.total)),
+        "states": .object(states), "wrongTotal": .integer(Int64(wrong.total)),
+        "wrongSummary": .string(wrongSummary(visit, overview)),
+        "newest": .string(newest(visit, overview)),
+        "rows": .array(wrong.entries.map { row(visit.row($0)) }),
+      ], visit)
   }
 
   static func list(_ visit: Visit) async throws -> Response {
     let query = ListQuery(visit.query)
     let page = await visit.room.board.list(query, at: visit.now, language: visit.language)
-    return Answer.json([
-      "total": .integer(Int64(page.total)), "offset": .integer(Int64(query.offset)),
-      "limit": .integer(Int64(query.limit)),
-      "text": .string(EntitiesPage.rangeText(visit, query, page)),
-      "rows": .array(page.summaries.map { row(visit.row($0)) }),
-    ])
+    return Answer.json(
+      [
+        "total": .integer(Int64(page.total)), "offset": .integer(Int64(query.offset)),
+        "limit": .integer(Int64(query.limit)),
+        "text": .string(EntitiesPage.rangeText(visit, query, page)),
+        "rows": .array(page.summaries.map { row(visit.row($0)) }),
+      ], visit)
   }
 
   static func summary(_ visit: Visit) async throws -> Response {
     guard let summary = await visit.room.board.summary(visit.query["id"] ?? "") else {
-      return Answer.json(["found": false])
+      return Answer.json(["found": false], visit)
     }
-    return Answer.json(["found": true, "row": row(visit.row(summary))])
+    return Answer.json(["found": true, "row": row(visit.row(summary))], visit)
   }
 
   private static func row(_ texts: [String: String]) -> JSON {

@@ -24,6 +24,7 @@ enum EntityPage {
     if let cause = summary.cause {
       let rule = room.rules.rules[cause.rule]
       content["ruleSource"] = "\(rule.source) (\(rule.sourceDate))"
+      content["isHouseRule"] = rule.basis == .house
     }
     return PageFrame.answer(
       visit, template: "entity", title: room.names.display(summary, visit.language), section: "entities",
@@ -118,10 +119,11 @@ struct AttributeRow {
       return map.members.map { "\($0.key): \($0.value.string ?? JSONWriter.text($0.value))" }.joined(separator: " · ")
     }
     if let read = visit.room.names.reading(attribute, named: short, most: maxText) {
-      return visit.reading(read.text, unit: read.unitCode)
+      return visit.reading(read.text, of: short, unit: read.unitCode)
     }
     let text = JSONWriter.text(attribute.value)
-    return visit.reading(text.count > maxText ? text.prefix(maxText) + "…" : text, unit: attribute.unitCode)
+    return visit.reading(
+      text.count > maxText ? text.prefix(maxText) + "…" : text, of: short, unit: attribute.unitCode)
   }
 
   private static func place(_ geometry: JSON, _ visit: Visit) -> String {

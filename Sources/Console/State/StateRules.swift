@@ -40,6 +40,15 @@ struct StateRules: Sendable {
       case isOneOf(attention: Set<String>, alarm: Set<String>)
     }
 
+    enum Basis: String, Sendable {
+      /// A law or regulation.
+      case law
+      /// A published index or warning level of an authority.
+      case index
+      /// Madang's own: no authority stands behind it.
+      case house
+    }
+
     var id: String
     /// Short type names; empty for every type.
     var types: Set<String>
@@ -52,6 +61,10 @@ struct StateRules: Sendable {
     /// Readings below this are a code for "not known" (a battery level of -1) and not judged.
     var validFrom: Double?
     var test: Test
+    /// Whether a bound itself is over it ("33 °C or more") or the last good value ("above 35 µg/m³").
+    var includesBound = false
+    /// What it rests on.
+    var basis: Basis
     var attentionLabel: LocalizedText
     var alarmLabel: LocalizedText
     var source: String
@@ -75,13 +88,13 @@ struct StateRules: Sendable {
       switch test {
       case .above(let attention, let alarm):
         guard let number = reading(value, unitCode) else { return nil }
-        if let alarm, number > alarm { return .alarm }
-        if let attention, number > attention { return .attention }
+        if let alarm, number > alarm || includesBound && number == alarm { return .alarm }
+        if let attention, number > attention || includesBound && number == attention { return .attention }
         return .normal
       case .below(let attention, let alarm):
         guard let number = reading(value, unitCode) else { return nil }
-        if let alarm, number < alarm { return .alarm }
-        if let attention, number < attention { return .attention }
+        if let alarm, number < alarm || includesBound && number == alarm { return .alarm }
+        if let attention, number < attention || includesBound && number == attention { return .attention }
         return .normal
       case .isOneOf(let attention, let alarm):
         let words = value.items.compactMap { item in item.string ?? item.bool.map { $0 ? "true" : "false" } }
@@ -136,27 +149,30 @@ extension StateRules {
 extension StateRules.Rule {
   init(_ json: JSON) throws(ConsoleError) {
     guard let id = json["id"]?.string, let attribute = json["attribute"]?.string,
-      let source = json["source"]?.string, let sourceDate = json["sourceDate"]?.string
-    else { throw .resource("a rule of data/rules.json needs id, attribute, source and sourceDate") }
+      let source = json["source"]?.string, let sourceDate = json["sourceDate"]?.string,
+      let basis = json["basis"]?.string.flatMap(Basis.init)
+    else { throw .resource("a rule of data/rules.json needs id, attribute, basis, source and sourceDate") }
     self.id = id
     self.attribute = attribute
     self.source = source
     self.sourceDate = sourceDate
+    self.basis = basis
+    includesBound = json["atLeast"] != nil || json["atMost"] != nil
     types = Set(json["types"]?.array?.compactMap(\.string) ?? [])
     unit = json["unit"]?.string ?? ""
     factors = [:]
     for factor in json["factors"]?.object ?? JSONObject() { factors[factor.key] = factor.value.number }
     validFrom = json["validFrom"]?.number
-    if let bounds = json["above"] {
+    if let bounds = json["above"] ?? json["atLeast"] {
       test = .above(attention: bounds["attention"]?.number, alarm: bounds["alarm"]?.number)
-    } else if let bounds = json["below"] {
+    } else if let bounds = json["below"] ?? json["atMost"] {
       test = .below(attention: bounds["attention"]?.number, alarm: bounds["alarm"]?.number)
     } else if let words = json["is"] {
       test = .isOneOf(
         attention: Set(words["attention"]?.array?.compactMap(\.string) ?? []),
         alarm: Set(words["alarm"]?.array?.compactMap(\.string) ?? []))
     } else {
-      throw .resource("the rule \(id) of data/rules.json has none of 'above', 'below' and 'is'")
+      throw .resource("the rule \(id) of data/rules.json has none of 'above', 'atLeast', 'below', 'atMost' and 'is'")
     }
     attentionLabel = LocalizedText(json["label"]?["attention"]) ?? LocalizedText("")
     alarmLabel = LocalizedText(json["label"]?["alarm"]) ?? attentionLabel

@@ -14,19 +14,34 @@ enum Answer {
     var headers = common("text/html; charset=utf-8", cache: "no-store")
     headers[.contentSecurityPolicy] = contentSecurityPolicy
     headers[.contentLanguage] = visit.language.rawValue
-    headers[.vary] = "Accept-Language, Cookie"
+    headers[.vary] = "Accept-Language, Cookie, Accept-Encoding"
     if visit.choosesLanguage {
       headers[.setCookie] = "lang=\(visit.language.rawValue); Path=/; Max-Age=31536000; SameSite=Lax"
     }
-    return Response(status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(string: text)))
+    return packed(Array(text.utf8), headers, visit, status: status)
   }
 
-  static func json(_ bytes: [UInt8]) -> Response {
-    let headers = common("application/json", cache: "no-store")
-    return Response(status: .ok, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
+  static func json(_ bytes: [UInt8], _ visit: Visit) -> Response {
+    var headers = common("application/json", cache: "no-store")
+    headers[.vary] = "Accept-Language, Cookie, Accept-Encoding"
+    return packed(bytes, headers, visit, status: .ok)
   }
 
-  static func json(_ json: JSON) -> Response { self.json(JSONWriter.bytes(json)) }
+  static func json(_ json: JSON, _ visit: Visit) -> Response { self.json(JSONWriter.bytes(json), visit) }
+
+  /// Answers that are smaller go as they are: packing them would cost more than it saves.
+  static let leastPacked = 16 << 10
+
+  private static func packed(
+    _ bytes: [UInt8], _ headers: HTTPFields, _ visit: Visit, status: HTTPResponse.Status
+  ) -> Response {
+    guard visit.acceptsGzip, bytes.count >= leastPacked, let gzipped = Gzip.pack(bytes) else {
+      return Response(status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
+    }
+    var headers = headers
+    headers[.contentEncoding] = "gzip"
+    return Response(status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: gzipped)))
+  }
 
   /// A file with its version in the address may be kept for ever; without it the browser asks again by its tag.
   static func file(
@@ -36,7 +51,7 @@ enum Answer {
     headers[.eTag] = "\"\(version)\""
     if request.headers[.ifNoneMatch] == "\"\(version)\"" { return Response(status: .notModified, headers: headers) }
     var body = bytes
-    if let gzipped, request.headers[.acceptEncoding]?.contains("gzip") == true {
+    if let gzipped, Gzip.isAccepted(request.headers[.acceptEncoding]) {
       headers[.contentEncoding] = "gzip"
       headers[.vary] = "Accept-Encoding"
       body = gzipped

@@ -9,6 +9,8 @@ struct Visit: Sendable {
   let now: DateTime
   /// Whether the address itself chose the language, which is then remembered in a cookie.
   let choosesLanguage: Bool
+  /// Whether the answer may be packed.
+  let acceptsGzip: Bool
   let room: ConsoleRoom
 
   init(_ request: Request, _ room: ConsoleRoom) {
@@ -19,6 +21,7 @@ struct Visit: Sendable {
     language = Language.chosen(
       query: query["lang"], cookie: request.cookies["lang"]?.value,
       acceptLanguage: request.headers[.acceptLanguage])
+    acceptsGzip = Gzip.isAccepted(request.headers[.acceptEncoding])
     self.room = room
   }
 
@@ -28,10 +31,15 @@ struct Visit: Sendable {
 
   func age(_ instant: DateTime) -> String { room.strings.age(of: instant, at: now, language) }
 
-  /// `12.3 µg/m³`
-  func reading(_ text: String, unit code: String?) -> String {
+  /// `12.3 µg/m³`, `lamp defective`, `2026-01-01 09:00`
+  func reading(_ text: String, of attribute: String, unit code: String?) -> String {
     let unit = room.names.unit(code)
-    return unit.isEmpty ? text : "\(text) \(unit)"
+    if !unit.isEmpty { return "\(text) \(unit)" }
+    if text.count >= 20, let instant = DateTime(text) { return room.time.text(instant) }
+    let whole = room.names.word(text, of: attribute, language)
+    guard whole == text, text.contains(Names.listSeparator) else { return whole }
+    return text.split(separator: Names.listSeparator)
+      .map { room.names.word(String($0), of: attribute, language) }.joined(separator: Names.listSeparator)
   }
 
   static func entityPath(_ id: String) -> String { "/entities/" + Percent.encode(id) }
@@ -54,7 +62,7 @@ struct Visit: Sendable {
     if let reading = summary.cause?.reading ?? summary.headline {
       row["rowReading"] =
         room.names.attribute(reading.attribute, language) + " "
-        + self.reading(reading.text, unit: reading.unitCode)
+        + self.reading(reading.text, of: reading.attribute, unit: reading.unitCode)
     }
     if let cause = summary.cause {
       let rule = room.rules.rules[cause.rule]

@@ -26,9 +26,11 @@ struct RowMapper {
     var id: String
     /// `{"id":"…","type":"…"`
     var before: [UInt8]
-    var times = TimeIndex()
     var hasConstants = false
   }
+
+  /// Entities that are remembered; one that comes back later is made anew, and sends what is constant again.
+  static let maxKnown = 100_000
 
   private let mapping: Mapping
   private let headings: [String]
@@ -113,10 +115,8 @@ struct RowMapper {
   }
 
   /// The entity of a row.
-  /// - Parameters:
-  ///   - row: its number, which a later row for the same instant is told.
-  ///   - geometry: a feature's geometry.
-  mutating func map(_ reader: FieldRow, row: Int, geometry: JSON? = nil) -> Record.Outcome {
+  /// - Parameter geometry: a feature's geometry.
+  mutating func map(_ reader: FieldRow, geometry: JSON? = nil) -> Record.Outcome {
     guard reader.count == headings.count else {
       return .refused("\(reader.count) fields, expected the \(headings.count) of the heading")
     }
@@ -135,7 +135,6 @@ struct RowMapper {
     var stamp: [UInt8] = []
     if let observedAt { stamp = Array(",\"observedAt\":\"\(observedAt)\"}".utf8) } else { stamp = [UInt8(ascii: "}")] }
     var count = 0
-    var probe: String?
     for rule in rules {
       let field = reader.field(rule.column)
       if mapping.missing.contains(Array(field)) {
@@ -150,12 +149,8 @@ struct RowMapper {
       json += rule.unit
       json += stamp
       count += 1
-      if probe == nil { probe = rule.rule.name }
     }
     guard count > 0 || rules.isEmpty else { return .refused("no value in any of the mapped columns") }
-    if let observedAt, let earlier = entities[position].times.insert(observedAt, row: row) {
-      return .refused("a second row of \(entities[position].id) for \(observedAt), which row \(earlier) gave already")
-    }
     if !entities[position].hasConstants {
       switch place(reader, geometry) {
       case .success(let bytes): json += bytes
@@ -167,7 +162,7 @@ struct RowMapper {
     json.append(UInt8(ascii: "}"))
     return .entity(
       MappedEntity(
-        id: entities[position].id, json: json, observedAt: observedAt, probe: observedAt == nil ? nil : probe,
+        id: entities[position].id, json: json, observedAt: observedAt,
         valueCount: count))
   }
 
@@ -212,6 +207,10 @@ struct RowMapper {
     writer.write(text)
     writer.json(#","type":"#.utf8)
     writer.write(mapping.type)
+    if entities.count >= Self.maxKnown {
+      known = [:]
+      entities = []
+    }
     known[raw] = entities.count
     entities.append(Known(id: text, before: writer.bytes))
     return .success(entities.count - 1)
@@ -290,30 +289,4 @@ struct FieldRow: Sendable {
   var count: Int { ends.count }
 
   func field(_ index: Int) -> ArraySlice<UInt8> { bytes[(index == 0 ? 0 : ends[index - 1])..<ends[index]] }
-}
-
-/// The instants for which an entity has had a row, with the rows' numbers: 12 bytes each, in order of time.
-struct TimeIndex {
-  private var times: [Int64] = []
-  private var rows: [Int32] = []
-
-  /// Notes an instant; the earlier row when there was one.
-  mutating func insert(_ time: DateTime, row: Int) -> Int? {
-    let value = time.microseconds
-    guard let last = times.last, value <= last else {
-      times.append(value)
-      rows.append(Int32(clamping: row))
-      return nil
-    }
-    var low = 0
-    var high = times.count
-    while low < high {
-      let middle = (low + high) / 2
-      if times[middle] < value { low = middle + 1 } else { high = middle }
-    }
-    if times[low] == value { return Int(rows[low]) }
-    times.insert(value, at: low)
-    rows.insert(Int32(clamping: row), at: low)
-    return nil
-  }
 }

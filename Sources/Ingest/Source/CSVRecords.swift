@@ -24,7 +24,7 @@ struct CSVRecords: RecordSource {
     let row = reader.rowCount - 1
     let outcome: Record.Outcome =
       switch form {
-      case .fields: mapper.map(fields, row: row)
+      case .fields: mapper.map(fields)
       case .malformed(let flaw): .refused(flaw)
       }
     return Record(row: row, original: .fields(fields), outcome: outcome)

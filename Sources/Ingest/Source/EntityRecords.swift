@@ -56,7 +56,7 @@ struct EntityRecords: RecordSource {
     else { return Record(row: row, original: .json(json), outcome: .refused("no entity: 'id' and 'type' are needed")) }
     let names = object.keys.filter { !["id", "@id", "type", "@type", "@context", "scope", "expiresAt"].contains($0) }
     let entity = MappedEntity(
-      id: id, json: JSONWriter.bytes(json), observedAt: nil, probe: nil, valueCount: names.count,
+      id: id, json: JSONWriter.bytes(json), observedAt: nil, valueCount: names.count,
       hasContext: object.contains("@context"))
     return Record(row: row, original: .json(json), outcome: .entity(entity))
   }

@@ -76,7 +76,7 @@ struct GTFSRecords: RecordSource {
   private static func mapped(_ json: JSON) -> Record.Outcome {
     .entity(
       MappedEntity(
-        id: json["id"]?.string ?? "", json: JSONWriter.bytes(json), observedAt: nil, probe: nil,
+        id: json["id"]?.string ?? "", json: JSONWriter.bytes(json), observedAt: nil,
         valueCount: (json.object?.count ?? 2) - 2))
   }
 

@@ -46,7 +46,7 @@ struct GeoJSONRecords: RecordSource {
       }
       ends.append(bytes.count)
     }
-    let outcome = mapper.map(FieldRow(bytes: bytes, ends: ends), row: position, geometry: feature["geometry"])
+    let outcome = mapper.map(FieldRow(bytes: bytes, ends: ends), geometry: feature["geometry"])
     return Record(row: position, original: .json(feature), outcome: outcome)
   }
 }

@@ -35,8 +35,6 @@ struct MappedEntity: Sendable {
   /// A whole JSON object.
   var json: [UInt8]
   var observedAt: DateTime?
-  /// An attribute that carries ``observedAt``: by it the hub can be asked whether it has the row.
-  var probe: String?
   var valueCount: Int
   /// Whether the object has an `@context` of its own.
   var hasContext: Bool = false

@@ -7,8 +7,8 @@ import NIOHTTP1
 /// A hub's own way in: `POST /ngsi-ld/v1/entityOperations/upsert?options=update` (ETSI GS CIM 009 clause 6.15).
 ///
 /// Answers that may pass (no connection, 429, 5xx) are tried again with growing pauses until the patience is over.
-/// After an answer that leaves open whether rows were stored, the hub is asked which it has, so that none is stored
-/// twice. A batch that is refused whole is halved until the rows at fault are found.
+/// After an answer that leaves open whether rows were stored, the hub is let come to rest and asked which it has, so
+/// that none is stored twice. A batch that is refused whole is halved until the rows at fault are found.
 struct HubDoor: Door {
   struct Settings: Sendable {
     /// Scheme, host and port.
@@ -17,15 +17,14 @@ struct HubDoor: Door {
     /// URL of the @context of the rows' names.
     var context: String?
     var patience: Duration
+    /// Longer than the hub takes to read a batch: so long it may go on with a request whose sender is gone.
+    var grace: Duration = .seconds(1)
     /// Hears what people should know, one sentence a call.
     var notice: @Sendable (String) -> Void
   }
 
   static let maxAnswerBytes = 64 << 20
   static let requestTimeout = TimeAmount.seconds(120)
-  /// Rows of one entity that are looked up by one request.
-  static let lookUpRows = 100
-
   let client: HTTPClient
   let settings: Settings
 
@@ -35,46 +34,49 @@ struct HubDoor: Door {
     var retryAfter: Double?
   }
 
-  func deliver(_ rows: [OutgoingRow], inDoubt: Bool) async throws -> [Int: String] {
-    var refused: [Int: String] = [:]
+  func deliver(_ rows: [OutgoingRow], inDoubt: Bool) async throws -> Delivery {
+    var delivery = Delivery()
     var rows = rows
     if inDoubt { rows = try await without(stored(rows), rows) }
-    guard !rows.isEmpty else { return refused }
+    guard !rows.isEmpty else { return delivery }
     var pauses = Pauses(patience: settings.patience)
     while true {
       let answer: Answer
+      let sentAt = ContinuousClock.now
       do {
         answer = try await post(rows)
+        delivery.longest = max(delivery.longest, ContinuousClock.now - sentAt)
       } catch let error as CancellationError {
         throw error
       } catch {
         try await pauses.wait(
           for: "the hub at \(settings.base) does not answer (\(Self.short(error)))", after: nil, settings.notice)
+        try await rest()
         rows = try await without(stored(rows), rows)
-        if rows.isEmpty { return refused }
+        if rows.isEmpty { return delivery }
         continue
       }
       switch answer.status {
-      case 200, 201, 204: return refused
+      case 200, 201, 204: return delivery
       case 207:
-        let found = try await failures(answer, rows)
-        return refused.merging(found) { first, _ in first }
+        delivery.refused.merge(try await failures(answer, rows)) { first, _ in first }
+        return delivery
       case 400, 413, 422:
         guard rows.count > 1 else {
-          refused[rows[0].sequence] = Self.reason(answer)
-          return refused
+          delivery.refused[rows[0].sequence] = Self.reason(answer)
+          return delivery
         }
         let middle = rows.count / 2
         for half in [Array(rows[..<middle]), Array(rows[middle...])] {
-          refused.merge(try await deliver(half, inDoubt: false)) { first, _ in first }
+          delivery.add(try await deliver(half, inDoubt: false))
         }
-        return refused
+        return delivery
       case 429, 500...599:
         try await pauses.wait(
           for: "the hub at \(settings.base) answers \(answer.status) (\(Self.reason(answer)))",
           after: answer.retryAfter, settings.notice)
         if answer.status != 429 { rows = try await without(stored(rows), rows) }
-        if rows.isEmpty { return refused }
+        if rows.isEmpty { return delivery }
       default:
         throw IngestError(
           "the hub at \(settings.base) answers \(answer.status) to an upsert: \(Self.reason(answer)). Is it an NGSI-LD hub, and may you write there?"
@@ -123,7 +125,7 @@ extension HubDoor {
     return headers
   }
 
-  private var common: HTTPHeaders {
+  var common: HTTPHeaders {
     var headers = HTTPHeaders([("Accept", "application/json")])
     if let tenant = settings.tenant { headers.add(name: "NGSILD-Tenant", value: tenant) }
     if let context = settings.context {
@@ -150,7 +152,7 @@ extension HubDoor {
     return try await send(request)
   }
 
-  private func send(_ request: HTTPClientRequest) async throws -> Answer {
+  func send(_ request: HTTPClientRequest) async throws -> Answer {
     let response = try await client.execute(request, timeout: Self.requestTimeout)
     let body = try await response.body.collect(upTo: Self.maxAnswerBytes)
     return Answer(
@@ -158,91 +160,13 @@ extension HubDoor {
       retryAfter: response.headers.first(name: "Retry-After").flatMap(Double.init))
   }
 
-  /// Which rows the hub's history has: those for whose instant it holds a value of one of the row's attributes.
-  func stored(_ rows: [OutgoingRow]) async throws -> Set<Int> {
-    var byEntity: [String: [OutgoingRow]] = [:]
-    for row in rows where row.entity.observedAt != nil && row.entity.probe != nil {
-      byEntity[row.entity.id, default: []].append(row)
-    }
-    var found: Set<Int> = []
-    for id in byEntity.keys.sorted() {
-      var waiting: [ArraySlice<OutgoingRow>] = []
-      let own = (byEntity[id] ?? []).sorted { $0.time < $1.time }
-      for start in stride(from: 0, to: own.count, by: Self.lookUpRows) {
-        waiting.append(own[start..<min(start + Self.lookUpRows, own.count)])
-      }
-      while let part = waiting.popLast() {
-        let (times, isWhole) = try await history(id, part)
-        for row in part where times.contains(row.time) { found.insert(row.sequence) }
-        guard !isWhole, part.count > 1 else { continue }
-        let middle = part.startIndex + part.count / 2
-        waiting += [part[..<middle], part[middle...]]
-      }
-    }
-    return found
-  }
-
-  /// Instants of an entity's history over the span of the rows, and whether the answer was whole.
-  private func history(_ id: String, _ rows: ArraySlice<OutgoingRow>) async throws -> (Set<Int64>, isWhole: Bool) {
-    let from = DateTime(microseconds: (rows.first?.time ?? 0) - 1_000_000)
-    let to = DateTime(microseconds: (rows.last?.time ?? 0) + 1_000_000)
-    let attributes = Set(rows.compactMap(\.entity.probe)).sorted().joined(separator: ",")
-    var unreserved = CharacterSet.alphanumerics
-    unreserved.insert(charactersIn: "-._~:")
-    let path = id.addingPercentEncoding(withAllowedCharacters: unreserved) ?? id
-    var request = HTTPClientRequest(
-      url: settings.base
-        + "/ngsi-ld/v1/temporal/entities/\(path)?timerel=between&timeAt=\(from)&endTimeAt=\(to)&attrs=\(attributes)&options=temporalValues"
-    )
-    request.headers = common
-    var pauses = Pauses(patience: settings.patience)
-    while true {
-      let answer: Answer
-      do {
-        answer = try await send(request)
-      } catch let error as CancellationError {
-        throw error
-      } catch {
-        try await pauses.wait(
-          for: "the hub at \(settings.base) does not answer (\(Self.short(error)))", after: nil, settings.notice)
-        continue
-      }
-      switch answer.status {
-      case 200, 206: return (Self.times(answer.body), answer.status == 200)
-      case 429, 500...599:
-        try await pauses.wait(
-          for: "the hub at \(settings.base) answers \(answer.status) to a look-up", after: answer.retryAfter,
-          settings.notice)
-      case 404: return ([], true)
-      default:
-        throw IngestError(
-          "the hub at \(settings.base) answers \(answer.status) when asked which rows it has: \(Self.reason(answer))")
-      }
-    }
-  }
-
-  /// Times in `{"pm25": {"type": "Property", "values": [[17, "2018-01-01T…Z"], …]}}`.
-  private static func times(_ body: [UInt8]) -> Set<Int64> {
-    var times: Set<Int64> = []
-    for member in (try? JSONParser.parse(body))?.object ?? JSONObject() {
-      for set in member.value.items {
-        for pair in set["values"]?.array ?? [] {
-          if let text = pair.array?.dropFirst().first?.string, let time = DateTime(text) {
-            times.insert(time.microseconds)
-          }
-        }
-      }
-    }
-    return times
-  }
-
-  private static func reason(_ answer: Answer) -> String {
+  static func reason(_ answer: Answer) -> String {
     let body = try? JSONParser.parse(answer.body)
     let text = body?["detail"]?.string ?? body?["title"]?.string
     return text ?? String(decoding: answer.body.prefix(200), as: UTF8.self)
   }
 
-  private static func short(_ error: any Error) -> String { String("\(error)".prefix(160)) }
+  static func short(_ error: any Error) -> String { String("\(error)".prefix(160)) }
 }
 
 extension OutgoingRow {

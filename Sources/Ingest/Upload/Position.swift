@@ -4,7 +4,7 @@ import Foundation
 /// How far a series has come, kept in a file so that a run that was cut off goes on exactly where it stopped.
 ///
 /// Rows up to `settled` are stored or refused for good. Rows after it up to `horizon` may have been sent; the hub is
-/// asked which it has before they are sent again. The file is written to disk before anything beyond its horizon is
+/// let come to rest and asked which it has before they are sent again. The file is written to disk before anything beyond its horizon is
 /// sent, and goes away when the series is through.
 struct Position: Codable, Sendable, Equatable {
   struct File: Codable, Sendable, Equatable {
@@ -20,6 +20,8 @@ struct Position: Codable, Sendable, Equatable {
   var hub: String
   var settled = 0
   var horizon = 0
+  /// Seconds of the slowest request so far.
+  var slowest: Double?
 
   static func describe(_ paths: [String]) throws(IngestError) -> [File] {
     var files: [File] = []

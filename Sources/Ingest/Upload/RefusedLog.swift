@@ -48,6 +48,13 @@ struct RefusedLog {
     }
   }
 
+  /// Returns when what was added is on disk: a position must not be ahead of it.
+  func synchronize() throws(IngestError) {
+    do { try handle?.synchronize() } catch {
+      throw IngestError("\(path): the list of refused rows cannot be written: \(error)")
+    }
+  }
+
   /// Puts the new list in the place of the old one.
   mutating func promote() throws(IngestError) {
     guard writesBeside else { return }

@@ -45,7 +45,8 @@ struct Transfer {
     var gathered: [OutgoingRow] = []
     var gatheredBytes = 0
     var underWay: [OutgoingRow] = []
-    var task: Task<[Int: String], any Error>?
+    var task: Task<Delivery, any Error>?
+    var hasSent = false
   }
 
   /// Rows that may be sent before the position is written again.
@@ -59,6 +60,8 @@ struct Transfer {
   private let resumedAt: Int
   /// Rows up to here may be stored already.
   private var doubtThrough: Int
+  /// Whether the door has come to rest after an earlier run.
+  private var hasRested = false
   private var lanes: [Lane]
   private var laneOfEntity: [String: Int] = [:]
   private var log: RefusedLog
@@ -78,7 +81,7 @@ struct Transfer {
     resumedAt = position.settled
     doubtThrough = position.horizon
     lanes = Array(repeating: Lane(), count: max(1, settings.lanes))
-    log = RefusedLog(path: settings.refusedPath, names: names, resumes: position.settled > 0 || position.horizon > 0)
+    log = RefusedLog(path: settings.refusedPath, names: names, resumes: position.settled > 0)
   }
 
   // In three functions that are not merged: the optimiser of Swift 6.3.1 crashes on them as one.
@@ -129,7 +132,6 @@ struct Transfer {
       if sequence <= resumedAt {
         try settledEarlier(row)
       } else {
-        if sequence == 1 || sequence == resumedAt + 1 { try await meet(row) }
         try await pace(entity.observedAt)
         try await send(row)
       }
@@ -157,12 +159,21 @@ struct Transfer {
     }
   }
 
-  /// Without a position the series may still have been stored before; the first row tells.
-  private mutating func meet(_ row: OutgoingRow) async throws {
-    guard resumedAt == 0, doubtThrough == 0, row.entity.observedAt != nil else { return }
-    guard try await !door.stored([row]).isEmpty else { return }
-    settings.progress("the hub has the first row already; every row is looked up before it is sent")
-    doubtThrough = .max
+  /// Whether some of a lane's rows may be stored already.
+  ///
+  /// Without a position the series may still have been stored before; the first rows of each lane tell.
+  private mutating func areInDoubt(_ rows: [OutgoingRow], lane: Int) async throws -> Bool {
+    if !lanes[lane].hasSent, resumedAt == 0, doubtThrough == 0, try await !door.stored(rows).isEmpty {
+      settings.progress("the hub has some of the rows already; every row is looked up before it is sent")
+      doubtThrough = .max
+    }
+    lanes[lane].hasSent = true
+    guard let first = rows.first, first.sequence <= doubtThrough else { return false }
+    if !hasRested {
+      try await door.rest()
+      hasRested = true
+    }
+    return true
   }
 
   private mutating func send(_ row: OutgoingRow) async throws {
@@ -188,13 +199,13 @@ struct Transfer {
 
   private mutating func submit(_ index: Int) async throws {
     try await settle(index)
-    guard let first = lanes[index].gathered.first, let last = lanes[index].gathered.last else { return }
+    guard let last = lanes[index].gathered.last else { return }
+    let rows = lanes[index].gathered
+    let inDoubt = try await areInDoubt(rows, lane: index)
     if last.sequence > position.horizon, settings.statePath != nil {
       position.horizon = read + Self.horizonRows
       try save()
     }
-    let rows = lanes[index].gathered
-    let inDoubt = first.sequence <= doubtThrough
     lanes[index].gathered = []
     lanes[index].gatheredBytes = 0
     lanes[index].underWay = rows
@@ -204,11 +215,13 @@ struct Transfer {
   /// Waits for the lane's batch and counts it.
   private mutating func settle(_ index: Int) async throws {
     guard let task = lanes[index].task else { return }
-    let refused = try await withTaskCancellationHandler {
+    let delivery = try await withTaskCancellationHandler {
       try await task.value
     } onCancel: {
       task.cancel()
     }
+    let refused = delivery.refused
+    position.slowest = max(position.slowest ?? 0, delivery.longest / .seconds(1))
     for row in lanes[index].underWay {
       if let reason = refused[row.sequence] {
         outcome.refused += 1
@@ -254,6 +267,7 @@ struct Transfer {
     guard let path = settings.statePath else { return }
     let open = lanes.compactMap { ($0.underWay.first ?? $0.gathered.first)?.sequence }.min()
     position.settled = max(position.settled, (open ?? read + 1) - 1)
+    try log.synchronize()
     try position.write(path)
   }
 

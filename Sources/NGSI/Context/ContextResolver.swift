@@ -16,6 +16,8 @@ public final class ContextResolver: Sendable {
     public var documentBytes = 2 << 20
     /// Most documents that one request may need.
     public var documentsPerRequest = 32
+    /// Seconds after which a request fetches no further document, however many more it names.
+    public var secondsPerRequest = 15.0
     /// Most fetches under way at once.
     public var fetches = 32
     /// Most processed contexts that are kept: those given by URL, and those with inline parts.
@@ -112,12 +114,19 @@ public final class ContextResolver: Sendable {
     var documents: [String: JSON] = [:]
     var expiresAt = now().adding(seconds: limits.longestLifetime)
     var wanted = ContextProcessor.addresses(in: source)
+    let latest = now().adding(seconds: limits.secondsPerRequest)
     // Breadth first, so that the chain of inclusions is as long as the number of rounds.
     for _ in 0...ContextProcessor.maxDepth {
       var next: [String] = []
       for url in wanted where documents[url] == nil && CoreContext.version(of: url) == nil {
         guard documents.count < limits.documentsPerRequest else {
           throw .badRequest("the @context needs more than \(limits.documentsPerRequest) documents")
+        }
+        guard now() < latest else {
+          throw Problem(
+            .ldContextNotAvailable,
+            "the @context needs \(documents.count + 1) documents and more, which did not come in "
+              + "\(limits.secondsPerRequest) s")
         }
         let document = try await document(url)
         documents[url] = document
