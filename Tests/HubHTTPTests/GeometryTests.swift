@@ -21,9 +21,9 @@ import Testing
         await hub.post("entities", room(2, location(bowTie))),
         await hub.post("entities", room(2, #""a": {"type": "Property", "value": 1, \#(location(bowTie))}"#)),
         await hub.patch(path, fragment), await hub.patch(path + "/attrs", fragment),
-        await hub.post(path + "/attrs", fragment), await hub.send(.put, path, room(1, location(bowTie))),
+        await hub.post(path + "/attrs", fragment), await hub.send(.PUT, path, room(1, location(bowTie))),
         await hub.patch(path + "/attrs/location", #"{"type": "GeoProperty", "value": \#(bowTie)}"#),
-        await hub.send(.put, path + "/attrs/location", #"{"type": "GeoProperty", "value": \#(bowTie)}"#),
+        await hub.send(.PUT, path + "/attrs/location", #"{"type": "GeoProperty", "value": \#(bowTie)}"#),
         // Only the coordinates: what they make shows with the entity.
         await hub.patch(
           path, #"{"location": {"type": "GeoProperty", "value": {"coordinates": [[[0,0],[2,2],[2,0],[0,2],[0,0]]]}}}"#),

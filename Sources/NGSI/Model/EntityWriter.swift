@@ -145,7 +145,7 @@ public struct EntityWriter: Sendable {
         value(previous, of: attribute.kind, to: &writer)
       }
     }
-    if representation.systemAttributes {
+    if representation.systemAttributes || representation.showsDeletion {
       times(
         created: attribute.createdAt, modified: attribute.modifiedAt, deleted: attribute.deletedAt,
         expires: attribute.expiresAt, to: &writer)
