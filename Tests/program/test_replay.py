@@ -140,12 +140,12 @@ BEIJING = {"pm25": "PM2.5", "pm10": "PM10", "so2": "SO2", "no2": "NO2", "co": "C
 
 
 def test_beijing_comes_out_value_by_value(start, binary, data, tmp_path):
-    """Two stations; all twelve with MADANG_ALL_STATIONS=1."""
+    """One station; all twelve with MADANG_ALL_STATIONS=1."""
     folder = data / "energy-eco" / "air-beijing"
     files = sorted(folder.glob("PRSA_Data_*.csv.gz"))
     assert len(files) == 12
     if not os.environ.get("MADANG_ALL_STATIONS"):
-        files = files[3:5]
+        files = files[3:4]
     city = start("--empty", "--data", tmp_path / "city")
     told = subprocess.run(
         [binary, "replay", *files, "--mapping", ROOT / "Examples" / "mappings" / "air-beijing.yaml", "--to", city.url,
@@ -170,4 +170,4 @@ def test_beijing_comes_out_value_by_value(start, binary, data, tmp_path):
     for (station, name), values in expected.items():
         found = evolution(city, f"urn:ngsi-ld:AirQualityObserved:Beijing:{station}", [name])[name]
         assert found == values, (station, name)
-    print(f"{sum(map(len, expected.values()))} values of {len(files)} stations compared")
+    print(f"{sum(map(len, expected.values()))} values of {len(files)} station(s) compared")
