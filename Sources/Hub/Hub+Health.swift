@@ -52,7 +52,8 @@ extension Hub {
         "temporalInstances": .count(limits.temporalInstances), "joinLevel": .count(limits.joinLevel),
         "joinedEntities": .count(limits.joinedEntities), "jsonDepth": .count(JSONParser.defaultDepth),
         "attributes": .count(EntityReader.maxAttributes), "deliveryAttempts": .count(limits.deliveryAttempts),
-        "deadLetters": .count(limits.deadLetters),
+        "deadLetters": .count(limits.deadLetters), "contextDocuments": .count(cache.limits.documentsPerRequest),
+        "contextSeconds": .count(Int(cache.limits.secondsPerRequest), unit: "s"),
       ],
     ]
   }

@@ -84,7 +84,7 @@ struct PagesTests {
   func states() async throws {
     try await withCity(FixtureCity()) { client, _ in
       #expect(try await html(client, "/").contains("POST /ngsi-ld/v1/entities"))
-      #expect(try await html(client, "/entities/urn%3Anone", language: "ko", status: .notFound).contains("없는 주소"))
+      #expect(try await html(client, "/entities/urn%3Anone", language: "ko", status: .notFound).contains("없는 엔티티"))
       let failed = try await html(client, "/entities/urn%3Abroken", status: .internalServerError)
       #expect(failed.contains("could not be made"))
       #expect(!failed.contains("broken for the test"))
@@ -104,7 +104,7 @@ struct PagesTests {
       #expect(page.contains("2026-06-01 11:59:00"))
       #expect(page.contains("매우 나쁨"))
       #expect(page.contains("2018-03-27"))
-      #expect(page.contains("data-alarm=\"75.0\""))
+      #expect(page.contains("data-alarm=\"75\""))
       #expect(page.contains("lang=\"ko\""))
     }
   }

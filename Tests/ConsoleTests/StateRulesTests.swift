@@ -93,7 +93,7 @@ struct StateRulesTests {
   func table() {
     #expect(summarizer.rules.rules.count >= 10)
     for rule in summarizer.rules.rules {
-      #expect(!rule.source.isEmpty && rule.sourceDate.count == 10, "\(rule.id)")
+      #expect(!rule.source.ko.isEmpty && !rule.source.en.isEmpty && rule.sourceDate.count == 10, "\(rule.id)")
       if rule.types != ["AirQualityObserved"], rule.types != ["WeatherObserved"], rule.types != ["NoiseLevelObserved"] {
         #expect(rule.basis == .house, "\(rule.id): only a source that was found makes a rule more than our own")
       }

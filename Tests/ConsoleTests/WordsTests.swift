@@ -40,6 +40,31 @@ struct WordsTests {
     #expect(!table.contains("hasSpace") && !table.contains("2026-01-01T00:00:00Z"))
   }
 
+  @Test("a word that its rule explains by the same word stands once; fractions are drawn in percent")
+  func once() async throws {
+    let city = FixtureCity()
+    let light = entity("Streetlight", "status", "defectiveLamp")
+    let bin = entity("WasteContainer", "fillingLevel", 0.95)
+    for entity in [light, bin] { await city.store.put(entity) }
+    let client = TestClient(try Console(source: city, assets: nil))
+    let lamp = try await client.get("/entities/" + Percent.encode(light.id), [.acceptLanguage: "ko"]).body
+    #expect(lamp.split(separator: "<pre").first?.split(separator: "램프 고장").count == 3, "state line and table")
+    #expect(lamp.contains("마당 자체 기준"))
+    let full = try await client.get("/entities/" + Percent.encode(bin.id), [.acceptLanguage: "en"]).body
+    #expect(full.contains(#"data-unit="%" data-scale="100" data-attention="90""#))
+    #expect(full.contains("95 %"))
+  }
+
+  private func entity(_ type: String, _ attribute: String, _ value: JSON) -> Entity {
+    var entity = Entity(id: "urn:x:" + type, types: [Core.defaultVocabulary + type])
+    entity.attributes = [
+      AttributeSet(
+        name: Core.defaultVocabulary + attribute,
+        instances: [Attribute(kind: .property, value: value, observedAt: FixtureCity.noon)])
+    ]
+    return entity
+  }
+
   @Test(
     "gzip is sent to those who take it",
     arguments: [

@@ -122,6 +122,18 @@ def test_print(visit, city, shots):
     page.pdf(path=shots / "entity.pdf")
 
 
+def test_print_of_the_city_leaves_out_what_can_only_be_pressed(visit, shots):
+    page = visit("/", "ko", 800, 1100, dark=True)
+    page.emulate_media(media="print")
+    assert page.is_visible("#wrong-title") and page.is_visible("#map")
+    for control in ("#find", "#find-next", ".maplibregl-ctrl-zoom-in", ".legend input"):
+        assert not page.locator(control).first.is_visible(), control
+    # Words of the legend stay on one line.
+    heights = page.evaluate("[...document.querySelectorAll('.legend-item')].map((item) => item.offsetHeight)")
+    assert max(heights) < 40, heights
+    page.screenshot(path=shots / "city-print.png", full_page=True)
+
+
 def test_readme_picture(visit, city, shots, request):
     page = visit("/", "ko", 1440, 860, dark=True)
     folder = ROOT / "docs" / "images" if request.config.getoption("--readme-picture") else shots

@@ -132,3 +132,42 @@ def test_five_years_of_seoul_air_are_stored_row_by_row(start, binary, data, tmp_
             if number not in kept_out and row[column].strip() not in MISSING:
                 expected[utc(row[1])] = float(row[column])
         assert {time: value for value, time in found[name]["values"]} == expected, name
+
+
+BEIJING = {"pm25": "PM2.5", "pm10": "PM10", "so2": "SO2", "no2": "NO2", "co": "CO", "o3": "O3", "temperature": "TEMP",
+           "atmosphericPressure": "PRES", "dewPoint": "DEWP", "precipitation": "RAIN", "windSpeed": "WSPM",
+           "windSector": "wd"}
+
+
+def test_beijing_comes_out_value_by_value(start, binary, data, tmp_path):
+    """One station; all twelve with MADANG_ALL_STATIONS=1."""
+    folder = data / "energy-eco" / "air-beijing"
+    files = sorted(folder.glob("PRSA_Data_*.csv.gz"))
+    assert len(files) == 12
+    if not os.environ.get("MADANG_ALL_STATIONS"):
+        files = files[3:4]
+    city = start("--empty", "--data", tmp_path / "city")
+    told = subprocess.run(
+        [binary, "replay", *files, "--mapping", ROOT / "Examples" / "mappings" / "air-beijing.yaml", "--to", city.url,
+         "--state", tmp_path / "position", "--refused", tmp_path / "refused.jsonl"],
+        capture_output=True, text=True, timeout=1800, check=False)
+    assert told.returncode == 0, told.stderr
+    expected = {}
+    rows = 0
+    for file in files:
+        with gzip.open(file, "rt", encoding="utf-8") as lines:
+            for row in csv.DictReader(lines):
+                rows += 1
+                moment = datetime.datetime(*(int(row[part]) for part in ("year", "month", "day", "hour")))
+                stamp = (moment - datetime.timedelta(hours=8)).strftime("%Y-%m-%dT%H:%M:%SZ")
+                for name, column in BEIJING.items():
+                    if row[column] not in ("", "NA"):
+                        value = row[column] if name == "windSector" else float(row[column])
+                        expected.setdefault((row["station"], name), {})[stamp] = value
+    words = told.stdout.split("\n")[-2].split()
+    assert int(words[1]) + int(words[3]) == rows == 35_064 * len(files)
+    assert len(expected) == 12 * len(files)
+    for (station, name), values in expected.items():
+        found = evolution(city, f"urn:ngsi-ld:AirQualityObserved:Beijing:{station}", [name])[name]
+        assert found == values, (station, name)
+    print(f"{sum(map(len, expected.values()))} values of {len(files)} station(s) compared")

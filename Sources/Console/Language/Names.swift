@@ -66,10 +66,17 @@ struct Names: Sendable {
     return units[code] ?? code
   }
 
+  /// Whether people read the number in percent though it is measured from 0 to 1.
+  func isFraction(_ attribute: Attribute, named short: String) -> Bool {
+    guard attribute.unitCode == nil || attribute.unitCode == "C62", fractions.contains(short),
+      let number = attribute.value.number
+    else { return false }
+    return (0...1).contains(number)
+  }
+
   /// A scalar or a list of texts as it came, with the code of the unit it is then in; `nil` for anything else.
   func reading(_ attribute: Attribute, named short: String, most: Int) -> (text: String, unitCode: String?)? {
-    let noUnit = attribute.unitCode == nil || attribute.unitCode == "C62"
-    if noUnit, fractions.contains(short), let number = attribute.value.number, (0...1).contains(number) {
+    if isFraction(attribute, named: short), let number = attribute.value.number {
       return (NumberText.short(number * 100), "P1")
     }
     let text: String? =

@@ -4,7 +4,7 @@ import NGSI
 /// `/entities/{id}`: all that is known of one entity.
 enum EntityPage {
   static func answer(_ visit: Visit, id: String) async throws -> Response {
-    guard let entity = try await visit.room.source.entity(id) else { return ErrorPage.notFound(visit) }
+    guard let entity = try await visit.room.source.entity(id) else { return ErrorPage.noEntity(visit, id: id) }
     let room = visit.room
     let summary = Summarizer(rules: room.rules, names: room.names).summary(entity)
     var content: [String: Any] = visit.row(summary)
@@ -23,7 +23,7 @@ enum EntityPage {
     content["temporalHref"] = "/ngsi-ld/v1/temporal/entities/" + Percent.encode(id)
     if let cause = summary.cause {
       let rule = room.rules.rules[cause.rule]
-      content["ruleSource"] = "\(rule.source) (\(rule.sourceDate))"
+      content["ruleSource"] = "\(rule.source.in(visit.language)) (\(rule.sourceDate))"
       content["isHouseRule"] = rule.basis == .house
     }
     return PageFrame.answer(
@@ -42,15 +42,18 @@ enum EntityPage {
         instance.observedAt != nil
       else { continue }
       let short = Names.short(set.name)
+      let isFraction = visit.room.names.isFraction(instance, named: short)
+      let scale = isFraction ? 100.0 : 1
       var chart: [String: Any] = [
         "chartAttribute": set.name, "chartShort": short,
         "chartLabel": visit.room.names.attribute(short, visit.language),
-        "chartUnit": visit.room.names.unit(instance.unitCode), "chartIndex": "\(charts.count)",
+        "chartUnit": visit.room.names.unit(isFraction ? "P1" : instance.unitCode), "chartIndex": "\(charts.count)",
+        "chartScale": NumberText.short(scale),
       ]
       for (_, rule) in visit.room.rules.rules(attribute: short, types: types) {
         let bounds = rule.bounds(inUnit: instance.unitCode ?? "")
-        if let bound = bounds.attention { chart["chartAttention"] = "\(bound)" }
-        if let bound = bounds.alarm { chart["chartAlarm"] = "\(bound)" }
+        if let bound = bounds.attention { chart["chartAttention"] = NumberText.short(bound * scale) }
+        if let bound = bounds.alarm { chart["chartAlarm"] = NumberText.short(bound * scale) }
       }
       charts.append(chart)
     }
@@ -99,7 +102,9 @@ struct AttributeRow {
       guard let state = rule.judge(attribute.value, unitCode: attribute.unitCode), state < .normal else { continue }
       row["valueState"] = state.name
       row["valueStateText"] = visit.text("state_" + state.name)
-      row["valueCause"] = rule.label(state).in(visit.language)
+      let label = rule.label(state).in(visit.language)
+      // A word and the label that explains it are often the same.
+      if label != row["valueText"] as? String { row["valueCause"] = label }
     }
     let parts = attribute.subAttributes.flatMap { set in
       set.instances.map { part in

@@ -49,8 +49,10 @@ enum PageFrame {
 
 enum ErrorPage {
   static func notFound(_ visit: Visit) -> Response {
-    problem(visit, .notFound, "notFound", path: visit.path)
+    problem(visit, .notFound, "notFound", path: Percent.decode(visit.path))
   }
+
+  static func noEntity(_ visit: Visit, id: String) -> Response { problem(visit, .notFound, "noEntity", path: id) }
 
   static func failed(_ visit: Visit) -> Response { problem(visit, .internalServerError, "failed", path: "") }
 

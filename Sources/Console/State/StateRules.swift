@@ -67,7 +67,8 @@ struct StateRules: Sendable {
     var basis: Basis
     var attentionLabel: LocalizedText
     var alarmLabel: LocalizedText
-    var source: String
+    var source: LocalizedText
+    /// Since when it is in force, or when it was read or published where that is not known.
     var sourceDate: String
 
     /// What it says of a reading in this state.
@@ -149,7 +150,7 @@ extension StateRules {
 extension StateRules.Rule {
   init(_ json: JSON) throws(ConsoleError) {
     guard let id = json["id"]?.string, let attribute = json["attribute"]?.string,
-      let source = json["source"]?.string, let sourceDate = json["sourceDate"]?.string,
+      let source = LocalizedText(json["source"]), let sourceDate = json["sourceDate"]?.string,
       let basis = json["basis"]?.string.flatMap(Basis.init)
     else { throw .resource("a rule of data/rules.json needs id, attribute, basis, source and sourceDate") }
     self.id = id

@@ -2,8 +2,8 @@ import CZlib
 
 /// Packs answers (RFC 1952).
 enum Gzip {
-  /// The fastest level: a map of 10,000 entities shrinks to a sixth in a few milliseconds; higher levels take three
-  /// times as long for a tenth less.
+  /// The fastest level: a map of 10,000 entities (1 MB) shrinks to a quarter in some 10 ms of one core; the usual
+  /// level takes three to four times as long for an eighth less.
   private static let level: Int32 = 1
 
   /// `nil` when zlib refuses; the answer then goes as it is.

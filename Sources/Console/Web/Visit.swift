@@ -59,14 +59,15 @@ struct Visit: Sendable {
       "rowAge": "",
       "rowTime": "",
     ]
+    var value = ""
     if let reading = summary.cause?.reading ?? summary.headline {
-      row["rowReading"] =
-        room.names.attribute(reading.attribute, language) + " "
-        + self.reading(reading.text, of: reading.attribute, unit: reading.unitCode)
+      value = self.reading(reading.text, of: reading.attribute, unit: reading.unitCode)
+      row["rowReading"] = room.names.attribute(reading.attribute, language) + " " + value
     }
     if let cause = summary.cause {
-      let rule = room.rules.rules[cause.rule]
-      row["rowCause"] = rule.label(summary.judged).in(language)
+      let label = room.rules.rules[cause.rule].label(summary.judged).in(language)
+      // A word and the label that explains it are often the same.
+      if label != value { row["rowCause"] = label }
     }
     if let observedAt = summary.observedAt {
       row["rowAge"] = age(observedAt)

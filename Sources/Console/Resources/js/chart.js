@@ -78,6 +78,8 @@ export function showChart(figure, points, span) {
     },
     series: series(points, figure, c),
   }, { notMerge: true });
+  // Before a print there is no next frame to draw in.
+  chart.getZr().flush();
   if (!figure.observer) {
     figure.observer = new ResizeObserver(() => chart.resize());
     figure.observer.observe(canvas);

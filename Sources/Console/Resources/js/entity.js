@@ -34,8 +34,13 @@ function show(figure, points, aggregated, span) {
   const key = points.length === 0 ? "jsHistoryEmpty"
     : aggregated ? "jsHistoryDaily" : points.length >= mostValues ? "jsHistoryCut" : "jsHistoryCount";
   setText(figure.querySelector(".chart-note"), text(points.length === 1 ? `${key}One` : key, { n }));
-  showChart(figure, points, span);
-  showTable(figure, points);
+  // What is measured from 0 to 1 is read in percent.
+  const scale = Number(figure.dataset.scale);
+  const scaled = scale === 1 ? points : points.map(({ at, value, low, high }) => (
+    { at, value: value * scale, ...(low === undefined ? {} : { low: low * scale, high: high * scale }) }));
+  figure.redraw = () => showChart(figure, scaled, span);
+  figure.redraw();
+  showTable(figure, scaled);
 }
 
 async function showState() {
@@ -66,7 +71,10 @@ const changed = throttle(2000, showState);
 const readAgain = throttle(30000, read);
 
 byId("ranges")?.addEventListener("change", read);
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", read);
+// Paper and the other scheme have colours of their own.
+for (const medium of ["(prefers-color-scheme: dark)", "print"]) {
+  matchMedia(medium).addEventListener("change", () => figures.forEach((figure) => figure.redraw?.()));
+}
 read();
 
 function onChange() {
