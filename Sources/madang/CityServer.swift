@@ -45,9 +45,15 @@ struct CityServer {
     do {
       let hub = makeHub(store, outlet, log)
       try await hub.resume()
+      let connections = Connections()
+      let health: @Sendable () throws(Problem) -> JSON = { () throws(Problem) in
+        guard case .object(var report) = try hub.health() else { return .null }
+        report["connections"] = connections.health
+        return .object(report)
+      }
       let router = Router()
-      addMachinePages(to: router, hub)
-      let source = HubCitySource(hub: hub, site: SiteDescription(manifest?.manifest, mode: mode))
+      addMachinePages(to: router, health)
+      let source = HubCitySource(hub: hub, report: health, site: SiteDescription(manifest?.manifest, mode: mode))
       try Console(source: source, assets: WebAssets.folder).addRoutes(to: router)
       let (running, started) = AsyncStream.makeStream(of: Void.self)
       let app = Application(
@@ -55,7 +61,8 @@ struct CityServer {
         // Half-sent requests and silent connections are let go.
         server: .api(of: hub, idleTimeout: .seconds(30)),
         configuration: ApplicationConfiguration(
-          address: .hostname("127.0.0.1", port: command.port), serverName: "madang", backlog: 1024),
+          address: .hostname("127.0.0.1", port: command.port), serverName: "madang", backlog: 1024,
+          availableConnectionsDelegate: connections),
         onServerRunning: { channel in
           Terminal.print("ready http://127.0.0.1:\(channel.localAddress?.port ?? command.port)")
           started.finish()
@@ -73,7 +80,9 @@ struct CityServer {
   }
 
   /// What programs ask beside the API: the version, and the health report as JSON.
-  private func addMachinePages(to router: Router<BasicRequestContext>, _ hub: Hub) {
+  private func addMachinePages(
+    to router: Router<BasicRequestContext>, _ health: @escaping @Sendable () throws(Problem) -> JSON
+  ) {
     @Sendable func json(_ value: JSON, status: HTTPResponse.Status = .ok) -> Response {
       Response(
         status: status, headers: [.contentType: "application/json"],
@@ -84,7 +93,7 @@ struct CityServer {
     }
     router.get("/health.json") { _, _ in
       do throws(Problem) {
-        return json(try hub.health())
+        return json(try health())
       } catch {
         return json(error.json, status: .internalServerError)
       }

@@ -19,6 +19,7 @@ struct HubSink: EntitySink {
 /// The console's view of the hub.
 struct HubCitySource: CitySource {
   let hub: Hub
+  let report: @Sendable () throws(Problem) -> JSON
   let site: SiteDescription
 
   func now() -> DateTime { hub.time }
@@ -64,7 +65,7 @@ struct HubCitySource: CitySource {
   }
 
   func health() async -> JSON {
-    do { return try hub.health() } catch {
+    do { return try report() } catch {
       return ["failure": ["hub": ["value": .string(error.detail), "state": "red"]]]
     }
   }
