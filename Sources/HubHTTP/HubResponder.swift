@@ -4,14 +4,16 @@ import Hummingbird
 import NGSI
 import NIOCore
 
-/// Carries requests between Hummingbird and the ``API``.
+/// Carries requests between Hummingbird and the ``API`` or the ``Administration``.
 public struct HubResponder<Context: RequestContext>: HTTPResponder {
   let api: API
+  let administration: Administration
   let bodyBytes: Int
-  /// What answers everything that is not the API: the console.
+  /// What answers everything else: the console.
   let fallback: @Sendable (Request, Context) async throws -> Response
 
-  static var prefix: String { "/ngsi-ld/v1/" }
+  private static var prefix: String { "/ngsi-ld/v1/" }
+  private static var administrationPrefix: String { "/admin/" }
 
   public init(
     hub: Hub,
@@ -20,14 +22,21 @@ public struct HubResponder<Context: RequestContext>: HTTPResponder {
     }
   ) {
     api = API(hub: hub)
+    administration = Administration(hub: hub)
     bodyBytes = hub.limits.bodyBytes
     self.fallback = fallback
   }
 
   public func respond(to request: Request, context: Context) async throws -> Response {
     let target = request.uri.string
-    guard target.hasPrefix(Self.prefix) else { return try await fallback(request, context) }
-    let answer = await respond(request, target)
+    let answer: APIResponse
+    if target.hasPrefix(Self.prefix) {
+      answer = await respond(request, target.dropFirst(Self.prefix.count), api.respond)
+    } else if target.hasPrefix(Self.administrationPrefix) {
+      answer = await respond(request, target.dropFirst(Self.administrationPrefix.count), administration.respond)
+    } else {
+      return try await fallback(request, context)
+    }
     var headers = answer.headers
     // Clause 6.3.6: none with 204. HEAD keeps the length of the body that it leaves out.
     if answer.status != 204, headers[.contentLength] == nil { headers[.contentLength] = String(answer.body.count) }
@@ -36,8 +45,9 @@ public struct HubResponder<Context: RequestContext>: HTTPResponder {
       body: answer.body.isEmpty ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: answer.body)))
   }
 
-  private func respond(_ request: Request, _ target: String) async -> APIResponse {
-    let rest = target.dropFirst(Self.prefix.count)
+  private func respond(
+    _ request: Request, _ rest: Substring, _ answer: (APIRequest) async -> APIResponse
+  ) async -> APIResponse {
     let mark = rest.firstIndex(of: "?")
     let path = mark.map { rest[..<$0] } ?? rest
     let query = mark.map { rest[rest.index(after: $0)...] } ?? ""
@@ -49,7 +59,7 @@ public struct HubResponder<Context: RequestContext>: HTTPResponder {
       }
       do { body = try await request.body.collect(upTo: bodyBytes) } catch { return Exchange.problem(tooLarge) }
     }
-    return await api.respond(
-      to: APIRequest(method: request.method, path: path, query: query, headers: request.headers, body: body))
+    return await answer(
+      APIRequest(method: request.method, path: path, query: query, headers: request.headers, body: body))
   }
 }
