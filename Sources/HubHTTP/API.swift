@@ -26,7 +26,7 @@ public struct API: Sendable {
         return response
       } catch  where error.kind == .methodNotAllowed {
         var response = Exchange.problem(error)
-        response.headers[.allow] = Self.methods(collection, path)
+        response.headers[.allow] = Self.methods(collection, Self.withoutLastSlash(asked.method, collection, path))
         return response
       }
     } catch { return Exchange.problem(error) }
@@ -56,14 +56,16 @@ public struct API: Sendable {
     }
   }
 
-  /// A slash at the end says nothing where the method applies without it; otherwise it stands before a missing id.
+  /// A slash at the end of a resource says nothing: clause 6 itself writes `/entities/` for `/entities`. A method that
+  /// the resource does not have is then a wrong verb (405, clause 6.3.2). Only of `PUT` and `PATCH` of `/entities/` it
+  /// is said that the id is missing (400, clauses 5.6.17.4 and 5.6.18.4): the official suite tells them apart.
   private static func withoutLastSlash(
     _ method: HTTPRequest.Method, _ collection: String, _ path: [String]
   ) -> [String] {
     guard path.last == "" else { return path }
+    if collection == "entities", path.count == 1, method == .put || method == .patch { return path }
     let shorter = Array(path.dropLast())
-    let allowed = methods(collection, shorter)?.split(separator: ", ") ?? []
-    return allowed.contains { $0 == method.rawValue } ? shorter : path
+    return methods(collection, shorter) == nil ? path : shorter
   }
 
   /// What `Allow` names for a path (RFC 9110 section 10.2.1); `nil` where there is no such resource.
