@@ -10,10 +10,11 @@ extension Hub {
   /// Each member that is an object is a section; a member of a section is a number or
   /// `{"value": …, "bound": …, "unit": …}`.
   public func health() throws(Problem) -> JSON {
-    let (tenants, entities, waiting) = try read { reader in
+    let (tenants, entities, waiting, deadLetters) = try read { reader in
       let tenants = try reader.tenants()
       return (
-        tenants.count, try tenants.reduce(0) { try $0 + reader.entityCount(in: $1) }, try reader.outboxCount()
+        tenants.count, try tenants.reduce(0) { try $0 + reader.entityCount(in: $1) }, try reader.outboxCount(),
+        try tenants.reduce(0) { try $0 + reader.documentCount(Notifier.deadLetterCollection, in: $1) }
       )
     }
     let store = store.statistics
@@ -34,7 +35,8 @@ extension Hub {
         "throttled": .count(totals.throttled), "pending": .count(totals.waiting),
         "stored": .gauge(waiting, limits.outboxItems), "inFlight": .gauge(lanes.inFlight, limits.notificationsInFlight),
         "lanes": .count(lanes.lanes), "queued": .count(lanes.queued), "laneBound": .count(limits.endpointQueue),
-        "subscriptions": .count(book.total), "subscriptionBound": .count(limits.subscriptions),
+        "deadLetters": .count(deadLetters), "subscriptions": .count(book.total),
+        "subscriptionBound": .count(limits.subscriptions),
       ],
       "changeStream": [
         "listeners": .gauge(stream.listeners, limits.streamListeners), "published": .integer(stream.published),

@@ -61,6 +61,9 @@ public final class Hub: Sendable {
     return try await contexts.context(source)
   }
 
+  /// A context that need not be fetched.
+  public func contextAtHand(_ source: JSON) -> Context? { contexts.cached(source) }
+
   /// Runs a read, with the store's failures as problems.
   func read<Value>(_ body: (any StoreReader) throws -> Value) throws(Problem) -> Value {
     do { return try store.read(body) } catch { throw Problem(storeFailure: error) }

@@ -8,9 +8,6 @@ public struct API: Sendable {
 
   public init(hub: Hub) { self.hub = hub }
 
-  /// Most bytes of a request's body.
-  var bodyBytes: Int { hub.limits.bodyBytes }
-
   /// Answers one request; every failure becomes problem details.
   public func respond(to request: APIRequest) async -> APIResponse {
     do {
@@ -29,9 +26,23 @@ public struct API: Sendable {
         return response
       } catch  where error.kind == .methodNotAllowed {
         var response = Exchange.problem(error)
-        response.headers[first: HeaderName.allow] = Self.methods(collection, path)
+        response.headers[first: HeaderName.allow] = Self.methods(collection, Self.withoutLastSlash(asked.method, collection, path))
         return response
       }
+    } catch { return Exchange.problem(error) }
+  }
+
+  /// The answer to a retrieval of an entity whose context is at hand; `nil` for everything else.
+  ///
+  /// The most frequent request of all is thus answered without a task. It answers as ``respond(to:)`` does.
+  func respondAtOnce(to request: APIRequest) -> APIResponse? {
+    guard request.method == .GET, request.path.utf8.starts(with: "entities/".utf8) else { return nil }
+    do {
+      let (collection, path) = try Self.segments(request.path)
+      guard collection == "entities", path.count == 1, path[0] != "" else { return nil }
+      let exchange = try Exchange(hub: hub, request: request)
+      guard let context = try exchange.contextAtHand() else { return nil }
+      return try retrieveEntity(exchange, path[0], context)
     } catch { return Exchange.problem(error) }
   }
 
@@ -66,14 +77,16 @@ public struct API: Sendable {
     }
   }
 
-  /// A slash at the end says nothing where the method applies without it; otherwise it stands before a missing id.
+  /// A slash at the end of a resource says nothing: clause 6 itself writes `/entities/` for `/entities`. A method that
+  /// the resource does not have is then a wrong verb (405, clause 6.3.2). Only of `PUT` and `PATCH` of `/entities/` it
+  /// is said that the id is missing (400, clauses 5.6.17.4 and 5.6.18.4): the official suite tells them apart.
   private static func withoutLastSlash(
     _ method: HTTPMethod, _ collection: String, _ path: [String]
   ) -> [String] {
     guard path.last == "" else { return path }
+    if collection == "entities", path.count == 1, method == .PUT || method == .PATCH { return path }
     let shorter = Array(path.dropLast())
-    let allowed = methods(collection, shorter)?.split(separator: ", ") ?? []
-    return allowed.contains { $0 == method.rawValue } ? shorter : path
+    return methods(collection, shorter) == nil ? path : shorter
   }
 
   /// What `Allow` names for a path (RFC 9110 section 10.2.1); `nil` where there is no such resource.

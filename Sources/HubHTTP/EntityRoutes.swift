@@ -11,7 +11,7 @@ extension API {
     case (.GET, 0): return try await queryEntities(exchange)
     case (.POST, 0): return try await createEntity(exchange)
     case (.DELETE, 0): return try await purgeEntities(exchange)
-    case (.GET, 1): return try await retrieveEntity(exchange, path[0])
+    case (.GET, 1): return try retrieveEntity(exchange, path[0], try await exchange.context())
     case (.PUT, 1): return try await replaceEntity(exchange, path[0])
     case (.PATCH, 1): return try await mergeEntity(exchange, path[0])
     case (.DELETE, 1): return try await deleteEntity(exchange, path[0])
@@ -43,9 +43,8 @@ extension API {
 
   // MARK: Read
 
-  private func retrieveEntity(_ exchange: Exchange, _ id: String) async throws(Problem) -> APIResponse {
+  func retrieveEntity(_ exchange: Exchange, _ id: String, _ context: Context) throws(Problem) -> APIResponse {
     try exchange.takes(Parameters.retrieve)
-    let context = try await exchange.context()
     let presenter = try Presenter(exchange, context: context)
     let entity = try hub.entity(
       try target(id), types: try typeSelection(exchange, context), in: exchange.tenant)

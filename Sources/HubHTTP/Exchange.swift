@@ -114,6 +114,11 @@ extension Exchange {
     try await hub.context(try linkedContext().map(JSON.string) ?? .null)
   }
 
+  /// The same, when it need not be fetched.
+  func contextAtHand() throws(Problem) -> Context? {
+    hub.contextAtHand(try linkedContext().map(JSON.string) ?? .null)
+  }
+
   /// The body as JSON.
   func json() throws(Problem) -> JSON {
     guard request.body.readableBytes > 0 else { throw Problem(.invalidRequest, "a JSON body is expected") }

@@ -72,7 +72,10 @@ import Testing
         (await hub.get("nothing"), 404, "ResourceNotFound"),
         (await hub.delete("entities/urn:ngsi-ld:Room:1/attrs/none"), 404, "ResourceNotFound"),
         (await hub.delete("entities/urn:ngsi-ld:Room:1/attrs/a(b"), 400, "BadRequestData"),
+        (await hub.patch("entities//attrs", room(1)), 400, "BadRequestData"),
         (await hub.patch("entities/", room(1)), 400, "BadRequestData"),
+        (await hub.delete("subscriptions/"), 405, "MethodNotAllowed"),
+        (await hub.delete("entities/urn:ngsi-ld:Room:1/attrs/"), 405, "MethodNotAllowed"),
       ]
       for (answer, status, type) in cases {
         #expect(answer.status == status, "\(answer.text)")

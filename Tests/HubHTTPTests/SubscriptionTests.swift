@@ -14,6 +14,10 @@ import Testing
       let path = await hub.subscribe(#""entities": [{"type": "Room"}], "q": "temperature>1""#)
       let shown = await hub.get(path).json
       #expect(shown["status"] == "active" && shown["entities"] == [["type": "Room"]] && shown["createdAt"] == nil)
+      #expect(shown["notificationTrigger"] == ["attributeCreated", "attributeUpdated"])
+      let timed = await hub.subscribe(#""entities": [{"type": "Room"}], "timeInterval": 60"#)
+      #expect(await hub.get(timed).json["notificationTrigger"] == nil)
+      #expect(await hub.delete(timed).status == 204)
       #expect(await hub.get(path + "?options=sysAttrs").json["createdAt"] != nil)
       #expect(await hub.patch(path, #"{"isActive": false, "q": "urn:ngsi-ld:null"}"#).status == 204)
       let paused = await hub.get(path).json

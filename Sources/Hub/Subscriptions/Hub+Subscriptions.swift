@@ -152,6 +152,10 @@ extension Hub {
     let at = now()
     var object = subscription.document.renamed { context.compact(subscription.context.expand($0)) }
     object["status"] = .string(subscription.status(at: at))
+    // The default is told (clause 5.2.12); what is sent at intervals has no trigger.
+    if object["notificationTrigger"] == nil, subscription.rule.timeInterval == nil {
+      object["notificationTrigger"] = ["attributeCreated", "attributeUpdated"]
+    }
     let record = notifier.record(of: subscription.id, in: subscription.tenant)
     if case .object(var notification)? = object["notification"] {
       if record.timesSent > 0 {

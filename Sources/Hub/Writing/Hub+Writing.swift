@@ -218,13 +218,20 @@ extension Hub {
           OutboxItem(tenant: tenant, subscriptionId: subscription.id, payload: payload, dueAt: change.at))
       }
     }
-    guard !items.isEmpty else { return [] }
+    try enqueue(&items, writer)
+    return items
+  }
+
+  /// Puts notifications into the outbox and gives them their place in it.
+  ///
+  /// - Throws: when more would wait than may.
+  func enqueue(_ items: inout [OutboxItem], _ writer: any StoreWriter) throws {
+    guard !items.isEmpty else { return }
     guard notifier.waiting + items.count <= limits.outboxItems else {
       throw Problem(
         .unavailable, "more than \(limits.outboxItems) notifications wait; the hub takes no change that adds to them")
     }
     for (index, sequence) in try writer.enqueue(items).enumerated() { items[index].sequence = sequence }
-    return items
   }
 }
 

@@ -17,14 +17,51 @@ extension HTTPServerBuilder {
   /// - Parameter idleTimeout: how long a connection may stand without a request, or a request without its next byte.
   public static func api(of hub: Hub, idleTimeout: TimeAmount) -> HTTPServerBuilder {
     HTTPServerBuilder { responder in
-      APIChannel(api: API(hub: hub), pages: HTTP1Channel(responder: responder), idleTimeout: idleTimeout)
+      APIChannel(
+        doors: HubDoors(hub: hub), pages: HTTP1Channel(responder: responder), idleTimeout: idleTimeout)
+    }
+  }
+}
+
+/// What the hub answers itself: the API and its administration.
+struct HubDoors: Sendable {
+  private let api: API
+  private let administration: Administration
+  /// Most bytes of a request's body.
+  let bodyBytes: Int
+
+  init(hub: Hub) {
+    api = API(hub: hub)
+    administration = Administration(hub: hub)
+    bodyBytes = hub.limits.bodyBytes
+  }
+
+  enum Door: String, CaseIterable {
+    case api = "/ngsi-ld/v1/"
+    case administration = "/admin/"
+  }
+
+  /// The door that a request's target leads to.
+  static func door(of target: String) -> Door? {
+    Door.allCases.first { target.utf8.starts(with: $0.rawValue.utf8) }
+  }
+
+  /// The answer to what can be answered without waiting for anything but the disk; `nil` for everything else.
+  func answerAtOnce(_ request: APIRequest, at door: Door) -> APIResponse? {
+    door == .api ? api.respondAtOnce(to: request) : nil
+  }
+
+  func answer(_ request: APIRequest, at door: Door) async -> APIResponse {
+    switch door {
+    case .api: await api.respond(to: request)
+    case .administration: await administration.respond(to: request)
     }
   }
 }
 
 /// One connection: the API stands in front, Hummingbird is set up behind it with the first request that needs it.
 struct APIChannel: ServerChildChannel {
-  let api: API
+  let doors: HubDoors
   let pages: HTTP1Channel
   let idleTimeout: TimeAmount
 
@@ -42,7 +79,7 @@ struct APIChannel: ServerChildChannel {
         ByteToMessageHandler(
           HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: APIHandler.headerLimits)))
       try pipeline.addHandler(
-        APIHandler(api: api, loop: channel.eventLoop, idleTimeout: idleTimeout, pages: pages))
+        APIHandler(doors: doors, loop: channel.eventLoop, idleTimeout: idleTimeout, pages: pages))
       return Value(channel: channel, pages: pages.futureResult)
     }
   }

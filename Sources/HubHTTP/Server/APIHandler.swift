@@ -17,7 +17,6 @@ final class APIHandler: ChannelInboundHandler, ChannelOutboundHandler {
 
   typealias Pages = NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
 
-  static let prefix = "/ngsi-ld/v1/"
   /// What a request line with its headers may have.
   static let headerLimits: NIOHTTPDecoderLimitConfiguration = {
     var limits = NIOHTTPDecoderLimitConfiguration()
@@ -31,7 +30,7 @@ final class APIHandler: ChannelInboundHandler, ChannelOutboundHandler {
   /// Reading a body longer than this takes long enough to hold up the other connections of the event loop.
   private static let longBody = 32 << 10
 
-  private let api: API
+  private let doors: HubDoors
   private let executor: EventLoopExecutor
   private let idleTimeout: TimeAmount
   /// Fulfilled with the first request that is not the API's, or with `nil` when the connection ends.
@@ -41,7 +40,7 @@ final class APIHandler: ChannelInboundHandler, ChannelOutboundHandler {
   private enum State {
     /// Between requests.
     case waiting
-    case receiving(HTTPRequestHead, ByteBuffer)
+    case receiving(HTTPRequestHead, HubDoors.Door, ByteBuffer)
     /// Answered already; the rest of the body, of which so many bytes came, is thrown away.
     case discarding(Int)
     case answering
@@ -59,8 +58,8 @@ final class APIHandler: ChannelInboundHandler, ChannelOutboundHandler {
   private var lastActive = NIODeadline.now()
   private var idleCheck: Scheduled<Void>?
 
-  init(api: API, loop: any EventLoop, idleTimeout: TimeAmount, pages: EventLoopPromise<Pages?>) {
-    self.api = api
+  init(doors: HubDoors, loop: any EventLoop, idleTimeout: TimeAmount, pages: EventLoopPromise<Pages?>) {
+    self.doors = doors
     self.executor = EventLoopExecutor(loop)
     self.idleTimeout = idleTimeout
     self.pages = pages
@@ -176,19 +175,19 @@ extension APIHandler {
   private func take(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
     switch (state, part) {
     case (.waiting, .head(let head)):
-      if head.uri.utf8.starts(with: Self.prefix.utf8) {
-        begin(head, context)
+      if let door = HubDoors.door(of: head.uri) {
+        begin(head, at: door, context)
       } else {
         state = .passing(isAsked: false, isAnswered: false)
         pass(part, context)
       }
-    case (.receiving(let head, var body), .body(var bytes)):
-      guard body.readableBytes + bytes.readableBytes <= api.bodyBytes else { return refuse(context) }
+    case (.receiving(let head, let door, var body), .body(var bytes)):
+      guard body.readableBytes + bytes.readableBytes <= doors.bodyBytes else { return refuse(context) }
       // The state lets go of the body first, so that it grows in place.
       state = .waiting
       if body.readableBytes == 0 { body = bytes } else { body.writeBuffer(&bytes) }
-      state = .receiving(head, body)
-    case (.receiving(let head, let body), .end): answer(head, body, context)
+      state = .receiving(head, door, body)
+    case (.receiving(let head, let door, let body), .end): answer(head, at: door, body, context)
     case (.discarding(let count), .body(let bytes)):
       state = .discarding(count + bytes.readableBytes)
       if count > Self.mostDiscarded { context.close(promise: nil) }
@@ -202,11 +201,11 @@ extension APIHandler {
     }
   }
 
-  private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
-    if let length = head.headers.first(name: "content-length"), Int(length).map({ $0 > api.bodyBytes }) ?? true {
+  private func begin(_ head: HTTPRequestHead, at door: HubDoors.Door, _ context: ChannelHandlerContext) {
+    if let length = head.headers.first(name: "content-length"), Int(length).map({ $0 > doors.bodyBytes }) ?? true {
       return refuse(context)
     }
-    state = .receiving(head, ByteBuffer())
+    state = .receiving(head, door, ByteBuffer())
     if head.headers.first(name: "expect")?.lowercased() == "100-continue" {
       context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n")), promise: nil)
     }
@@ -215,19 +214,24 @@ extension APIHandler {
   private func refuse(_ context: ChannelHandlerContext) {
     state = .discarding(0)
     send(
-      Exchange.problem(Problem(.payloadTooLarge, "a body may have at most \(api.bodyBytes) bytes")),
+      Exchange.problem(Problem(.payloadTooLarge, "a body may have at most \(doors.bodyBytes) bytes")),
       keepsAlive: true, context)
   }
 
-  private func answer(_ head: HTTPRequestHead, _ body: ByteBuffer, _ context: ChannelHandlerContext) {
+  private func answer(
+    _ head: HTTPRequestHead, at door: HubDoors.Door, _ body: ByteBuffer, _ context: ChannelHandlerContext
+  ) {
     state = .answering
-    let request = APIRequest(head, body)
+    let request = APIRequest(head, door, body)
     let keepsAlive = head.isKeepAlive
+    if let response = doors.answerAtOnce(request, at: door) {
+      return finish(response, keepsAlive: keepsAlive, context)
+    }
     let loop = context.eventLoop
     let own = NIOLoopBound((handler: self, context: context), eventLoop: loop)
     let preference: (any TaskExecutor)? = body.readableBytes > Self.longBody ? globalConcurrentExecutor : executor
-    Task(executorPreference: preference) { [api] in
-      let response = await api.respond(to: request)
+    Task(executorPreference: preference) { [doors] in
+      let response = await doors.answer(request, at: door)
       if loop.inEventLoop {
         own.value.handler.finish(response, keepsAlive: keepsAlive, own.value.context)
       } else {
@@ -321,8 +325,8 @@ private final class PageEnds: ChannelOutboundHandler {
 
 extension APIRequest {
   /// The API's view of a request: what its target names below the prefix.
-  init(_ head: HTTPRequestHead, _ body: ByteBuffer) {
-    let rest = head.uri.dropFirst(APIHandler.prefix.count)
+  init(_ head: HTTPRequestHead, _ door: HubDoors.Door, _ body: ByteBuffer) {
+    let rest = head.uri.dropFirst(door.rawValue.count)
     let mark = rest.utf8.firstIndex(of: UInt8(ascii: "?"))
     self.init(
       method: head.method, path: mark.map { rest[..<$0] } ?? rest,
