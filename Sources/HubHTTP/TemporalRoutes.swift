@@ -319,8 +319,8 @@ struct TemporalRequest {
     let earliest = min(cut.from, cut.to)
     let latest = max(cut.from, cut.to)
     guard let lastN = query.lastN else {
-      return "DateTime \(start ?? earliest)-\(latest)/*"
+      return "date-time \(start ?? earliest)-\(latest)/*"
     }
-    return "DateTime \(end ?? latest)-\(earliest)/\(lastN)"
+    return "date-time \(end ?? latest)-\(earliest)/\(lastN)"
   }
 }
