@@ -10,23 +10,28 @@ public struct API: Sendable {
 
   /// Answers one request; every failure becomes problem details.
   public func respond(to request: APIRequest) async -> APIResponse {
+    guard request.method == .HEAD else { return await answer(to: request, as: request.method) }
+    var response = await answer(to: request, as: .GET)
+    response.leaveOutBody()
+    return response
+  }
+
+  /// - Parameter method: the one that is carried out: `HEAD` is a `GET` whose body is left out.
+  private func answer(to request: APIRequest, as method: HTTPMethod) async -> APIResponse {
     do {
       let (collection, path) = try Self.segments(request.path)
-      if request.method == .OPTIONS, let allowed = Self.methods(collection, path) {
+      if method == .OPTIONS, let allowed = Self.methods(collection, path) {
         var response = APIResponse.noContent
         response.headers[first: HeaderName.allow] = allowed
         return response
       }
       var asked = request
-      if request.method == .HEAD { asked.method = .GET }
+      asked.method = method
       let exchange = try Exchange(hub: hub, request: asked)
-      do {
-        var response = try await route(exchange, collection, path)
-        if request.method == .HEAD { response.leaveOutBody() }
-        return response
-      } catch  where error.kind == .methodNotAllowed {
+      do { return try await route(exchange, collection, path) } catch  where error.kind == .methodNotAllowed {
         var response = Exchange.problem(error)
-        response.headers[first: HeaderName.allow] = Self.methods(collection, Self.withoutLastSlash(asked.method, collection, path))
+        response.headers[first: HeaderName.allow] = Self.methods(
+          collection, Self.withoutLastSlash(method, collection, path))
         return response
       }
     } catch { return Exchange.problem(error) }

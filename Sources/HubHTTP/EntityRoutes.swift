@@ -75,15 +75,13 @@ extension API {
     let isBrief =
       query.asksTypesOnly && query.order.isEmpty && page.limit <= Self.briefLimit
       && page.offset + page.limit <= Self.briefPage
-    let found =
-      isBrief
-      ? try hub.entities(query, in: exchange.tenant, page: page, countsTotal: counts)
-      : try await hub.offLoop { hub throws(Problem) in
-        try hub.entities(query, in: exchange.tenant, page: page, countsTotal: counts)
-      }
-    var response = try presenter.answer(found.entities, exchange)
-    exchange.addPaging(&response, page: page, total: found.total, hasMore: found.hasMore, path: "/entities")
-    return response
+    @Sendable func run() throws(Problem) -> APIResponse {
+      let found = try hub.entities(query, in: exchange.tenant, page: page, countsTotal: counts)
+      var response = try presenter.answer(found.entities, exchange)
+      exchange.addPaging(&response, page: page, total: found.total, hasMore: found.hasMore, path: "/entities")
+      return response
+    }
+    return isBrief ? try run() : try await hub.offLoop { _ throws(Problem) in try run() }
   }
 
   // MARK: Write

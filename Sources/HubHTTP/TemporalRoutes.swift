@@ -108,14 +108,16 @@ extension API {
     request.query.entities.ids = [id]
     request.query.page = Page(limit: 1)
     let sent = request
-    let found = try await hub.offLoop { hub throws(Problem) in try hub.evolutions(sent.query, in: exchange.tenant) }
-    guard let entity = found.entities.first else { throw .notFound("there is no history of \(id)") }
-    let view = request.projecting.view(entity)
-    guard !view.isEmpty else { throw .notFound("the history of \(id) has nothing of what was asked for") }
-    var writer = JSONWriter(capacity: 1 << 14)
-    try request.writer.write(
-      view, kinds: found.beyondCut[entity.id] ?? [:], embeddedContext: request.embeddedContext, to: &writer)
-    return finish(writer.bytes, found, request, exchange)
+    return try await hub.offLoop { hub throws(Problem) in
+      let found = try hub.evolutions(sent.query, in: exchange.tenant)
+      guard let entity = found.entities.first else { throw .notFound("there is no history of \(id)") }
+      let view = sent.projecting.view(entity)
+      guard !view.isEmpty else { throw .notFound("the history of \(id) has nothing of what was asked for") }
+      var writer = JSONWriter(capacity: 1 << 14)
+      try sent.writer.write(
+        view, kinds: found.beyondCut[entity.id] ?? [:], embeddedContext: sent.embeddedContext, to: &writer)
+      return finish(writer.bytes, found, sent, exchange)
+    }
   }
 
   private func queryTemporal(_ exchange: Exchange) async throws(Problem) -> APIResponse {
@@ -167,20 +169,22 @@ extension API {
   }
 
   private func answer(_ request: TemporalRequest, _ exchange: Exchange) async throws(Problem) -> APIResponse {
-    let found = try await hub.offLoop { hub throws(Problem) in try hub.evolutions(request.query, in: exchange.tenant) }
-    var writer = JSONWriter(capacity: 1 << 14)
-    let embedded = request.embeddedContext
-    writer.open("[")
-    for view in found.entities.map(request.projecting.view) where !view.isEmpty {
-      writer.separate()
-      try request.writer.write(
-        view, kinds: found.beyondCut[view.entity.id] ?? [:], embeddedContext: embedded, to: &writer)
+    try await hub.offLoop { hub throws(Problem) in
+      let found = try hub.evolutions(request.query, in: exchange.tenant)
+      var writer = JSONWriter(capacity: 1 << 14)
+      let embedded = request.embeddedContext
+      writer.open("[")
+      for view in found.entities.map(request.projecting.view) where !view.isEmpty {
+        writer.separate()
+        try request.writer.write(
+          view, kinds: found.beyondCut[view.entity.id] ?? [:], embeddedContext: embedded, to: &writer)
+      }
+      writer.close("]")
+      var response = finish(writer.bytes, found, request, exchange)
+      exchange.addPaging(
+        &response, page: request.query.page, total: found.total, hasMore: found.hasMore, path: "/temporal/entities")
+      return response
     }
-    writer.close("]")
-    var response = finish(writer.bytes, found, request, exchange)
-    exchange.addPaging(
-      &response, page: request.query.page, total: found.total, hasMore: found.hasMore, path: "/temporal/entities")
-    return response
   }
 
   /// 200, or 206 with `Content-Range` when there are more instances than one answer holds (clause 6.3.10).

@@ -138,6 +138,150 @@ import Testing
     }
   }
 
+  @Test("a long answer arrives whole, whatever ends the connection", arguments: ["close", "half", "1.0"])
+  func longAnswer(_ manner: String) async throws {
+    try await withServer { server in
+      try await server.talk { wire in
+        let text = String(repeating: "x", count: 20_000)
+        for step in 0..<20 {
+          let batch =
+            "["
+            + (0..<25).map { #"{"id":"urn:x:\#(step * 25 + $0)","type":"Big","text":"\#(text)"}"# }.joined(
+              separator: ",")
+            + "]"
+          wire.send(
+            "POST /ngsi-ld/v1/entityOperations/create HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+              + "Content-Length: \(batch.utf8.count)\r\n\r\n" + batch)
+          #expect(wire.answer().status == 201)
+        }
+      }
+      try await server.talk { wire in
+        let target = "/ngsi-ld/v1/entities?type=Big&limit=500"
+        switch manner {
+        case "close": wire.send(Self.get(target, "Connection: close\r\n"))
+        case "1.0": wire.send("GET \(target) HTTP/1.0\r\n\r\n")
+        default:
+          wire.send(Self.get(target))
+          wire.sendsNoMore()
+        }
+        // The client does not read at first, so that the answer cannot have gone out when the connection is to end.
+        usleep(400_000)
+        let answer = wire.answer()
+        #expect(answer.status == 200 && answer.body.utf8.count > 10_000_000)
+        #expect(wire.isAtEnd)
+      }
+    }
+  }
+
+  @Test("what was sent before the last byte is answered, behind a page too")
+  func halfCloseBehindPages() async throws {
+    try await withServer { server in
+      try await server.talk { wire in
+        wire.send(Self.get("/slow") + Self.create + "\r\n" + Self.entity + Self.get("/page") + Self.read)
+        wire.sendsNoMore()
+        #expect((0..<4).map { _ in wire.answer().status } == [200, 201, 200, 200])
+        #expect(wire.isAtEnd)
+      }
+    }
+  }
+
+  @Test("garbage behind requests harms none of their answers")
+  func garbageBehindRequests() async throws {
+    try await withServer { server in
+      try await server.talk { wire in
+        wire.send(Self.get("/slow") + Self.create + "\r\n" + Self.entity + Self.read + "GARBAGE\r\n\r\n")
+        #expect((0..<4).map { _ in wire.answer().status } == [200, 201, 200, 400])
+        #expect(wire.isAtEnd)
+      }
+    }
+  }
+
+  @Test(
+    "after a request for another protocol the connection ends, with its answer",
+    arguments: [
+      "GET /ngsi-ld/v1/types HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n",
+      "GET /page HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+      "GET /page HTTP/1.1\r\nHost: x\r\nConnection: Close, TE\r\n\r\n", "GET /page HTTP/1.0\r\n\r\n",
+    ])
+  func otherProtocols(_ request: String) async throws {
+    try await withServer { server in
+      try await server.talk { wire in
+        wire.send(request)
+        let answer = wire.answer()
+        #expect(answer.status == 200 && answer.headers["connection"] == "close" && wire.isAtEnd)
+      }
+    }
+  }
+
+  @Test("a HEAD that fails has no body either")
+  func headOfNothing() async throws {
+    try await withServer { server in
+      try await server.talk { wire in
+        wire.send("HEAD /ngsi-ld/v1/entities/urn:x:9 HTTP/1.1\r\nHost: x\r\n\r\n")
+        wire.send("HEAD /ngsi-ld/v1/entityOperations/create HTTP/1.1\r\nHost: x\r\n\r\n" + Self.get("/page"))
+        #expect(wire.answer(hasBody: false).status == 404)
+        #expect(wire.answer(hasBody: false).status == 405)
+        #expect(wire.answer().body == "page")
+      }
+    }
+  }
+
+  @Test("who announced a refused body is let go")
+  func refusedAnnouncement() async throws {
+    try await withServer { server in
+      try await server.talk { wire in
+        wire.send(
+          "POST /ngsi-ld/v1/entities HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999\r\nExpect: 100-continue\r\n\r\n")
+        let answer = wire.answer()
+        #expect(answer.status == 413 && answer.headers["connection"] == "close" && wire.isAtEnd)
+      }
+    }
+  }
+
+  @Test("targets may name the host, and a request must, once")
+  func hosts() async throws {
+    try await withServer { server in
+      try await server.talk { wire in
+        wire.send(Self.get("http://x/ngsi-ld/v1/types") + Self.get("http://x/page"))
+        #expect(wire.answer().status == 200)
+        #expect(wire.answer().body == "page")
+        wire.send("GET /ngsi-ld/v1/types HTTP/1.1\r\n\r\n")
+        #expect(wire.answer().status == 400 && wire.isAtEnd)
+      }
+    }
+  }
+
+  @Test("a slow reader is waited for as long as it reads, one that stops is not")
+  func slowReaders() async throws {
+    try await withServer(idle: .seconds(2)) { server in
+      try await server.talk { wire in
+        wire.send(Self.get("/big"))
+        let slowly = wire.reads(for: 5, pausing: 0.05)
+        #expect(slowly < 12_000_000 && slowly + wire.reads(for: 20, pausing: 0) > 64 << 20)
+      }
+      try await server.talk { wire in
+        wire.send(Self.get("/big"))
+        usleep(6_000_000)
+        // What the kernel holds can still be read, then the connection is over.
+        #expect(wire.reads(for: 10, pausing: 0) < 50_000_000)
+      }
+    }
+  }
+
+  @Test("a body that drips is let go")
+  func drippingBody() async throws {
+    try await withServer(idle: .milliseconds(500)) { server in
+      try await server.talk { wire in
+        wire.send("POST /ngsi-ld/v1/entities HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
+        for _ in 0..<20 {
+          wire.send(" ")
+          usleep(100_000)
+        }
+        #expect(wire.isAtEnd)
+      }
+    }
+  }
+
   @Test("a silent or half-sent request is let go, a slow answer is not")
   func idle() async throws {
     try await withServer(idle: .milliseconds(400)) { server in
@@ -184,6 +328,9 @@ private func withServer(
       return "slower"
     }
     router.post("/early") { _, _ in "early" }
+    router.get("/big") { _, _ in
+      Response(status: .ok, body: ResponseBody(byteBuffer: ByteBuffer(repeating: 0x78, count: 64 << 20)))
+    }
     let (ports, port) = AsyncStream.makeStream(of: Int.self)
     var log = Logger(label: "test")
     log.logLevel = .critical
@@ -251,6 +398,19 @@ private final class Wire {
     guard count > 0 else { return expectsEnd && count < 0 && errno == EAGAIN }
     received += buffer[..<count]
     return true
+  }
+
+  /// Bytes that come within this many seconds, read a piece at a time with a pause after each.
+  func reads(for seconds: Double, pausing pause: Double) -> Int {
+    let end = ContinuousClock.now + .seconds(seconds)
+    var count = 0
+    while ContinuousClock.now < end {
+      guard receive() else { break }
+      count += received.count
+      received.removeAll()
+      usleep(UInt32(pause * 1_000_000))
+    }
+    return count
   }
 
   /// The next answer; status 0 when there is none.

@@ -27,8 +27,14 @@ final class APIHandler: ChannelInboundHandler, ChannelOutboundHandler {
   }()
   /// Bytes of a refused body that are read, so that the client reads its answer, before the connection is cut.
   private static let mostDiscarded = 256 << 20
+  /// How long a refused body is read of a client that is about to be let go.
+  private static let lingering = TimeAmount.seconds(2)
+  /// How long requests may go on when the server stops.
+  private static let longestFarewell = TimeAmount.seconds(8)
   /// Reading a body longer than this takes long enough to hold up the other connections of the event loop.
   private static let longBody = 32 << 10
+  /// A long answer is written in pieces of this size, each of which shows that the client still reads.
+  private static let pieceBytes = 256 << 10
 
   private let doors: HubDoors
   private let executor: EventLoopExecutor
@@ -36,6 +42,8 @@ final class APIHandler: ChannelInboundHandler, ChannelOutboundHandler {
   /// Fulfilled with the first request that is not the API's, or with `nil` when the connection ends.
   private let pages: EventLoopPromise<Pages?>
   private var hasPages = false
+  /// Of the request that Hummingbird works on.
+  private var pageVersion = HTTPVersion.http1_1
 
   private enum State {
     /// Between requests.
@@ -46,6 +54,8 @@ final class APIHandler: ChannelInboundHandler, ChannelOutboundHandler {
     case answering
     /// Hummingbird works on a request; either side may end first.
     case passing(isAsked: Bool, isAnswered: Bool)
+    /// Nothing more is taken; what is written goes out, then the connection closes.
+    case ended
   }
 
   private var state = State.waiting
@@ -55,6 +65,9 @@ final class APIHandler: ChannelInboundHandler, ChannelOutboundHandler {
   private var closesAfterAnswer = false
   /// The client sends no more.
   private var inputHasEnded = false
+  /// What came after the requests in `early` is no HTTP.
+  private var failure: Problem?
+  /// When the client last did something; a slow body only buys time by its bytes.
   private var lastActive = NIODeadline.now()
   private var idleCheck: Scheduled<Void>?
 
@@ -77,6 +90,7 @@ extension APIHandler {
   }
 
   func channelInactive(context: ChannelHandlerContext) {
+    state = .ended
     endPages()
     context.fireChannelInactive()
   }
@@ -93,6 +107,17 @@ extension APIHandler {
     pages.succeed(nil)
   }
 
+  /// Closes the connection once everything that was written has gone out.
+  private func end(_ context: ChannelHandlerContext) {
+    if case .ended = state { return }
+    state = .ended
+    early.removeAll()
+    let written = context.eventLoop.makePromise(of: Void.self)
+    let own = NIOLoopBound(context, eventLoop: context.eventLoop)
+    written.futureResult.whenComplete { _ in own.value.close(promise: nil) }
+    context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: written)
+  }
+
   /// Looks again when the connection could have been idle for long enough.
   private func watchIdle(_ context: ChannelHandlerContext) {
     guard idleCheck == nil else { return }
@@ -105,9 +130,10 @@ extension APIHandler {
     idleCheck = context.eventLoop.scheduleTask(deadline: deadline) {
       let (handler, context) = own.value
       let now = NIODeadline.now()
-      if !handler.isIdle {
+      if !handler.isIdle(context) {
         handler.scheduleIdleCheck(context, at: now + handler.idleTimeout)
       } else if now >= handler.lastActive + handler.idleTimeout {
+        // Whoever has not read what was written by now is not waited for.
         context.close(promise: nil)
       } else {
         handler.scheduleIdleCheck(context, at: handler.lastActive + handler.idleTimeout)
@@ -115,37 +141,60 @@ extension APIHandler {
     }
   }
 
-  /// Whether the client is the one to act: a request that is being answered may take its time.
-  private var isIdle: Bool {
+  /// Whether the client is the one to act: a request that is being answered may take its time, but not to be read.
+  private func isIdle(_ context: ChannelHandlerContext) -> Bool {
     switch state {
-    case .waiting, .receiving, .discarding, .passing(isAsked: false, _): true
-    case .answering, .passing(isAsked: true, _): false
+    case .waiting, .receiving, .discarding, .passing(isAsked: false, _), .ended: true
+    case .answering: false
+    case .passing(isAsked: true, _): !context.channel.isWritable
     }
+  }
+
+  func channelWritabilityChanged(context: ChannelHandlerContext) {
+    lastActive = .now()
+    context.fireChannelWritabilityChanged()
   }
 
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
     switch event {
     case is ChannelShouldQuiesceEvent:
-      if case .waiting = state { context.close(promise: nil) } else { closesAfterAnswer = true }
+      closesAfterAnswer = true
+      let own = NIOLoopBound(context, eventLoop: context.eventLoop)
+      context.eventLoop.scheduleTask(in: Self.longestFarewell) { own.value.close(promise: nil) }
+      if case .waiting = state { end(context) }
     case ChannelEvent.inputClosed:
       inputHasEnded = true
       // What was asked is still answered.
       switch state {
-      case .answering: break
-      case .passing: context.fireUserInboundEventTriggered(event)
-      case .waiting, .receiving, .discarding: context.close(promise: nil)
+      case .answering, .passing(isAsked: true, _), .ended: break
+      case .passing(isAsked: false, _): context.fireUserInboundEventTriggered(event)
+      case .waiting, .receiving, .discarding: end(context)
       }
     default: context.fireUserInboundEventTriggered(event)
     }
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
-    if hasPages { return context.fireErrorCaught(error) }
-    guard let error = error as? HTTPParserError, !closesAfterAnswer else { return context.close(promise: nil) }
-    closesAfterAnswer = true
-    let problem = Problem(.invalidRequest, "this is no HTTP request: \(error)")
-    if case .answering = state { return }
-    send(Exchange.problem(problem), keepsAlive: false, context)
+    guard let error = error as? HTTPParserError else {
+      context.fireErrorCaught(error)
+      return context.close(promise: nil)
+    }
+    if case .passing(isAsked: false, _) = state {
+      closesAfterAnswer = true
+      return context.fireErrorCaught(error)
+    }
+    failure = Problem(.invalidRequest, "this is no HTTP request: \(error)")
+    if takesMore { reportFailure(context) }
+  }
+
+  /// Tells the client that what it sent after its last request is no HTTP, and lets it go.
+  private func reportFailure(_ context: ChannelHandlerContext) {
+    guard let failure else { return }
+    switch state {
+    case .waiting, .receiving: send(Exchange.problem(failure), keepsAlive: false, context)
+    case .discarding, .answering, .passing, .ended: break
+    }
+    end(context)
   }
 
   func read(context: ChannelHandlerContext) {
@@ -155,7 +204,7 @@ extension APIHandler {
 
   private var takesMore: Bool {
     switch state {
-    case .waiting, .receiving, .discarding, .passing(isAsked: false, _): true
+    case .waiting, .receiving, .discarding, .passing(isAsked: false, _), .ended: true
     case .answering, .passing(isAsked: true, _): false
     }
   }
@@ -166,7 +215,12 @@ extension APIHandler {
 extension APIHandler {
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     let part = unwrapInboundIn(data)
-    lastActive = .now()
+    if case .body(let bytes) = part {
+      // A byte buys a millisecond: a body has to come at a kilobyte a second.
+      lastActive = min(.now(), lastActive + .milliseconds(Int64(bytes.readableBytes)))
+    } else {
+      lastActive = .now()
+    }
     if early.isEmpty, takesMore { take(part, context) } else { early.append(part) }
   }
 
@@ -174,15 +228,23 @@ extension APIHandler {
 
   private func take(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
     switch (state, part) {
-    case (.waiting, .head(let head)):
+    case (.waiting, .head(var head)):
+      head.uri = Self.originForm(head.uri)
+      // A second name is no less wrong than none (RFC 9112 section 3.2).
+      if head.version.knowsKeepAlive, head.headers["host"].count != 1 {
+        failure = Problem(.invalidRequest, "an HTTP/1.1 request has exactly one Host header")
+        return reportFailure(context)
+      }
       if let door = HubDoors.door(of: head.uri) {
         begin(head, at: door, context)
       } else {
+        if !Self.keepsAlive(head) { closesAfterAnswer = true }
+        pageVersion = head.version
         state = .passing(isAsked: false, isAnswered: false)
-        pass(part, context)
+        pass(.head(head), context)
       }
     case (.receiving(let head, let door, var body), .body(var bytes)):
-      guard body.readableBytes + bytes.readableBytes <= doors.bodyBytes else { return refuse(context) }
+      guard body.readableBytes + bytes.readableBytes <= doors.bodyBytes else { return refuse(head, context) }
       // The state lets go of the body first, so that it grows in place.
       state = .waiting
       if body.readableBytes == 0 { body = bytes } else { body.writeBuffer(&bytes) }
@@ -190,32 +252,59 @@ extension APIHandler {
     case (.receiving(let head, let door, let body), .end): answer(head, at: door, body, context)
     case (.discarding(let count), .body(let bytes)):
       state = .discarding(count + bytes.readableBytes)
-      if count > Self.mostDiscarded { context.close(promise: nil) }
+      if count > Self.mostDiscarded { end(context) }
     case (.discarding, .end): proceed(context)
     case (.passing(_, let isAnswered), .end):
       pass(part, context)
       state = .passing(isAsked: true, isAnswered: isAnswered)
       if isAnswered { proceed(context) }
     case (.passing, _): pass(part, context)
-    case (.waiting, _), (.answering, _), (.receiving, .head), (.discarding, .head): break
+    case (.waiting, _), (.answering, _), (.receiving, .head), (.discarding, .head), (.ended, _): break
     }
+  }
+
+  /// The target without scheme and authority, which a client may send (RFC 9112 section 3.2.2).
+  private static func originForm(_ target: String) -> String {
+    guard target.utf8.first != UInt8(ascii: "/"), target.lowercased().hasPrefix("http://") else { return target }
+    guard let slash = target.dropFirst(7).firstIndex(of: "/") else { return "/" }
+    return String(target[slash...])
+  }
+
+  /// Whether another request may follow.
+  ///
+  /// HTTP/1.0 has to ask for that and to be told, and the decoder stops after a request that asks for another protocol:
+  /// both are let go.
+  private static func keepsAlive(_ head: HTTPRequestHead) -> Bool {
+    head.isKeepAlive && head.version.knowsKeepAlive && head.method != .CONNECT
+      && !head.headers.contains(name: "upgrade")
+  }
+
+  private static func isAnnounced(_ head: HTTPRequestHead) -> Bool {
+    head.version.knowsKeepAlive && head.headers.first(name: "expect")?.lowercased() == "100-continue"
   }
 
   private func begin(_ head: HTTPRequestHead, at door: HubDoors.Door, _ context: ChannelHandlerContext) {
     if let length = head.headers.first(name: "content-length"), Int(length).map({ $0 > doors.bodyBytes }) ?? true {
-      return refuse(context)
+      return refuse(head, context)
     }
     state = .receiving(head, door, ByteBuffer())
-    if head.headers.first(name: "expect")?.lowercased() == "100-continue" {
+    if Self.isAnnounced(head) {
       context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n")), promise: nil)
     }
   }
 
-  private func refuse(_ context: ChannelHandlerContext) {
+  private func refuse(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+    var response = Exchange.problem(
+      Problem(.payloadTooLarge, "a body may have at most \(doors.bodyBytes) bytes"))
+    if head.method == .HEAD { response.leaveOutBody() }
     state = .discarding(0)
-    send(
-      Exchange.problem(Problem(.payloadTooLarge, "a body may have at most \(doors.bodyBytes) bytes")),
-      keepsAlive: true, context)
+    // Who announced a body and is refused may send it or not: what comes next is not known.
+    let keepsAlive = Self.keepsAlive(head) && !Self.isAnnounced(head) && !closesAfterAnswer
+    send(response, keepsAlive: keepsAlive, context)
+    guard !keepsAlive else { return }
+    closesAfterAnswer = true
+    let own = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
+    context.eventLoop.scheduleTask(in: Self.lingering) { own.value.handler.end(own.value.context) }
   }
 
   private func answer(
@@ -223,7 +312,7 @@ extension APIHandler {
   ) {
     state = .answering
     let request = APIRequest(head, door, body)
-    let keepsAlive = head.isKeepAlive
+    let keepsAlive = Self.keepsAlive(head)
     if let response = doors.answerAtOnce(request, at: door) {
       return finish(response, keepsAlive: keepsAlive, context)
     }
@@ -241,23 +330,33 @@ extension APIHandler {
   }
 
   private func finish(_ response: APIResponse, keepsAlive: Bool, _ context: ChannelHandlerContext) {
-    guard context.channel.isActive else { return }
-    let keepsAlive = keepsAlive && !closesAfterAnswer
-    send(response, keepsAlive: keepsAlive, context)
-    if keepsAlive { proceed(context) }
+    // The connection may have ended meanwhile.
+    guard case .answering = state else { return }
+    if !keepsAlive { closesAfterAnswer = true }
+    send(response, keepsAlive: !closesAfterAnswer, context)
+    proceed(context)
   }
 
   /// Takes up what came meanwhile.
   private func proceed(_ context: ChannelHandlerContext) {
+    if closesAfterAnswer { return end(context) }
     lastActive = .now()
     state = .waiting
+    // An answer at once calls this again, which then has found nothing left to do.
     while takesMore, let part = early.popFirst() { take(part, context) }
-    guard takesMore else { return }
-    if inputHasEnded { return context.close(promise: nil) }
-    if holdsRead {
-      holdsRead = false
-      context.read()
+    guard case .waiting = state else {
+      if takesMore, failure != nil { reportFailure(context) } else { readOn(context) }
+      return
     }
+    if failure != nil { return reportFailure(context) }
+    if inputHasEnded { return end(context) }
+    readOn(context)
+  }
+
+  private func readOn(_ context: ChannelHandlerContext) {
+    guard holdsRead, takesMore else { return }
+    holdsRead = false
+    context.read()
   }
 }
 
@@ -265,8 +364,26 @@ extension APIHandler {
 
 extension APIHandler {
   private func send(_ response: APIResponse, keepsAlive: Bool, _ context: ChannelHandlerContext) {
-    context.writeAndFlush(wrapOutboundOut(response.message(keepsAlive: keepsAlive, context.channel)), promise: nil)
-    if !keepsAlive { context.close(promise: nil) }
+    var message = response.message(keepsAlive: keepsAlive, context.channel)
+    while let piece = Self.piece(of: &message) {
+      context.write(wrapOutboundOut(piece), promise: progress(context.eventLoop))
+    }
+    context.writeAndFlush(wrapOutboundOut(message), promise: nil)
+  }
+}
+
+extension APIHandler {
+  /// Takes a piece off a long buffer; `nil` when what is left can go at once.
+  fileprivate static func piece(of buffer: inout ByteBuffer) -> ByteBuffer? {
+    buffer.readableBytes > 2 * pieceBytes ? buffer.readSlice(length: pieceBytes) : nil
+  }
+
+  /// A promise whose fulfilment shows that the client reads.
+  fileprivate func progress(_ loop: any EventLoop) -> EventLoopPromise<Void> {
+    let written = loop.makePromise(of: Void.self)
+    let own = NIOLoopBound(self, eventLoop: loop)
+    written.futureResult.whenSuccess { own.value.lastActive = .now() }
+    return written
   }
 }
 
@@ -294,16 +411,24 @@ extension APIHandler {
     if case .end = part { context.fireChannelReadComplete() }
   }
 
+  /// Hummingbird's head as the client can read it and is to understand it.
+  fileprivate func adapted(_ head: HTTPResponseHead) -> HTTPResponseHead {
+    var head = head
+    // HTTP/1.0 knows no chunks; the end of the connection is the end of the body.
+    if !pageVersion.knowsKeepAlive { head.version = pageVersion }
+    if closesAfterAnswer { head.headers.replaceOrAdd(name: "Connection", value: "close") }
+    return head
+  }
+
   /// Hummingbird has answered the request that it was given.
   fileprivate func pageHasEnded(_ context: ChannelHandlerContext) {
-    if closesAfterAnswer { return context.close(promise: nil) }
     guard case .passing(let isAsked, _) = state else { return }
     // Answered before its end: Hummingbird reads the rest of the body and throws it away.
-    if isAsked { proceed(context) } else { state = .passing(isAsked: false, isAnswered: true) }
+    if isAsked || closesAfterAnswer { proceed(context) } else { state = .passing(isAsked: false, isAnswered: true) }
   }
 }
 
-/// Tells the handler in front where Hummingbird's answers end.
+/// Shows the handler in front where Hummingbird's answers begin and end.
 private final class PageEnds: ChannelOutboundHandler {
   typealias OutboundIn = HTTPServerResponsePart
   typealias OutboundOut = HTTPServerResponsePart
@@ -317,10 +442,24 @@ private final class PageEnds: ChannelOutboundHandler {
   }
 
   func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-    guard case .end = unwrapOutboundIn(data) else { return context.write(data, promise: promise) }
-    context.writeAndFlush(data, promise: promise)
-    front.pageHasEnded(frontContext)
+    switch unwrapOutboundIn(data) {
+    case .head(let head): context.write(wrapOutboundOut(.head(front.adapted(head))), promise: promise)
+    case .body(.byteBuffer(var bytes)):
+      while let piece = APIHandler.piece(of: &bytes) {
+        context.write(wrapOutboundOut(.body(.byteBuffer(piece))), promise: front.progress(context.eventLoop))
+      }
+      context.write(wrapOutboundOut(.body(.byteBuffer(bytes))), promise: promise)
+    case .body: context.write(data, promise: promise)
+    case .end:
+      context.writeAndFlush(data, promise: promise)
+      front.pageHasEnded(frontContext)
+    }
   }
+}
+
+extension HTTPVersion {
+  /// HTTP/1.1 or later: connections stay, bodies come in chunks.
+  fileprivate var knowsKeepAlive: Bool { major > 1 || (major == 1 && minor >= 1) }
 }
 
 extension APIRequest {
