@@ -41,13 +41,15 @@ public struct API: Sendable {
   ///
   /// The most frequent request of all is thus answered without a task. It answers as ``respond(to:)`` does.
   func respondAtOnce(to request: APIRequest) -> APIResponse? {
-    guard request.method == .GET, request.path.utf8.starts(with: "entities/".utf8) else { return nil }
+    let collection = "entities/".utf8
+    guard request.method == .GET, request.path.utf8.starts(with: collection) else { return nil }
+    let segment = request.path[request.path.utf8.index(request.path.startIndex, offsetBy: collection.count)...]
+    guard !segment.isEmpty, !segment.utf8.contains(UInt8(ascii: "/")) else { return nil }
     do {
-      let (collection, path) = try Self.segments(request.path)
-      guard collection == "entities", path.count == 1, path[0] != "" else { return nil }
+      let id = try PercentCoding.decode(segment, plusIsSpace: false)
       let exchange = try Exchange(hub: hub, request: request)
       guard let context = try exchange.contextAtHand() else { return nil }
-      return try retrieveEntity(exchange, path[0], context)
+      return try retrieveEntity(exchange, id, context)
     } catch { return Exchange.problem(error) }
   }
 

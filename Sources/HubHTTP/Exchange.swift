@@ -169,7 +169,8 @@ extension Exchange {
     var response = APIResponse(status: status, body: body)
     response.headers[first: HeaderName.contentType] = type.rawValue
     if linksContext ?? (type != .jsonLD) {
-      response.headers.add(name: HeaderName.link, value: Self.contextLink(context.url))
+      response.headers.add(
+        name: HeaderName.link, value: context === Context.core ? Self.coreLink : Self.contextLink(context.url))
     }
     echoTenant(&response)
     return response
@@ -178,6 +179,8 @@ extension Exchange {
   func echoTenant(_ response: inout APIResponse) {
     if tenant != .default { response.headers[first: HeaderName.tenant] = tenant.name }
   }
+
+  private static let coreLink = contextLink(Context.core.url)
 
   static func contextLink(_ url: String) -> String {
     "<\(url)>; rel=\"http://www.w3.org/ns/json-ld#context\"; type=\"application/ld+json\""

@@ -86,6 +86,12 @@ struct Presenter {
       .map(\.element.range)
   }
 
+  /// Whether an entity is shown as it is, with nothing left out or put in.
+  private var showsWhole: Bool {
+    type != .geoJSON && join == nil && attributes.isEmpty && datasetIds.isEmpty && projecting.pick == nil
+      && projecting.omit == nil
+  }
+
   /// The entity reduced to what was asked for; `nil` when `attrs` leaves nothing of it.
   func reduced(_ entity: Entity) -> Entity? {
     var entity = entity
@@ -108,6 +114,11 @@ struct Presenter {
 extension Presenter {
   /// The answer with one entity.
   func answer(_ entity: Entity, _ exchange: Exchange) throws(Problem) -> APIResponse {
+    if showsWhole {
+      var writer = JSONWriter(capacity: 2048)
+      entityWriter.write(entity, embeddedContext: embeddedContext, to: &writer)
+      return answer(writer.bytes, exchange)
+    }
     let shown = reduced(entity)
     let views = try exchange.hub.views(
       of: shown.map { [$0] } ?? [], projecting, join: join, levels: joinLevel, in: exchange.tenant)

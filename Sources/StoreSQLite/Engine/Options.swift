@@ -19,10 +19,10 @@ extension SQLiteStore {
     /// Most entities that one query may sort.
     public var maxSorted = 100_000
     /// Page cache of the writer and of each reader, in KiB.
-    public var writerCache = 32_768
-    public var readerCache = 4_096
+    public var writerCache = 24_576
+    public var readerCache = 2_048
     /// Bytes of the file that readers may map into memory.
-    public var mappedBytes = 64 << 20
+    public var mappedBytes = 24 << 20
     /// Size of the write-ahead log above which it is cut back to nothing when it can be, in bytes.
     public var walBound = 64 << 20
 
