@@ -12,7 +12,9 @@ extension API {
     } else {
       try exchange.takes(Parameters.none)
     }
-    let showsTimes = try exchange.options(["sysAttrs"]).contains("sysAttrs")
+    // `options=count` is how clients of earlier versions ask for `count=true`.
+    let options = try exchange.options(path.isEmpty ? ["sysAttrs", "count"] : ["sysAttrs"])
+    let showsTimes = options.contains("sysAttrs")
     switch (exchange.request.method, path.first) {
     case (.POST, nil):
       let (json, context) = try await exchange.body()
@@ -25,7 +27,8 @@ extension API {
     case (.GET, nil):
       let context = try await exchange.context()
       let type = try exchange.accepted()
-      let (page, counts) = try exchange.page()
+      let (page, countsByName) = try exchange.page()
+      let counts = countsByName || options.contains("count")
       let (documents, total) = try hub.subscriptions(
         context: context, showsTimes: showsTimes, in: exchange.tenant, page: page)
       let body = documents.map { shown($0, type, context, exchange) }

@@ -9,6 +9,16 @@ import Testing
     (try? JSONParser.parse(message.body))?["data"]?.items ?? []
   }
 
+  /// Clients of earlier versions of the standard ask for the count among the options.
+  @Test func theCountMayStandAmongTheOptions() async throws {
+    try await withHub { hub in
+      _ = await hub.subscribe(#""entities": [{"type": "Room"}]"#)
+      let answer = await hub.get("subscriptions/?options=count&limit=10")
+      #expect(answer.status == 200 && answer.header("NGSILD-Results-Count") == "1")
+      #expect(await hub.get("subscriptions/urn:x:1?options=count").status == 400)
+    }
+  }
+
   @Test func documentsAreCheckedShownChangedAndDeleted() async throws {
     try await withHub { hub in
       let path = await hub.subscribe(#""entities": [{"type": "Room"}], "q": "temperature>1""#)
