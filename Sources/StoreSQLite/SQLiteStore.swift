@@ -21,6 +21,7 @@ public final class SQLiteStore: Store {
   private let writer: DatabaseQueue
   private let groups: GroupCommit
   private let readers: ReaderPool
+  private let checkpointer: Checkpointer
   private let closing = Mutex(false)
 
   /// Opens the file, and makes it where there is none.
@@ -43,6 +44,8 @@ public final class SQLiteStore: Store {
       sessions.append(ReadSession(connection: connection, names: names, options: options, clock: now))
     }
     readers = ReaderPool(sessions)
+    checkpointer = try Checkpointer(path: path, after: options.walStep)
+    checkpointer.watch(session.connection)
     let log = WriteAheadLog(path: path + "-wal", bound: options.walBound, readers: readers)
     groups = GroupCommit(writer: writer, session: session, log: log, options: options)
   }
@@ -75,7 +78,8 @@ public final class SQLiteStore: Store {
     try database.execute(sql: "PRAGMA synchronous = FULL")
     try database.execute(sql: "PRAGMA cache_size = -\(options.writerCache)")
     try database.execute(sql: "PRAGMA temp_store = MEMORY")
-    try database.execute(sql: "PRAGMA wal_autocheckpoint = 2000")
+    try database.execute(sql: "PRAGMA wal_autocheckpoint = 0")
+    try database.execute(sql: "PRAGMA journal_size_limit = \(options.walStep)")
     let mode = try String.fetchOne(database, sql: "PRAGMA journal_mode")
     let synchronous = try Int.fetchOne(database, sql: "PRAGMA synchronous")
     guard mode == "wal", synchronous == 2 else {
@@ -116,6 +120,7 @@ public final class SQLiteStore: Store {
     await groups.close()
     guard isFirst else { return }
     readers.close()
+    checkpointer.close()
     groups.finish()
     lock.release()
   }

@@ -102,7 +102,7 @@ final class GroupCommit: Sendable {
   private func drain() {
     while true {
       if runGroup() {
-        log.limit(session.connection, isIdle: state.withLock { $0.queue.isEmpty })
+        log.limit(session.connection)
         continue
       }
       let isDone = state.withLock { state in

@@ -23,7 +23,10 @@ extension SQLiteStore {
     public var readerCache = 2_048
     /// Bytes of the file that readers may map into memory.
     public var mappedBytes = 24 << 20
-    /// Size of the write-ahead log above which it is cut back to nothing when it can be, in bytes.
+    /// Growth of the write-ahead log after which it is copied into the file, in bytes. The more, the fewer pages are
+    /// copied that change again; a start after a crash reads all of it.
+    public var walStep = 16 << 20
+    /// Size of the write-ahead log above which reads and writes wait until it is cut back to nothing, in bytes.
     public var walBound = 64 << 20
 
     public init() {}
