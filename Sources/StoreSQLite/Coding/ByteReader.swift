@@ -61,6 +61,13 @@ struct ByteReader {
     return String(decoding: UnsafeRawBufferPointer(rebasing: bytes[position..<position + count]), as: UTF8.self)
   }
 
+  /// Bytes behind their count.
+  mutating func block() throws(StoreError) -> [UInt8] {
+    let count = try count()
+    defer { position += count }
+    return Array(bytes[position..<position + count])
+  }
+
   mutating func json() throws(StoreError) -> JSON {
     switch try byte() {
     case 0: return .null
