@@ -47,7 +47,7 @@ struct EngineTests {
   func versions() async throws {
     let folder = try Folder()
     // Version 0 is an empty file.
-    try await DatabaseQueue(path: folder.database).close()
+    try DatabaseQueue(path: folder.database).close()
     let store = try SQLiteStore(path: folder.database)
     await store.close()
     let database = try DatabaseQueue(path: folder.database)
@@ -209,11 +209,14 @@ struct EngineTests {
     await store.close()
   }
 
-  @Test("the write-ahead log stays bounded under load and is cut when there is none")
-  func log() async throws {
+  @Test(
+    "the write-ahead log stays bounded under load, by waiting for it at the bound or by copying it before",
+    arguments: [(step: 1 << 30, bound: 8 << 20), (step: 1 << 20, bound: 1 << 30)])
+  func log(_ bytes: (step: Int, bound: Int)) async throws {
     let folder = try Folder()
     var options = SQLiteStore.Options()
-    options.walBound = 8 << 20
+    options.walStep = bytes.step
+    options.walBound = bytes.bound
     let store = try SQLiteStore(path: folder.database, options: options)
     let text = String(repeating: "x", count: 50_000)
     var largest = 0
