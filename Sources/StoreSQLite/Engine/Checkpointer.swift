@@ -30,7 +30,10 @@ final class Checkpointer: Sendable {
 
   /// - Parameter bytes: growth of the log that is worth copying.
   init(path: String, after bytes: Int) throws(StoreError) {
-    connection = LentConnection(try Connection.writing(path))
+    let opened = try Connection.writing(path)
+    // A connection knows of the log only once it has read.
+    _ = try opened.value("SELECT count(*) FROM sqlite_schema")
+    connection = LentConnection(opened)
     step = max(1, bytes / 4096)
   }
 
