@@ -40,12 +40,12 @@ final class APIHandler: ChannelInboundHandler, ChannelOutboundHandler {
   private let executor: EventLoopExecutor
   private let idleTimeout: TimeAmount
   /// Fulfilled with the first request that is not the API's, or with `nil` when the connection ends.
-  private let pages: EventLoopPromise<Pages?>
-  private var hasPages = false
+  let pages: EventLoopPromise<Pages?>
+  var hasPages = false
   /// Of the request that Hummingbird works on.
-  private var pageVersion = HTTPVersion.http1_1
+  var pageVersion = HTTPVersion.http1_1
 
-  private enum State {
+  enum State {
     /// Between requests.
     case waiting
     case receiving(HTTPRequestHead, HubDoors.Door, ByteBuffer)
@@ -58,11 +58,11 @@ final class APIHandler: ChannelInboundHandler, ChannelOutboundHandler {
     case ended
   }
 
-  private var state = State.waiting
+  var state = State.waiting
   /// Parts of requests that came before an earlier one was answered.
   private var early = CircularBuffer<HTTPServerRequestPart>()
   private var holdsRead = false
-  private var closesAfterAnswer = false
+  var closesAfterAnswer = false
   /// The client sends no more.
   private var inputHasEnded = false
   /// What came after the requests in `early` is no HTTP.
@@ -99,12 +99,6 @@ extension APIHandler {
     idleCheck?.cancel()
     idleCheck = nil
     endPages()
-  }
-
-  private func endPages() {
-    guard !hasPages else { return }
-    hasPages = true
-    pages.succeed(nil)
   }
 
   /// Closes the connection once everything that was written has gone out.
@@ -338,7 +332,7 @@ extension APIHandler {
   }
 
   /// Takes up what came meanwhile.
-  private func proceed(_ context: ChannelHandlerContext) {
+  func proceed(_ context: ChannelHandlerContext) {
     if closesAfterAnswer { return end(context) }
     lastActive = .now()
     state = .waiting
@@ -374,101 +368,15 @@ extension APIHandler {
 
 extension APIHandler {
   /// Takes a piece off a long buffer; `nil` when what is left can go at once.
-  fileprivate static func piece(of buffer: inout ByteBuffer) -> ByteBuffer? {
+  static func piece(of buffer: inout ByteBuffer) -> ByteBuffer? {
     buffer.readableBytes > 2 * pieceBytes ? buffer.readSlice(length: pieceBytes) : nil
   }
 
   /// A promise whose fulfilment shows that the client reads.
-  fileprivate func progress(_ loop: any EventLoop) -> EventLoopPromise<Void> {
+  func progress(_ loop: any EventLoop) -> EventLoopPromise<Void> {
     let written = loop.makePromise(of: Void.self)
     let own = NIOLoopBound(self, eventLoop: loop)
     written.futureResult.whenSuccess { own.value.lastActive = .now() }
     return written
-  }
-}
-
-// MARK: - Pages
-
-extension APIHandler {
-  /// Gives a part to Hummingbird, which is set up behind this handler with the first one.
-  private func pass(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
-    if !hasPages {
-      hasPages = true
-      do {
-        let pipeline = context.pipeline.syncOperations
-        try pipeline.addHandler(HTTPResponseEncoder())
-        try pipeline.addHandler(PageEnds(of: self, context))
-        try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
-        pages.succeed(
-          try Pages(
-            wrappingChannelSynchronously: context.channel, configuration: .init(isOutboundHalfClosureEnabled: true)))
-      } catch {
-        pages.fail(error)
-        return context.close(promise: nil)
-      }
-    }
-    context.fireChannelRead(wrapInboundOut(part))
-    if case .end = part { context.fireChannelReadComplete() }
-  }
-
-  /// Hummingbird's head as the client can read it and is to understand it.
-  fileprivate func adapted(_ head: HTTPResponseHead) -> HTTPResponseHead {
-    var head = head
-    // HTTP/1.0 knows no chunks; the end of the connection is the end of the body.
-    if !pageVersion.knowsKeepAlive { head.version = pageVersion }
-    if closesAfterAnswer { head.headers.replaceOrAdd(name: "Connection", value: "close") }
-    return head
-  }
-
-  /// Hummingbird has answered the request that it was given.
-  fileprivate func pageHasEnded(_ context: ChannelHandlerContext) {
-    guard case .passing(let isAsked, _) = state else { return }
-    // Answered before its end: Hummingbird reads the rest of the body and throws it away.
-    if isAsked || closesAfterAnswer { proceed(context) } else { state = .passing(isAsked: false, isAnswered: true) }
-  }
-}
-
-/// Shows the handler in front where Hummingbird's answers begin and end.
-private final class PageEnds: ChannelOutboundHandler {
-  typealias OutboundIn = HTTPServerResponsePart
-  typealias OutboundOut = HTTPServerResponsePart
-
-  private let front: APIHandler
-  private let frontContext: ChannelHandlerContext
-
-  init(of front: APIHandler, _ frontContext: ChannelHandlerContext) {
-    self.front = front
-    self.frontContext = frontContext
-  }
-
-  func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-    switch unwrapOutboundIn(data) {
-    case .head(let head): context.write(wrapOutboundOut(.head(front.adapted(head))), promise: promise)
-    case .body(.byteBuffer(var bytes)):
-      while let piece = APIHandler.piece(of: &bytes) {
-        context.write(wrapOutboundOut(.body(.byteBuffer(piece))), promise: front.progress(context.eventLoop))
-      }
-      context.write(wrapOutboundOut(.body(.byteBuffer(bytes))), promise: promise)
-    case .body: context.write(data, promise: promise)
-    case .end:
-      context.writeAndFlush(data, promise: promise)
-      front.pageHasEnded(frontContext)
-    }
-  }
-}
-
-extension HTTPVersion {
-  /// HTTP/1.1 or later: connections stay, bodies come in chunks.
-  fileprivate var knowsKeepAlive: Bool { major > 1 || (major == 1 && minor >= 1) }
-}
-
-extension APIRequest {
-  /// The API's view of a request: what its target names below the prefix.
-  init(_ head: HTTPRequestHead, _ door: HubDoors.Door, _ body: ByteBuffer) {
-    let rest = head.uri[head.uri.utf8.index(head.uri.startIndex, offsetBy: door.rawValue.utf8.count)...]
-    let mark = rest.utf8.firstIndex(of: UInt8(ascii: "?"))
-    self.init(
-      method: head.method, path: mark.map { rest[..<$0] } ?? rest,
-      query: mark.map { rest[rest.utf8.index(after: $0)...] } ?? "", headers: head.headers, body: body)
   }
 }
