@@ -29,16 +29,16 @@ final class APIHandler: ChannelInboundHandler, ChannelOutboundHandler {
   private static let mostDiscarded = 256 << 20
   /// How long a refused body is read of a client that is about to be let go.
   private static let lingering = TimeAmount.seconds(2)
-  /// How long requests may go on when the server stops.
-  private static let longestFarewell = TimeAmount.seconds(8)
-  /// Reading a body longer than this takes long enough to hold up the other connections of the event loop.
-  private static let longBody = 32 << 10
+  /// What a request longer than this asks for, body and target together, takes long enough to hold up the other
+  /// connections of the event loop.
+  private static let longRequest = 8 << 10
   /// A long answer is written in pieces of this size, each of which shows that the client still reads.
   private static let pieceBytes = 256 << 10
 
   private let doors: HubDoors
   private let executor: EventLoopExecutor
   private let idleTimeout: TimeAmount
+  private let farewell: TimeAmount
   /// Fulfilled with the first request that is not the API's, or with `nil` when the connection ends.
   let pages: EventLoopPromise<Pages?>
   var hasPages = false
@@ -71,10 +71,17 @@ final class APIHandler: ChannelInboundHandler, ChannelOutboundHandler {
   private var lastActive = NIODeadline.now()
   private var idleCheck: Scheduled<Void>?
 
-  init(doors: HubDoors, loop: any EventLoop, idleTimeout: TimeAmount, pages: EventLoopPromise<Pages?>) {
+  /// - Parameters:
+  ///   - idleTimeout: how long the client may do nothing when it is the one to act.
+  ///   - farewell: how long requests and answers may go on when the server stops.
+  init(
+    doors: HubDoors, loop: any EventLoop, idleTimeout: TimeAmount, farewell: TimeAmount,
+    pages: EventLoopPromise<Pages?>
+  ) {
     self.doors = doors
     self.executor = EventLoopExecutor(loop)
     self.idleTimeout = idleTimeout
+    self.farewell = farewell
     self.pages = pages
   }
 }
@@ -154,7 +161,7 @@ extension APIHandler {
     case is ChannelShouldQuiesceEvent:
       closesAfterAnswer = true
       let own = NIOLoopBound(context, eventLoop: context.eventLoop)
-      context.eventLoop.scheduleTask(in: Self.longestFarewell) { own.value.close(promise: nil) }
+      context.eventLoop.scheduleTask(in: farewell) { own.value.close(promise: nil) }
       if case .waiting = state { end(context) }
     case ChannelEvent.inputClosed:
       inputHasEnded = true
@@ -312,7 +319,8 @@ extension APIHandler {
     }
     let loop = context.eventLoop
     let own = NIOLoopBound((handler: self, context: context), eventLoop: loop)
-    let preference: (any TaskExecutor)? = body.readableBytes > Self.longBody ? globalConcurrentExecutor : executor
+    let isLong = body.readableBytes + head.uri.utf8.count > Self.longRequest
+    let preference: any TaskExecutor = isLong ? LongRequestExecutor.shared : executor
     Task(executorPreference: preference) { [doors] in
       let response = await doors.answer(request, at: door)
       if loop.inEventLoop {
