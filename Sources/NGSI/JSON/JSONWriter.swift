@@ -75,6 +75,13 @@ public struct JSONWriter: ~Copyable {
     byte(UInt8(ascii: ":"))
   }
 
+  /// The same for a key of the caller's memory.
+  public mutating func key(utf8 key: UnsafeRawBufferPointer) {
+    separate()
+    write(utf8: key)
+    byte(UInt8(ascii: ":"))
+  }
+
   /// Writes `"key":` for a key that needs no escaping.
   public mutating func key(_ key: StaticString) {
     separate()
@@ -178,6 +185,16 @@ public struct JSONWriter: ~Copyable {
   public mutating func write(_ text: String) {
     var text = text
     text.withUTF8 { write(text: $0) }
+  }
+
+  /// Writes a text of the caller's memory; what is not UTF-8 in it is replaced as `String` does it.
+  public mutating func write(utf8 text: UnsafeRawBufferPointer) {
+    let text = text.assumingMemoryBound(to: UInt8.self)
+    if UTF8Check.isASCII(text) || UTF8Check.isValid(text) {
+      write(text: text)
+    } else {
+      write(String(decoding: text, as: UTF8.self))
+    }
   }
 
   private mutating func write(text: UnsafeBufferPointer<UInt8>) {
