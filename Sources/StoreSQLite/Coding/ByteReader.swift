@@ -65,6 +65,13 @@ struct ByteReader {
     return UnsafeRawBufferPointer(rebasing: bytes[position..<position + count])
   }
 
+  /// Bytes behind their count.
+  mutating func block() throws(StoreError) -> [UInt8] {
+    let count = try count()
+    defer { position += count }
+    return Array(bytes[position..<position + count])
+  }
+
   mutating func json() throws(StoreError) -> JSON {
     switch try byte() {
     case 0: return .null

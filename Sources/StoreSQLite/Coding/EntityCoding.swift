@@ -219,3 +219,8 @@ extension ByteReader {
     return names
   }
 }
+
+extension Attribute {
+  /// To be filled: copying it is cheaper than an initializer of another module.
+  static let blank = Attribute(kind: .property, value: .null)
+}

@@ -18,6 +18,9 @@ extension SQLiteStore {
     public var maxScanned = 1_000_000
     /// Most entities that one query may sort.
     public var maxSorted = 100_000
+    /// Changes of a history that are kept as they came, and their bytes, before they are sealed by attribute.
+    public var arrivals = 64
+    public var arrivalBytes = 32 << 10
     /// Page cache of the writer and of each reader, in KiB.
     public var writerCache = 24_576
     public var readerCache = 2_048

@@ -47,7 +47,7 @@ final class WriteSession: ReadSession, StoreWriter, @unchecked Sendable {
     bodyHasChanges = false
     readKeys.removeAll(keepingCapacity: true)
     marks = (newNames.count, newTenants.count, afterBodies.count)
-    history.mark()
+    history.beginBody()
   }
 
   /// Every change goes through here first: a body that only reads, or throws before it writes, costs no savepoint.
@@ -80,7 +80,7 @@ final class WriteSession: ReadSession, StoreWriter, @unchecked Sendable {
     for tenant in newTenants[marks.tenants...] { newTenantNumbers[ExactText(tenant.name)] = nil }
     newTenants.removeSubrange(marks.tenants...)
     afterBodies.removeSubrange(marks.afterBodies...)
-    history.undo()
+    history.undoBody()
     settledCounts.merge(unwrittenByUndo, uniquingKeysWith: +)
     unwrittenByUndo.removeAll()
     guard bodyHasChanges else { return }
