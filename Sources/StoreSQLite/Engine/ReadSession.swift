@@ -11,6 +11,7 @@ class ReadSession: StoreReader, @unchecked Sendable {
   let clock: @Sendable () -> DateTime
   /// IRIs by number, as committed when the transaction began.
   private(set) var iris: [String] = []
+  private var namesVersion = -1
   /// Of the context that was last written with.
   private var shownNames: ShownNames?
 
@@ -24,7 +25,32 @@ class ReadSession: StoreReader, @unchecked Sendable {
   }
 
   /// Takes the names as they are; once per transaction.
-  func refreshNames() { iris = names.iris }
+  func refreshNames() {
+    // Read first: a change that comes in between is taken next time, and looked up in the file until then.
+    let version = names.version
+    guard version != namesVersion else { return }
+    namesVersion = version
+    iris = names.iris
+  }
+
+  // MARK: Snapshot
+
+  /// Reads of the snapshot that is held; 0 when none is.
+  private(set) var reads = 0
+
+  /// Takes a snapshot with the next statement, unless one is held.
+  func beginSnapshot() throws(StoreError) {
+    if reads == 0 { try connection.statement(.begin).run() }
+    reads += 1
+  }
+
+  func endSnapshot() {
+    guard reads > 0 else { return }
+    reads = 0
+    _ = try? connection.statement(.commit).run()
+    // A failure may have ended it already, or keep it from being committed.
+    if !connection.isAutocommit { _ = try? connection.statement(.rollback).run() }
+  }
 
   // MARK: Names
 

@@ -9,7 +9,16 @@ struct WriteAheadLog: Sendable {
   let bound: Int
   let readers: ReaderPool
 
-  func limit(_ connection: Connection) {
+  /// To be called before each group of writes.
+  func groupBegins() { readers.writesBegin() }
+
+  /// To be called after each group, whether it was committed or not.
+  func groupHasEnded(_ connection: Connection) {
+    limit(connection)
+    readers.writesEnd()
+  }
+
+  private func limit(_ connection: Connection) {
     guard FileLock.size(of: path) > bound else { return }
     // Most of the work, beside the reads that go on.
     sqlite3_wal_checkpoint_v2(connection.handle, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
