@@ -8,7 +8,7 @@ out=.build-soak
 mkdir -p "$out"
 . scripts/boot.sh
 
-swift build -c release --product madang
+scripts/release.sh
 boot .build/release/madang up "${1:?soak.sh MANIFEST}"
 echo "seconds,resident_kb,open_files" >"$out/soak.csv"
 end=$((SECONDS + ${SOAK_MINUTES:-10} * 60)) start=$SECONDS

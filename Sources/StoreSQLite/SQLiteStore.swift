@@ -93,6 +93,15 @@ public final class SQLiteStore: Store {
     try readers.readOnce { try $0.entity(id, in: tenant) }
   }
 
+  public func write(
+    _ id: String, in tenant: Tenant, at time: DateTime, as form: EntityWriter, embeddedContext: JSON?,
+    to writer: inout JSONWriter
+  ) throws -> Bool {
+    try readers.readOnce { session in
+      try session.write(id, in: tenant, at: time, as: form, embeddedContext: embeddedContext, to: &writer)
+    }
+  }
+
   public func write<Value: Sendable>(_ body: @escaping @Sendable (any StoreWriter) throws -> Value) async throws
     -> Value
   {

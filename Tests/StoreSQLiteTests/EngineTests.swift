@@ -314,4 +314,27 @@ struct EngineTests {
     await store.close()
     #expect(store.statistics.walBytes == 0)
   }
+
+  @Test("snapshots that readers keep do not keep the log from beginning anew")
+  func keptSnapshots() async throws {
+    let folder = try Folder()
+    var options = SQLiteStore.Options()
+    options.walStep = 256 << 10
+    let store = try SQLiteStore(path: folder.database, options: options)
+    var largest = 0
+    for round in 0..<40 {
+      let value = Attribute(kind: .property, value: .string(String(repeating: "x", count: 1 << 20)))
+      let entity = Entity(
+        id: "urn:1", types: ["urn:T"], attributes: [AttributeSet(name: "urn:a\(round)", instances: [value])])
+      try await store.write { try $0.put(entity, replacing: try $0.entity("urn:1", in: .default), in: .default) }
+      // Read while the log is being copied, and after.
+      for _ in 0..<3 {
+        #expect(try store.entity("urn:1", in: .default)?.attributes[0].name == "urn:a\(round)")
+        try await Task.sleep(for: .milliseconds(10))
+      }
+      largest = max(largest, store.statistics.walBytes)
+    }
+    #expect(largest < 16 << 20, "\(largest >> 20) MB of log")
+    await store.close()
+  }
 }

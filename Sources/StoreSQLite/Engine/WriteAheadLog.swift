@@ -17,8 +17,16 @@ struct WriteAheadLog: Sendable {
     self.checkpointer = checkpointer
   }
 
-  /// Called by the writer between transactions.
-  func limit(_ connection: Connection) {
+  /// To be called before each group of writes.
+  func groupBegins() { readers.writesBegin() }
+
+  /// To be called after each group, whether it was committed or not.
+  func groupHasEnded(_ connection: Connection) {
+    limit(connection)
+    readers.writesEnd()
+  }
+
+  private func limit(_ connection: Connection) {
     checkpointer.finish(connection)
     guard checkpointer.frames > bound else { return }
     // Most of the work, beside the reads that go on.
