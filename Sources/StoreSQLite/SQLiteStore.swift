@@ -46,7 +46,7 @@ public final class SQLiteStore: Store {
     readers = ReaderPool(sessions)
     checkpointer = try Checkpointer(path: path, after: options.walStep)
     checkpointer.watch(session.connection)
-    let log = WriteAheadLog(path: path + "-wal", bound: options.walBound, readers: readers)
+    let log = WriteAheadLog(bound: options.walBound, readers: readers, checkpointer: checkpointer)
     groups = GroupCommit(writer: writer, session: session, log: log, options: options)
   }
 
@@ -79,7 +79,6 @@ public final class SQLiteStore: Store {
     try database.execute(sql: "PRAGMA cache_size = -\(options.writerCache)")
     try database.execute(sql: "PRAGMA temp_store = MEMORY")
     try database.execute(sql: "PRAGMA wal_autocheckpoint = 0")
-    try database.execute(sql: "PRAGMA journal_size_limit = \(options.walStep)")
     let mode = try String.fetchOne(database, sql: "PRAGMA journal_mode")
     let synchronous = try Int.fetchOne(database, sql: "PRAGMA synchronous")
     guard mode == "wal", synchronous == 2 else {

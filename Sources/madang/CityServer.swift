@@ -53,7 +53,9 @@ struct CityServer {
       }
       let router = Router()
       addMachinePages(to: router, health)
-      let source = HubCitySource(hub: hub, report: health, site: SiteDescription(manifest?.manifest, mode: mode))
+      let source = HubCitySource(
+        hub: hub, report: health, site: SiteDescription(manifest?.manifest, mode: mode),
+        kpis: manifest.map { KPIWatch(hub: hub, manifest: $0.manifest) })
       try Console(source: source, assets: WebAssets.folder).addRoutes(to: router)
       let (running, started) = AsyncStream.makeStream(of: Void.self)
       let app = Application(

@@ -21,6 +21,8 @@ struct HubCitySource: CitySource {
   let hub: Hub
   let report: @Sendable () throws(Problem) -> JSON
   let site: SiteDescription
+  /// `nil` where no manifest names any.
+  let kpis: KPIWatch?
 
   func now() -> DateTime { hub.time }
 
@@ -63,6 +65,8 @@ struct HubCitySource: CitySource {
       continuation.onTermination = { _ in task.cancel() }
     }
   }
+
+  func indicators() async -> [Indicator] { await kpis?.indicators() ?? [] }
 
   func health() async -> JSON {
     do { return try report() } catch {

@@ -58,6 +58,10 @@ struct FixtureCity: CitySource {
     return stream
   }
 
+  var measured: [Indicator] = []
+
+  func indicators() async -> [Indicator] { measured }
+
   func health() async -> JSON {
     [
       "time": .string(Self.noon.description), "uptimeSeconds": 90_061,

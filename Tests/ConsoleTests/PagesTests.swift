@@ -168,6 +168,35 @@ struct PagesTests {
     }
   }
 
+  @Test("targets are told with value, unit and what is missing, in both languages")
+  func targets() async throws {
+    var city = FixtureCity()
+    func add(_ id: String, _ value: Result<Double, Indicator.Missing>, _ better: Indicator.Direction, _ unit: String) {
+      city.measured.append(
+        Indicator(
+          id: id, name: LocalizedText(ko: "지표 \(id)", en: "<b>\(id)"), value: value, target: 15, better: better,
+          unit: unit))
+    }
+    add("dust", .success(41.25), .lower, "µg/m³")
+    add("speed", .success(15), .higher, "")
+    add("water", .failure(.init(gaps: [.noValue(type: "AirQualityObserved", attribute: "pm25")])), .lower, "l")
+    try await withCity(city) { client, _ in
+      let page = try await html(client, "/")
+      #expect(page.contains("&lt;b&gt;dust") && page.contains("41.25 µg/m³") && page.contains("at most 15 µg/m³"))
+      let rows =
+        try JSONParser.parse(Array(try await client.get("/console/overview").body.utf8))["indicators"]?.array ?? []
+      #expect(rows.map { $0["indicatorState"] } == ["missed", "met", "none"])
+      #expect(
+        rows.last?["indicatorValue"] == "" && rows.last?["indicatorGaps"]?.string?.contains("no value of") == true)
+      let korean = try await html(client, "/", language: "ko")
+      #expect(korean.contains("지표 water") && korean.contains("자료 없음") && korean.contains("목표 15 이상"))
+    }
+    try await withCity(FixtureCity()) { client, _ in
+      let bare = try await html(client, "/")
+      #expect(!bare.contains("targets-title"))
+    }
+  }
+
   @Test("times of the health report are the city's and in words, in both languages")
   func healthWords() async throws {
     try await withCity(FixtureCity()) { client, _ in
@@ -186,11 +215,23 @@ struct PagesTests {
       let page = try await html(client, "/health")
       #expect(page.contains("verdict-red"))
       #expect(page.contains("3 MiB"))
+      // What is wrong stands first, the worst before all, with what to do.
+      let told = try #require(page.firstRange(of: "What to do now"))
+      let grid = try #require(page.firstRange(of: "health-grid"))
+      #expect(told.upperBound < grid.lowerBound)
+      let words = String(page[told.upperBound..<grid.lowerBound])
+      #expect(words.contains("95 / 100") && words.contains("df, iostat") && words.contains("report it"))
+      #expect(try await html(client, "/health", language: "ko").contains("df, iostat"))
     }
     let report: JSON = ["outbox": ["due": 10, "delivered": 5, "failed": 2, "throttled": 2]]
     #expect(HealthView(report).worst == .red)
     let whole: JSON = ["outbox": ["due": 10, "delivered": 5, "failed": 2, "throttled": 2, "pending": 1]]
     #expect(HealthView(whole).worst == .green)
     #expect(HealthView(["store": ["queue": ["value": 75, "bound": 100]]]).worst == .amber)
+    let mixed: JSON = [
+      "a": ["x": ["value": 75, "bound": 100], "y": 1],
+      "b": ["z": ["value": 99, "bound": 100], "w": ["value": 1, "bound": 9]],
+    ]
+    #expect(HealthView(mixed).troubles.map { $0.section + $0.gauge.name } == ["bz", "ax"])
   }
 }

@@ -42,6 +42,28 @@ import Testing
     }
   }
 
+  /// A geometry is patched whole or not at all, so that what a patch makes has been looked at before the transaction.
+  @Test func geometriesAreNotMadeOfParts() async throws {
+    try await withHub { hub in
+      let boxed = square.replacing("{", with: #"{"bbox": [0,0,2,2], "#)
+      #expect(await hub.post("entities", room(1, location(boxed))).status == 201)
+      let crossing = #"{"coordinates": [[[0,0],[2,2],[2,0],[0,2],[0,0]]]}"#
+      for patch in [
+        #"{"location": {"type": "GeoProperty", "value": \#(crossing)}}"#, #"{"location": {"value": \#(crossing)}}"#,
+        #"{"location": \#(crossing)}"#, "{\(location(bowTie))}", #"{"location": \#(bowTie)}"#,
+      ] {
+        _ = await hub.patch(path, patch)
+        _ = await hub.patch(path + "?options=simplified", patch)
+        _ = await hub.post("entityOperations/merge", "[\(room(1, String(patch.dropFirst().dropLast())))]")
+        let kept = try JSONParser.parse(boxed)
+        #expect(await hub.get(path).json["location"]?["value"] == kept, "\(patch)")
+      }
+      #expect(await hub.patch(path, "{\(location(square.replacing("2", with: "3")))}").status == 204)
+      let merged = await hub.get(path).json["location"]?["value"]
+      #expect(merged?["coordinates"] == [[[0, 0], [3, 0], [3, 3], [0, 3], [0, 0]]])
+    }
+  }
+
   /// A sliver that a slip of the hand cut off is stored as it came, and judged as it was meant.
   @Test func sliversAreKept() async throws {
     try await withHub { hub in

@@ -3,6 +3,7 @@ import Hummingbird
 import Logging
 import NIOCore
 import NIOPosix
+import ServiceLifecycle
 import Testing
 
 @testable import Hub
@@ -138,25 +139,30 @@ import Testing
     }
   }
 
+  /// Creates what an answer of ten megabytes is made of.
+  private static func fill(_ wire: Wire) -> Bool {
+    let text = String(repeating: "x", count: 20_000)
+    return (0..<20).allSatisfy { step in
+      let entities = (0..<25).map { #"{"id":"urn:x:\#(step * 25 + $0)","type":"Big","text":"\#(text)"}"# }
+      wire.send(post("entityOperations/create", "[\(entities.joined(separator: ","))]"))
+      return wire.answer().status == 201
+    }
+  }
+  private static let longAnswerTarget = "/ngsi-ld/v1/entities?type=Big&limit=500"
+
+  private static func post(_ path: String, _ body: String) -> String {
+    "POST /ngsi-ld/v1/\(path) HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+      + "Content-Length: \(body.utf8.count)\r\n\r\n" + body
+  }
+
   @Test("a long answer arrives whole, whatever ends the connection", arguments: ["close", "half", "1.0"])
   func longAnswer(_ manner: String) async throws {
     try await withServer { server in
       try await server.talk { wire in
-        let text = String(repeating: "x", count: 20_000)
-        for step in 0..<20 {
-          let batch =
-            "["
-            + (0..<25).map { #"{"id":"urn:x:\#(step * 25 + $0)","type":"Big","text":"\#(text)"}"# }.joined(
-              separator: ",")
-            + "]"
-          wire.send(
-            "POST /ngsi-ld/v1/entityOperations/create HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-              + "Content-Length: \(batch.utf8.count)\r\n\r\n" + batch)
-          #expect(wire.answer().status == 201)
-        }
+        #expect(Self.fill(wire))
       }
       try await server.talk { wire in
-        let target = "/ngsi-ld/v1/entities?type=Big&limit=500"
+        let target = Self.longAnswerTarget
         switch manner {
         case "close": wire.send(Self.get(target, "Connection: close\r\n"))
         case "1.0": wire.send("GET \(target) HTTP/1.0\r\n\r\n")
@@ -268,6 +274,91 @@ import Testing
     }
   }
 
+  @Test("when the server stops, who reads gets its answer whole, and who stalls is let go", arguments: ["api", "page"])
+  func farewell(_ kind: String) async throws {
+    let target = kind == "api" ? Self.longAnswerTarget : "/long"
+    try await withServer(farewell: .milliseconds(800)) { server in
+      try await server.talk { wire in #expect(kind == "page" || Self.fill(wire)) }
+      let isAsked = AsyncStream.makeStream(of: Void.self)
+      async let whole = server.talk(window: 65_536) { wire in
+        wire.send(Self.get(target))
+        // Both answers are under way before the server is asked to stop.
+        #expect(wire.hasBegun)
+        isAsked.continuation.yield()
+        let answer = wire.answer()
+        #expect(answer.status == 200 && answer.body.utf8.count > 10_000_000)
+      }
+      async let stalled = server.talk(window: 65_536) { wire in
+        wire.send(Self.get(target))
+        #expect(wire.hasBegun)
+        isAsked.continuation.yield()
+        usleep(1_700_000)
+        #expect(wire.reads(for: 5, pausing: 0) < 10_000_000)
+      }
+      var asked = isAsked.stream.makeAsyncIterator()
+      await asked.next()
+      await asked.next()
+      let took = await ContinuousClock().measure { await server.stop() }
+      #expect(took > .milliseconds(700) && took < .milliseconds(1600), "\(took)")
+      _ = try await (whole, stalled)
+    }
+  }
+
+  /// Spikes around a circle: every edge reaches near the middle, so that whether any two cross takes time with the square
+  /// of their number.
+  private static func spikes(_ count: Int) -> String {
+    let corners = (0..<count).map { index in
+      let angle = 2 * Double.pi * Double(index) / Double(count)
+      let radius = index.isMultiple(of: 2) ? 10 : 0.5
+      return String(format: "[%.6f,%.6f]", radius * cos(angle), radius * sin(angle))
+    }
+    return "[[\((corners + corners.prefix(1)).joined(separator: ","))]]"
+  }
+
+  @Test("a polygon that takes long holds up no other connection of its event loop", arguments: ["stored", "asked for"])
+  func laboriousPolygon(_ use: String) async throws {
+    try await withServer(loops: 1) { server in
+      try await server.talk { wire in
+        wire.send(Self.create + "\r\n" + Self.entity)
+        #expect(wire.answer().status == 201)
+      }
+      let labour = Task {
+        try await server.talk { wire in
+          switch use {
+          case "stored":
+            let value = #"{"type":"Polygon","coordinates":\#(Self.spikes(2_000))}"#
+            wire.send(
+              Self.post("entities", #"{"id":"urn:x:2","type":"A","place":{"type":"GeoProperty","value":\#(value)}}"#))
+            #expect(wire.answer().status == 201)
+          default:
+            let area = Self.spikes(1_500).replacing("[", with: "%5B").replacing("]", with: "%5D")
+            wire.send(
+              Self.get("/ngsi-ld/v1/entities?type=Room&georel=within&geometry=Polygon&coordinates=\(area)"))
+            #expect(wire.answer().status == 200)
+          }
+          return ContinuousClock.now
+        }
+      }
+      let began = ContinuousClock.now
+      let waits = try await server.talk { wire in
+        var waits: [(from: ContinuousClock.Instant, to: ContinuousClock.Instant)] = []
+        for _ in 0..<400 {
+          let from = ContinuousClock.now
+          wire.send(Self.read)
+          #expect(wire.answer().status == 200)
+          waits.append((from, .now))
+          usleep(1000)
+        }
+        return waits
+      }
+      let end = try await labour.value
+      let meanwhile = waits.filter { $0.from < end }
+      let longest = meanwhile.map { $0.from.duration(to: $0.to) }.max() ?? .zero
+      print("polygon \(use): \(began.duration(to: end)), meanwhile \(meanwhile.count) answers, the slowest \(longest)")
+      #expect(meanwhile.count >= 5 && longest * 3 < began.duration(to: end))
+    }
+  }
+
   @Test("a body that drips is let go")
   func drippingBody() async throws {
     try await withServer(idle: .milliseconds(500)) { server in
@@ -300,20 +391,33 @@ import Testing
 
 /// A server on loopback with some pages beside the API.
 private struct TestServer {
+  /// Threads for clients, so that none of the server's own is taken.
+  private static let clients: NIOThreadPool = {
+    let threads = NIOThreadPool(numberOfThreads: 4)
+    threads.start()
+    return threads
+  }()
+
   let port: Int
+  /// Asks the server to stop, and waits until it has.
+  let stop: @Sendable () async -> Void
 
   /// Runs a client that waits, on a thread that may.
-  func talk(_ body: @escaping @Sendable (Wire) throws -> Void) async throws {
-    try await NIOThreadPool.singleton.runIfActive {
-      let wire = try Wire(port: port)
+  ///
+  /// - Parameter window: bytes that it takes before it reads; what the system gives where there is none.
+  func talk<Value: Sendable>(
+    window: Int32? = nil, _ body: @escaping @Sendable (Wire) throws -> Value
+  ) async throws -> Value {
+    try await Self.clients.runIfActive {
+      let wire = try Wire(port: port, window: window)
       defer { wire.close() }
-      try body(wire)
+      return try body(wire)
     }
   }
 }
 
 private func withServer(
-  limits: Limits = Limits(), idle: TimeAmount = .seconds(20),
+  limits: Limits = Limits(), idle: TimeAmount = .seconds(20), farewell: TimeAmount = .seconds(8), loops: Int = 2,
   _ body: @escaping @Sendable (TestServer) async throws -> Void
 ) async throws {
   try await withHub(limits: limits) { hub in
@@ -331,21 +435,33 @@ private func withServer(
     router.get("/big") { _, _ in
       Response(status: .ok, body: ResponseBody(byteBuffer: ByteBuffer(repeating: 0x78, count: 64 << 20)))
     }
+    router.get("/long") { _, _ in
+      Response(status: .ok, body: ResponseBody(byteBuffer: ByteBuffer(repeating: 0x78, count: 12 << 20)))
+    }
     let (ports, port) = AsyncStream.makeStream(of: Int.self)
     var log = Logger(label: "test")
     log.logLevel = .critical
+    let eventLoops = MultiThreadedEventLoopGroup(numberOfThreads: loops)
     let app = Application(
-      responder: router.buildResponder(), server: .api(of: hub.hub, idleTimeout: idle),
+      responder: router.buildResponder(), server: .api(of: hub.hub, idleTimeout: idle, farewell: farewell),
       configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0)),
-      onServerRunning: { channel in port.yield(channel.localAddress?.port ?? 0) }, logger: log)
-    try await withThrowingTaskGroup(of: Void.self) { group in
-      group.addTask { try await app.run() }
-      for await port in ports {
-        try await body(TestServer(port: port))
-        break
-      }
-      group.cancelAll()
+      onServerRunning: { channel in port.yield(channel.localAddress?.port ?? 0) },
+      eventLoopGroupProvider: .shared(eventLoops), logger: log)
+    let services = ServiceGroup(services: [app], logger: log)
+    let run = Task { try await services.run() }
+    let stop: @Sendable () async -> Void = {
+      await services.triggerGracefulShutdown()
+      _ = await run.result
     }
+    var failure: (any Error)?
+    for await port in ports {
+      do { try await body(TestServer(port: port, stop: stop)) } catch { failure = error }
+      break
+    }
+    run.cancel()
+    _ = await run.result
+    try await eventLoops.shutdownGracefully()
+    if let failure { throw failure }
   }
 }
 
@@ -360,8 +476,9 @@ private final class Wire {
   private let socket: Int32
   private var received: [UInt8] = []
 
-  init(port: Int) throws {
+  init(port: Int, window: Int32? = nil) throws {
     socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    if var window { setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &window, socklen_t(MemoryLayout<Int32>.size)) }
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
     address.sin_port = in_port_t(port).bigEndian
@@ -388,6 +505,9 @@ private final class Wire {
   }
 
   func sendsNoMore() { _ = shutdown(socket, Int32(SHUT_WR)) }
+
+  /// Waits until the first bytes are there.
+  var hasBegun: Bool { !received.isEmpty || receive() }
 
   /// Whether the server ends the connection next, within the patience of the socket.
   var isAtEnd: Bool { received.isEmpty && !receive(expectsEnd: true) }

@@ -1,3 +1,4 @@
+import Foundation
 import NGSI
 import Query
 import Testing
@@ -87,6 +88,56 @@ import Testing
     }
     let large = JSON.array([.array(Array(repeating: [1, 1], count: Geometry.maxAreaPositions + 1))])
     #expect(Geometry.failure(of: ["type": "Polygon", "coordinates": large])?.contains("at most") == true)
+  }
+
+  /// Valid polygons that GEOS takes seconds to find so are refused; large ones as they occur, and smaller ones of the same
+  /// form, are taken.
+  @Test func intricatePolygonsAreRefused() throws {
+    func around(_ count: Int, radius: (Int) -> Double) -> [(Double, Double)] {
+      (0..<count).map { index in
+        let angle = 2 * Double.pi * Double(index) / Double(count)
+        let reach = radius(index)
+        return (reach * cos(angle), reach * sin(angle))
+      }
+    }
+    func spikes(_ count: Int) -> [(Double, Double)] { around(count) { $0.isMultiple(of: 2) ? 10 : 0.5 } }
+    /// A band that winds inwards and back.
+    func spiral(_ count: Int) -> [(Double, Double)] {
+      let step = 40.0 / Double(count)
+      let inwards = (0..<count / 8).flatMap { turn -> [(Double, Double)] in
+        let near = Double(turn) * step
+        return [(near, near), (10 - near, near), (10 - near, 10 - near), (near + step, 10 - near)]
+      }
+      let back: [(Double, Double)] = inwards.reversed().map {
+        ($0 + ($0 < 5 ? step / 2 : -step / 2), $1 + ($1 < 5 ? step / 2 : -step / 2))
+      }
+      return inwards + back
+    }
+    var random = Seeded(3)
+    var height = 10.0
+    let coast = around(Geometry.maxAreaPositions - 1) { _ in
+      height += Double.random(in: -0.0004...0.0004, using: &random)
+      return height
+    }
+    let teeth: [(Double, Double)] = (0..<4_900).flatMap { tooth -> [(Double, Double)] in
+      let y = Double(tooth) * 0.001
+      return [(0.001, y), (10, y), (10, y + 0.0005), (0.001, y + 0.0005)]
+    }
+    let comb: [(Double, Double)] = teeth + [(0.0, 4.9), (0.0, 0.0)]
+    let cases: [(String, [(Double, Double)], Bool)] = [
+      ("spikes", spikes(1_000), true), ("spikes", spikes(19_998), false), ("spiral", spiral(1_000), true),
+      ("spiral", spiral(19_000), false), ("coast", coast, true), ("comb", comb, true),
+    ]
+    for (name, corners, isTaken) in cases {
+      let ring = (corners + corners.prefix(1)).map { JSON.array([.double($0.0), .double($0.1)]) }
+      let polygon: JSON = ["type": "Polygon", "coordinates": .array([.array(ring)])]
+      #expect(Geometry.failure(of: polygon) == nil)
+      let began = ContinuousClock.now
+      let fault = Geometry.unsoundness(of: polygon)
+      print("\(name) of \(corners.count): \(fault ?? "taken") in \(began.duration(to: .now))")
+      #expect(fault.map { $0.contains("too long to tell") } ?? isTaken, "\(name) \(fault ?? "")")
+      #expect((fault == nil) == isTaken)
+    }
   }
 
   @Test func nearReachesAcrossTheAntimeridianAndThePole() throws {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from conftest import ROOT, settle
+from conftest import ROOT, settle, until
 
 SIZES = {"desktop": (1440, 900), "tablet": (820, 1100), "phone": (360, 740)}
 
@@ -120,6 +120,34 @@ def test_print(visit, city, shots):
     if page.query_selector("#ranges"):
         assert [label.inner_text() for label in page.query_selector_all("#ranges label") if label.is_visible()] == ["24시간"]
     page.pdf(path=shots / "entity.pdf")
+
+
+def test_the_map_prints_light(visit, city, shots):
+    """What lies on the paper, asked while it is printed: the middle of the map is light, and dark again after."""
+    page = visit("/", "ko", 1280, 800, dark=True)
+    page.evaluate("""() => {
+      window.seen = [];
+      const mean = (canvas) => {
+        const copy = new OffscreenCanvas(64, 64).getContext('2d');
+        copy.drawImage(canvas, 0, 0, 64, 64);
+        const { data } = copy.getImageData(0, 0, 64, 64);
+        return data.reduce((sum, part, i) => (i % 4 === 3 ? sum : sum + part), 0) / (64 * 64 * 3);
+      };
+      // After the page's own listeners.
+      matchMedia('print').addEventListener('change', ({ matches }) => {
+        const paper = document.querySelector('#map .map-paper');
+        window.seen.push([matches, paper && mean(paper), paper?.getBoundingClientRect().width,
+          document.querySelector('#map').clientWidth]);
+      });
+    }""")
+    page.pdf(path=shots / "city.pdf")
+    until(page, "window.seen.length === 2")
+    (printing, light, width, whole), after = page.evaluate("window.seen")
+    assert printing and light > 200, light
+    assert width == whole, "the picture is as wide as the paper's map"
+    assert after[1] is None, "the picture goes with the paper"
+    settle(page)
+    assert page.evaluate("document.querySelectorAll('.map-paper').length") == 0
 
 
 def test_print_of_the_city_leaves_out_what_can_only_be_pressed(visit, shots):

@@ -1,5 +1,8 @@
 """What the console sends to browsers."""
 
+import statistics
+import time
+
 import requests
 
 
@@ -27,3 +30,27 @@ def test_large_answers_are_packed_for_those_who_take_it(start):
     # Small answers are not worth it.
     small = requests.get(f"{city.url}/console/cursor", headers={"Accept-Encoding": "gzip"}, timeout=30)
     assert "Content-Encoding" not in small.headers
+
+
+def test_targets_are_what_the_entities_say(start):
+    """The KPIs of the demo city, computed here from what its API answers."""
+    city = start("Examples/demo.city.yaml")
+    kpis = {"clean-air": ("AirQualityObserved", "pm25"), "road-speed": ("TrafficFlowObserved", "averageVehicleSpeed"),
+            "home-energy": ("ACMeasurement", "activePower")}
+
+    def mean(kind, attribute):
+        entities = requests.get(f"{city.api}/entities", params={"type": kind, "limit": 1000}, timeout=30).json()
+        values = [entity[attribute]["value"] for entity in entities if attribute in entity]
+        return statistics.fmean(values) if values else None
+
+    def differing():
+        rows = requests.get(f"{city.url}/console/overview", timeout=30).json()["indicators"]
+        assert [row["indicatorId"] for row in rows] == list(kpis)
+        own = [mean(*kpis[row["indicatorId"]]) for row in rows]
+        told = [float(row["indicatorValue"].split()[0]) if row["indicatorValue"] else None for row in rows]
+        return [(a, b) for a, b in zip(own, told) if a is None or b is None or abs(a - b) > 0.05]
+
+    end = time.monotonic() + 60
+    while differing() and time.monotonic() < end:
+        time.sleep(1)
+    assert not differing()

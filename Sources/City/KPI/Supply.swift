@@ -41,8 +41,7 @@ struct Supply {
         for set in fleet.description(of: device).attributes + fleet.reading(device, at: noon).attributes {
           guard let value = set.instances.first?.value else { continue }
           let kind: Kind = value.number != nil ? .number : value.string != nil ? .word : .other
-          let name = set.name.split(separator: "/").last.map(String.init) ?? set.name
-          add(plan.type.rawValue, [name: kind])
+          add(plan.type.rawValue, [Vocabulary.short(set.name): kind])
         }
       }
     }

@@ -13,7 +13,10 @@ enum CityPage {
     let list = await room.board.list(
       ListQuery(sort: .name, limit: listShown), at: visit.now, language: visit.language)
     let site = room.source.site
+    let indicators = await room.source.indicators()
     var content = CityData.overviewContent(visit, overview, wrong)
+    content["indicators"] = indicators.map { visit.row($0) }
+    content["hasIndicators"] = !indicators.isEmpty
     content["rows"] = list.summaries.map { visit.row($0) }
     content["types"] = overview.types.map { type in
       ["typeName": type.type, "typeLabel": room.names.type(type.type, visit.language), "typeCount": "\(type.count)"]
@@ -43,6 +46,7 @@ enum CityData {
   static func overview(_ visit: Visit) async throws -> Response {
     let overview = await visit.room.board.overview(at: visit.now)
     let wrong = await visit.room.board.attention(at: visit.now, limit: CityPage.wrongShown)
+    let indicators = await visit.room.source.indicators()
     var states = JSONObject()
     for state in EntityState.allCases { states[state.name] = .integer(Int64(overview.states[state] ?? 0)) }
     return Answer.json(
@@ -52,6 +56,7 @@ enum CityData {
         "wrongSummary": .string(wrongSummary(visit, overview)),
         "newest": .string(newest(visit, overview)),
         "rows": .array(wrong.entries.map { row(visit.row($0)) }),
+        "indicators": .array(indicators.map { row(visit.row($0)) }),
       ], visit)
   }
 

@@ -8,7 +8,14 @@ enum HealthPage {
     var report = await room.source.health().object ?? JSONObject()
     report["console"] = await consoleSection(room)
     let view = HealthView(.object(report))
+    let troubles = view.troubles.map { section, one in
+      gauge(visit, section, one).merging([
+        "gaugeSection": room.strings.label("health_" + section, section, visit.language),
+        "gaugeAdvice": advice(visit, section, one.name),
+      ]) { own, _ in own }
+    }
     let content: [String: Any] = [
+      "hasTroubles": !troubles.isEmpty, "troubles": troubles,
       "sections": view.sections.map { section in
         [
           "sectionTitle": visit.room.strings.label("health_" + section.name, section.name, visit.language),
@@ -21,6 +28,11 @@ enum HealthPage {
     ]
     return PageFrame.answer(
       visit, template: "health", title: visit.text("healthTitle"), section: "health", content: content)
+  }
+
+  /// What to do about a gauge near its bound.
+  private static func advice(_ visit: Visit, _ section: String, _ name: String) -> String {
+    visit.room.strings.table(visit.language)["advice_\(section)_\(name)"] ?? visit.text("advice_other")
   }
 
   private static func consoleSection(_ room: ConsoleRoom) async -> JSON {
@@ -110,6 +122,12 @@ struct HealthView {
   var sections: [Section] = []
 
   static let maxGauges = 500
+
+  /// What is near its bound or beyond, the worst first.
+  var troubles: [(section: String, gauge: Gauge)] {
+    let all = sections.flatMap { section in section.gauges.map { (section: section.name, gauge: $0) } }
+    return [State.red, .amber].flatMap { state in all.filter { $0.gauge.state == state } }
+  }
 
   var worst: State {
     let states = sections.flatMap(\.gauges).compactMap(\.state)

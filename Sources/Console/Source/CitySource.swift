@@ -30,6 +30,10 @@ public protocol CitySource: Sendable {
 
   /// The health report; ``HealthView`` documents the shape.
   func health() async -> JSON
+
+  /// What the city is measured by, in the order of its plan; none where there is no plan. Asked for often: it may be a
+  /// few seconds old.
+  func indicators() async -> [Indicator]
 }
 
 public struct EntityBatch: Sendable {

@@ -56,7 +56,7 @@ extension Hub {
     var result = BatchResult()
     var start = 0
     while start < items.count {
-      let step = items[start..<min(start + Self.batchStep, items.count)].map(\.sound)
+      let step = await Self.sound(items[start..<min(start + Self.batchStep, items.count)])
       start += step.count
       let at = now()
       let part = try await carryOut(after: result, step.map(\.id)) { writer in
@@ -91,6 +91,18 @@ extension Hub {
       result.errors += part.errors
     }
     return result
+  }
+
+  /// Looks at the geometries of a step. What takes long lets others have their turn before the next.
+  private static func sound(_ items: ArraySlice<BatchItem>) async -> [BatchItem] {
+    var sound: [BatchItem] = []
+    sound.reserveCapacity(items.count)
+    for item in items {
+      let began = ContinuousClock.now
+      sound.append(item.sound)
+      if began.duration(to: .now) > .milliseconds(5) { await Task.yield() }
+    }
+    return sound
   }
 
   /// Writes one step. When it fails and steps before it are stored, that is told entity by entity.
@@ -197,10 +209,7 @@ extension BatchOperation {
     case (.upsertUpdate, let entity?): return try entity.appendingAttributes(fragment, at: at)
     case (.update, let entity?): return try entity.updatingAttributes(fragment, at: at)
     case (.updateKeeping, let entity?): return try entity.appendingAttributes(fragment, overwrite: false, at: at)
-    case (.merge, let entity?):
-      let update = try entity.merging(fragment, at: at)
-      try update.requireSoundGeometries(beyond: fragment)
-      return update
+    case (.merge, let entity?): return try entity.merging(fragment, at: at)
     case (.update, nil), (.updateKeeping, nil), (.merge, nil): throw .notFound("there is no entity \(id)")
     }
   }

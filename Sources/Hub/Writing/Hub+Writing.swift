@@ -43,9 +43,7 @@ extension Hub {
   ) async throws(Problem) {
     try fragment.requireSoundGeometries()
     _ = try await change(id, types: types, in: tenant) { entity, at throws(Problem) in
-      let update = try entity.merging(fragment, options, at: at)
-      try update.requireSoundGeometries(beyond: fragment)
-      return update
+      try entity.merging(fragment, options, at: at)
     }
   }
 

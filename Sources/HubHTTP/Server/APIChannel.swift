@@ -14,11 +14,17 @@ extension HTTPServerBuilder {
   /// A request costs no thread hop and no second set of header types, which is most of what an answer from memory costs
   /// otherwise (`docs/decisions/006-api-on-the-event-loop.md`).
   ///
-  /// - Parameter idleTimeout: how long a connection may stand without a request, or a request without its next byte.
-  public static func api(of hub: Hub, idleTimeout: TimeAmount) -> HTTPServerBuilder {
+  /// - Parameters:
+  ///   - idleTimeout: how long a connection may stand without a request, or a request without its next byte.
+  ///   - farewell: how long requests and answers may go on when the server stops; who has not read its answer by then
+  ///     is not waited for.
+  public static func api(
+    of hub: Hub, idleTimeout: TimeAmount, farewell: TimeAmount = .seconds(8)
+  ) -> HTTPServerBuilder {
     HTTPServerBuilder { responder in
       APIChannel(
-        doors: HubDoors(hub: hub), pages: HTTP1Channel(responder: responder), idleTimeout: idleTimeout)
+        doors: HubDoors(hub: hub), pages: HTTP1Channel(responder: responder), idleTimeout: idleTimeout,
+        farewell: farewell)
     }
   }
 }
@@ -73,6 +79,7 @@ struct APIChannel: ServerChildChannel {
   let doors: HubDoors
   let pages: HTTP1Channel
   let idleTimeout: TimeAmount
+  let farewell: TimeAmount
 
   /// A connection, and Hummingbird's end of it once there is one; `nil` when the connection ended without.
   struct Value: ServerChildChannelValue {
@@ -88,7 +95,8 @@ struct APIChannel: ServerChildChannel {
         ByteToMessageHandler(
           HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: APIHandler.headerLimits)))
       try pipeline.addHandler(
-        APIHandler(doors: doors, loop: channel.eventLoop, idleTimeout: idleTimeout, pages: pages))
+        APIHandler(
+          doors: doors, loop: channel.eventLoop, idleTimeout: idleTimeout, farewell: farewell, pages: pages))
       return Value(channel: channel, pages: pages.futureResult)
     }
   }
@@ -96,17 +104,5 @@ struct APIChannel: ServerChildChannel {
   func handle(value: Value, logger: Logger) async {
     guard let asked = try? await value.pages.get() else { return }
     await pages.handle(value: asked, logger: logger)
-  }
-}
-
-/// Runs a task's jobs on one event loop.
-final class EventLoopExecutor: TaskExecutor {
-  private let loop: any EventLoop
-
-  init(_ loop: any EventLoop) { self.loop = loop }
-
-  func enqueue(_ job: consuming ExecutorJob) {
-    let job = UnownedJob(job)
-    loop.execute { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
   }
 }

@@ -29,23 +29,23 @@ final class APIHandler: ChannelInboundHandler, ChannelOutboundHandler {
   private static let mostDiscarded = 256 << 20
   /// How long a refused body is read of a client that is about to be let go.
   private static let lingering = TimeAmount.seconds(2)
-  /// How long requests may go on when the server stops.
-  private static let longestFarewell = TimeAmount.seconds(8)
-  /// Reading a body longer than this takes long enough to hold up the other connections of the event loop.
-  private static let longBody = 32 << 10
+  /// What a request longer than this asks for, body and target together, takes long enough to hold up the other
+  /// connections of the event loop.
+  private static let longRequest = 8 << 10
   /// A long answer is written in pieces of this size, each of which shows that the client still reads.
   private static let pieceBytes = 256 << 10
 
   private let doors: HubDoors
   private let executor: EventLoopExecutor
   private let idleTimeout: TimeAmount
+  private let farewell: TimeAmount
   /// Fulfilled with the first request that is not the API's, or with `nil` when the connection ends.
-  private let pages: EventLoopPromise<Pages?>
-  private var hasPages = false
+  let pages: EventLoopPromise<Pages?>
+  var hasPages = false
   /// Of the request that Hummingbird works on.
-  private var pageVersion = HTTPVersion.http1_1
+  var pageVersion = HTTPVersion.http1_1
 
-  private enum State {
+  enum State {
     /// Between requests.
     case waiting
     case receiving(HTTPRequestHead, HubDoors.Door, ByteBuffer)
@@ -58,11 +58,11 @@ final class APIHandler: ChannelInboundHandler, ChannelOutboundHandler {
     case ended
   }
 
-  private var state = State.waiting
+  var state = State.waiting
   /// Parts of requests that came before an earlier one was answered.
   private var early = CircularBuffer<HTTPServerRequestPart>()
   private var holdsRead = false
-  private var closesAfterAnswer = false
+  var closesAfterAnswer = false
   /// The client sends no more.
   private var inputHasEnded = false
   /// What came after the requests in `early` is no HTTP.
@@ -71,10 +71,17 @@ final class APIHandler: ChannelInboundHandler, ChannelOutboundHandler {
   private var lastActive = NIODeadline.now()
   private var idleCheck: Scheduled<Void>?
 
-  init(doors: HubDoors, loop: any EventLoop, idleTimeout: TimeAmount, pages: EventLoopPromise<Pages?>) {
+  /// - Parameters:
+  ///   - idleTimeout: how long the client may do nothing when it is the one to act.
+  ///   - farewell: how long requests and answers may go on when the server stops.
+  init(
+    doors: HubDoors, loop: any EventLoop, idleTimeout: TimeAmount, farewell: TimeAmount,
+    pages: EventLoopPromise<Pages?>
+  ) {
     self.doors = doors
     self.executor = EventLoopExecutor(loop)
     self.idleTimeout = idleTimeout
+    self.farewell = farewell
     self.pages = pages
   }
 }
@@ -99,12 +106,6 @@ extension APIHandler {
     idleCheck?.cancel()
     idleCheck = nil
     endPages()
-  }
-
-  private func endPages() {
-    guard !hasPages else { return }
-    hasPages = true
-    pages.succeed(nil)
   }
 
   /// Closes the connection once everything that was written has gone out.
@@ -160,7 +161,7 @@ extension APIHandler {
     case is ChannelShouldQuiesceEvent:
       closesAfterAnswer = true
       let own = NIOLoopBound(context, eventLoop: context.eventLoop)
-      context.eventLoop.scheduleTask(in: Self.longestFarewell) { own.value.close(promise: nil) }
+      context.eventLoop.scheduleTask(in: farewell) { own.value.close(promise: nil) }
       if case .waiting = state { end(context) }
     case ChannelEvent.inputClosed:
       inputHasEnded = true
@@ -318,7 +319,8 @@ extension APIHandler {
     }
     let loop = context.eventLoop
     let own = NIOLoopBound((handler: self, context: context), eventLoop: loop)
-    let preference: (any TaskExecutor)? = body.readableBytes > Self.longBody ? globalConcurrentExecutor : executor
+    let isLong = body.readableBytes + head.uri.utf8.count > Self.longRequest
+    let preference: any TaskExecutor = isLong ? LongRequestExecutor.shared : executor
     Task(executorPreference: preference) { [doors] in
       let response = await doors.answer(request, at: door)
       if loop.inEventLoop {
@@ -338,7 +340,7 @@ extension APIHandler {
   }
 
   /// Takes up what came meanwhile.
-  private func proceed(_ context: ChannelHandlerContext) {
+  func proceed(_ context: ChannelHandlerContext) {
     if closesAfterAnswer { return end(context) }
     lastActive = .now()
     state = .waiting
@@ -374,101 +376,15 @@ extension APIHandler {
 
 extension APIHandler {
   /// Takes a piece off a long buffer; `nil` when what is left can go at once.
-  fileprivate static func piece(of buffer: inout ByteBuffer) -> ByteBuffer? {
+  static func piece(of buffer: inout ByteBuffer) -> ByteBuffer? {
     buffer.readableBytes > 2 * pieceBytes ? buffer.readSlice(length: pieceBytes) : nil
   }
 
   /// A promise whose fulfilment shows that the client reads.
-  fileprivate func progress(_ loop: any EventLoop) -> EventLoopPromise<Void> {
+  func progress(_ loop: any EventLoop) -> EventLoopPromise<Void> {
     let written = loop.makePromise(of: Void.self)
     let own = NIOLoopBound(self, eventLoop: loop)
     written.futureResult.whenSuccess { own.value.lastActive = .now() }
     return written
-  }
-}
-
-// MARK: - Pages
-
-extension APIHandler {
-  /// Gives a part to Hummingbird, which is set up behind this handler with the first one.
-  private func pass(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
-    if !hasPages {
-      hasPages = true
-      do {
-        let pipeline = context.pipeline.syncOperations
-        try pipeline.addHandler(HTTPResponseEncoder())
-        try pipeline.addHandler(PageEnds(of: self, context))
-        try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
-        pages.succeed(
-          try Pages(
-            wrappingChannelSynchronously: context.channel, configuration: .init(isOutboundHalfClosureEnabled: true)))
-      } catch {
-        pages.fail(error)
-        return context.close(promise: nil)
-      }
-    }
-    context.fireChannelRead(wrapInboundOut(part))
-    if case .end = part { context.fireChannelReadComplete() }
-  }
-
-  /// Hummingbird's head as the client can read it and is to understand it.
-  fileprivate func adapted(_ head: HTTPResponseHead) -> HTTPResponseHead {
-    var head = head
-    // HTTP/1.0 knows no chunks; the end of the connection is the end of the body.
-    if !pageVersion.knowsKeepAlive { head.version = pageVersion }
-    if closesAfterAnswer { head.headers.replaceOrAdd(name: "Connection", value: "close") }
-    return head
-  }
-
-  /// Hummingbird has answered the request that it was given.
-  fileprivate func pageHasEnded(_ context: ChannelHandlerContext) {
-    guard case .passing(let isAsked, _) = state else { return }
-    // Answered before its end: Hummingbird reads the rest of the body and throws it away.
-    if isAsked || closesAfterAnswer { proceed(context) } else { state = .passing(isAsked: false, isAnswered: true) }
-  }
-}
-
-/// Shows the handler in front where Hummingbird's answers begin and end.
-private final class PageEnds: ChannelOutboundHandler {
-  typealias OutboundIn = HTTPServerResponsePart
-  typealias OutboundOut = HTTPServerResponsePart
-
-  private let front: APIHandler
-  private let frontContext: ChannelHandlerContext
-
-  init(of front: APIHandler, _ frontContext: ChannelHandlerContext) {
-    self.front = front
-    self.frontContext = frontContext
-  }
-
-  func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-    switch unwrapOutboundIn(data) {
-    case .head(let head): context.write(wrapOutboundOut(.head(front.adapted(head))), promise: promise)
-    case .body(.byteBuffer(var bytes)):
-      while let piece = APIHandler.piece(of: &bytes) {
-        context.write(wrapOutboundOut(.body(.byteBuffer(piece))), promise: front.progress(context.eventLoop))
-      }
-      context.write(wrapOutboundOut(.body(.byteBuffer(bytes))), promise: promise)
-    case .body: context.write(data, promise: promise)
-    case .end:
-      context.writeAndFlush(data, promise: promise)
-      front.pageHasEnded(frontContext)
-    }
-  }
-}
-
-extension HTTPVersion {
-  /// HTTP/1.1 or later: connections stay, bodies come in chunks.
-  fileprivate var knowsKeepAlive: Bool { major > 1 || (major == 1 && minor >= 1) }
-}
-
-extension APIRequest {
-  /// The API's view of a request: what its target names below the prefix.
-  init(_ head: HTTPRequestHead, _ door: HubDoors.Door, _ body: ByteBuffer) {
-    let rest = head.uri[head.uri.utf8.index(head.uri.startIndex, offsetBy: door.prefix.utf8CodeUnitCount)...]
-    let mark = rest.utf8.firstIndex(of: UInt8(ascii: "?"))
-    self.init(
-      method: head.method, path: mark.map { rest[..<$0] } ?? rest,
-      query: mark.map { rest[rest.utf8.index(after: $0)...] } ?? "", headers: head.headers, body: body)
   }
 }

@@ -7,8 +7,7 @@ public enum Geometry {
 
   /// Most positions in one geometry.
   public static let maxPositions = 200_000
-  /// Most positions in a Polygon or MultiPolygon: whether one crosses itself takes time with their square where
-  /// somebody drew it to that end (0.3 s for so many).
+  /// Most positions in a Polygon or MultiPolygon: whether one crosses itself takes more time than they are many.
   public static let maxAreaPositions = 20_000
 
   /// Whether the value looks like a geometry: an object with a geometry type and its coordinates.

@@ -14,7 +14,7 @@ extension Geometry {
       return "the polygon cannot be built"
     }
     guard context.sound(geometry, drawnAs: json) == nil else { return nil }
-    return "the polygon is not valid: \(context.failure(of: geometry) ?? "it has no area")"
+    return "the polygon is not valid: \(context.fault(of: geometry, drawnAs: json) ?? "it has no area")"
   }
 }
 
@@ -29,7 +29,7 @@ extension GeosContext {
   /// The geometry when it is valid; what it was meant to be when a slip in drawing cut a sliver off it; `nil` when its
   /// inside cannot be told.
   func sound(_ geometry: GeosGeometry, drawnAs json: JSON) -> GeosGeometry? {
-    guard failure(of: geometry) != nil else { return geometry }
+    guard fault(of: geometry, drawnAs: json) != nil else { return geometry }
     guard json["type"] == "Polygon" || json["type"] == "MultiPolygon", let shape = Shape(json),
       shape.positionCount <= Self.mendedPositions, shape.meetings(atMost: Self.mendedMeetings) != nil
     else { return nil }
@@ -38,6 +38,14 @@ extension GeosContext {
     // what the crossing cut off.
     let (drawn, sure) = (area(of: geometry), area(of: mended))
     return sure > 0 && abs(drawn - sure) <= Self.mendedPart * sure ? mended : nil
+  }
+
+  /// What is wrong with a geometry; `nil` when it is valid.
+  func fault(of geometry: GeosGeometry, drawnAs json: JSON) -> String? {
+    if let shape = Shape(json), shape.hasArea, shape.isTooIntricate {
+      return "its edges run so close to one another that whether any two cross takes too long to tell; simplify it"
+    }
+    return failure(of: geometry)
   }
 
   /// The polygons that its rings enclose; spikes and other parts without area go.

@@ -13,7 +13,8 @@ struct PreparedGeometry: ~Copyable, @unchecked Sendable {
     let context = try GeosContext()
     guard let built = context.geometry(json) else { throw .badRequest("the geometry of the query cannot be built") }
     guard let sound = context.sound(built, drawnAs: json) else {
-      throw .badRequest("the geometry of the query is not valid: \(context.failure(of: built) ?? "it has no area")")
+      throw .badRequest(
+        "the geometry of the query is not valid: \(context.fault(of: built, drawnAs: json) ?? "it has no area")")
     }
     let reference = json["geometries"] == nil ? sound : context.united(sound) ?? sound
     guard let prepared = reference.with({ GEOSPrepare_r(context.handle, $0) }) else {

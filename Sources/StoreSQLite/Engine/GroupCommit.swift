@@ -93,7 +93,7 @@ final class GroupCommit: Sendable {
 
   /// Closes the connection; nothing may be submitted after it.
   func finish() {
-    _ = try? writer.writeWithoutTransaction { _ in session.connection.finalizeStatements() }
+    writer.writeWithoutTransaction { _ in session.connection.finalizeStatements() }
     _ = try? writer.close()
   }
 

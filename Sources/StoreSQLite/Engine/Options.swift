@@ -29,7 +29,7 @@ extension SQLiteStore {
     /// Growth of the write-ahead log after which it is copied into the file, in bytes. The more, the fewer pages are
     /// copied that change again; a start after a crash reads all of it.
     public var walStep = 16 << 20
-    /// Size of the write-ahead log above which reads and writes wait until it is cut back to nothing, in bytes.
+    /// Size of the write-ahead log above which reads and writes wait until it can begin anew, in bytes.
     public var walBound = 64 << 20
 
     public init() {}

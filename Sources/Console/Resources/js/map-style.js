@@ -14,8 +14,29 @@ export function colours() {
 
 export const empty = () => ({ type: "FeatureCollection", features: [] });
 
-const byState = (c, otherwise) =>
-  ["match", ["get", "state"], 0, c.alarm, 1, c.attention, 2, c.stale, otherwise];
+/** What only some features of a layer have; a layer each, so that every colour is one value, which can be set at once. */
+const judged = { alarm: 0, attention: 1, stale: 2 };
+export const stateNames = [...Object.keys(judged), "other"];
+
+function byState(c, otherwise, { id, filter, paint, ...rest }) {
+  return stateNames.map((name) => ({
+    id: `${id}-${name}`, ...rest, paint: paint(c[name] ?? otherwise),
+    filter: ["all", filter, name === "other" ? [">", ["get", "state"], judged.stale] : ["==", ["get", "state"], judged[name]]],
+  }));
+}
+
+const isMostlyStale = [">", ["get", "stale"], ["*", 0.5, ["get", "point_count"]]];
+
+function clusters(c, id, condition, colour) {
+  return {
+    id, type: "circle", source: "all", filter: ["all", ["has", "point_count"], condition],
+    paint: {
+      "circle-color": c.panel, "circle-opacity": 0.72, "circle-stroke-opacity": 0.6, "circle-stroke-color": colour,
+      "circle-stroke-width": 1.5,
+      "circle-radius": ["interpolate", ["linear"], ["log10", ["get", "point_count"]], 0, 9, 1, 11, 2, 14, 3, 19],
+    },
+  };
+}
 
 const icon = ["match", ["get", "state"], 0, "alarm", 1, "attention", 2, "stale", 3, "normal", "unknown"];
 
@@ -24,6 +45,7 @@ const font = ["Noto Sans CJK KR", "Noto Sans", "sans-serif"];
 export function mapStyle(c, sources) {
   return {
     version: 8,
+    transition: { duration: 0, delay: 0 },
     light: { anchor: "viewport", intensity: 0.35, position: [1.2, 210, 35] },
     sources: {
       grid: { type: "geojson", data: sources.grid },
@@ -35,63 +57,70 @@ export function mapStyle(c, sources) {
         clusterProperties: { stale: ["+", ["case", ["==", ["get", "state"], 2], 1, 0]] },
       },
     },
-    layers: [
-      { id: "ground", type: "background", paint: { "background-color": c["map-ground"] } },
-      { id: "site", type: "fill", source: "site", paint: { "fill-color": c["map-site"] } },
-      { id: "grid", type: "line", source: "grid", paint: { "line-color": c["map-grid"], "line-width": 1 } },
-      {
-        id: "areas", type: "fill", source: "shapes", filter: ["==", ["get", "kind"], "area"],
-        paint: { "fill-color": byState(c, c.normal), "fill-opacity": 0.22, "fill-outline-color": c["map-edge"] },
-      },
-      {
-        id: "roads", type: "line", source: "shapes", filter: ["==", ["get", "kind"], "line"],
-        layout: { "line-cap": "round", "line-join": "round" },
-        paint: {
-          "line-color": byState(c, c["map-road"]),
-          "line-width": ["interpolate", ["exponential", 1.6], ["zoom"], 11, 1, 14, 3.5, 18, 18],
-        },
-      },
-      {
-        id: "site-edge", type: "line", source: "site",
-        paint: { "line-color": c["map-edge"], "line-width": 2, "line-dasharray": [3, 2], "line-opacity": 0.8 },
-      },
-      {
-        id: "buildings", type: "fill-extrusion", source: "shapes", filter: ["==", ["get", "kind"], "building"],
-        paint: {
-          "fill-extrusion-color": byState(c, c["map-building"]), "fill-extrusion-height": ["get", "height"],
-          "fill-extrusion-opacity": 0.85,
-        },
-      },
-      {
-        id: "clusters", type: "circle", source: "all", filter: ["has", "point_count"],
-        paint: {
-          "circle-color": c.panel, "circle-opacity": 0.72, "circle-stroke-opacity": 0.6,
-          "circle-stroke-color": ["case", [">", ["get", "stale"], ["*", 0.5, ["get", "point_count"]]], c.stale, c.normal],
-          "circle-stroke-width": 1.5,
-          "circle-radius": ["interpolate", ["linear"], ["log10", ["get", "point_count"]], 0, 9, 1, 11, 2, 14, 3, 19],
-        },
-      },
-      {
-        id: "cluster-counts", type: "symbol", source: "all", filter: ["has", "point_count"],
-        layout: {
-          "text-field": ["get", "point_count_abbreviated"], "text-size": 11.5, "text-font": font,
-          "text-allow-overlap": true, "text-ignore-placement": true,
-        },
-        paint: { "text-color": c.text },
-      },
-      {
-        id: "points", type: "symbol", source: "all", filter: ["!", ["has", "point_count"]],
-        layout: { "icon-image": icon, "icon-allow-overlap": true, "icon-ignore-placement": true },
-      },
-      {
-        id: "wrong", type: "symbol", source: "wrong",
-        layout: {
-          "icon-image": icon, "icon-allow-overlap": true, "icon-ignore-placement": true, "icon-size": 1.3,
-          "symbol-sort-key": ["-", 0, ["get", "state"]],
-        },
-      },
-    ],
+    layers: layers(c),
   };
+}
+
+/**
+ * Draws the map in other colours, at once: the browser waits for nothing before it prints.
+ *
+ * @param c what `colours()` gives.
+ */
+export function recolour(map, c) {
+  for (const { id, paint } of layers(c)) {
+    for (const [name, value] of Object.entries(paint ?? {})) map.setPaintProperty(id, name, value);
+  }
+  map.redraw();
+}
+
+function layers(c) {
+  return [
+    { id: "ground", type: "background", paint: { "background-color": c["map-ground"] } },
+    { id: "site", type: "fill", source: "site", paint: { "fill-color": c["map-site"] } },
+    { id: "grid", type: "line", source: "grid", paint: { "line-color": c["map-grid"], "line-width": 1 } },
+    ...byState(c, c.normal, {
+      id: "areas", type: "fill", source: "shapes", filter: ["==", ["get", "kind"], "area"],
+      paint: (colour) => ({ "fill-color": colour, "fill-opacity": 0.22, "fill-outline-color": c["map-edge"] }),
+    }),
+    ...byState(c, c["map-road"], {
+      id: "roads", type: "line", source: "shapes", filter: ["==", ["get", "kind"], "line"],
+      layout: { "line-cap": "round", "line-join": "round" },
+      paint: (colour) => ({
+        "line-color": colour, "line-width": ["interpolate", ["exponential", 1.6], ["zoom"], 11, 1, 14, 3.5, 18, 18],
+      }),
+    }),
+    {
+      id: "site-edge", type: "line", source: "site",
+      paint: { "line-color": c["map-edge"], "line-width": 2, "line-dasharray": [3, 2], "line-opacity": 0.8 },
+    },
+    ...byState(c, c["map-building"], {
+      id: "buildings", type: "fill-extrusion", source: "shapes", filter: ["==", ["get", "kind"], "building"],
+      paint: (colour) => ({
+        "fill-extrusion-color": colour, "fill-extrusion-height": ["get", "height"], "fill-extrusion-opacity": 0.85,
+      }),
+    }),
+    clusters(c, "clusters", ["!", isMostlyStale], c.normal),
+    clusters(c, "clusters-stale", isMostlyStale, c.stale),
+    {
+      id: "cluster-counts", type: "symbol", source: "all", filter: ["has", "point_count"],
+      layout: {
+        "text-field": ["get", "point_count_abbreviated"], "text-size": 11.5, "text-font": font,
+        "text-allow-overlap": true, "text-ignore-placement": true,
+      },
+      paint: { "text-color": c.text },
+    },
+    {
+      id: "points", type: "symbol", source: "all", filter: ["!", ["has", "point_count"]],
+      layout: { "icon-image": icon, "icon-allow-overlap": true, "icon-ignore-placement": true },
+    },
+    {
+      id: "wrong", type: "symbol", source: "wrong",
+      layout: {
+        "icon-image": icon, "icon-allow-overlap": true, "icon-ignore-placement": true, "icon-size": 1.3,
+        "symbol-sort-key": ["-", 0, ["get", "state"]],
+      },
+    },
+  ];
 }
 
 /** Meridians and parallels around a site, about ten across it. */

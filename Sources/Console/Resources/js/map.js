@@ -3,7 +3,7 @@
 import { byId, getJSON, text, throttle } from "./dom.js";
 import { makeRow } from "./rows.js";
 import { addIcons } from "./map-icons.js";
-import { colours, grid, mapStyle } from "./map-style.js";
+import { colours, grid, mapStyle, recolour, stateNames } from "./map-style.js";
 
 function positions(geometry) {
   if (!geometry) return [];
@@ -84,10 +84,12 @@ export function startMap(model) {
   map.addControl(new SiteButton(wholeSite), "top-right");
   map.addControl(new maplibregl.ScaleControl({ unit: "metric" }), "bottom-right");
   listen(map, maplibregl);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  const draw = () => {
     addIcons(map, colours());
-    map.setStyle(mapStyle(colours(), sources()));
-  });
+    recolour(map, colours());
+  };
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  printOnPaper(map, draw);
   const redraw = throttle(1000, () => {
     const { all, wrong, shapes } = model.collections();
     map.getSource("all")?.setData(all);
@@ -104,8 +106,36 @@ export function startMap(model) {
   return { redraw, map };
 }
 
+/**
+ * Paper has colours and a width of its own. What WebGL draws while the browser prepares to print comes too late for the
+ * paper, a plain canvas does not.
+ */
+function printOnPaper(map, draw) {
+  const paper = document.createElement("canvas");
+  paper.className = "map-paper";
+  let zoom;
+  matchMedia("print").addEventListener("change", ({ matches }) => {
+    const drawn = map.getCanvas();
+    const screen = [drawn.clientWidth, drawn.clientHeight];
+    map.resize();
+    // As much of the city as on the screen.
+    const scale = Math.min(drawn.clientWidth / screen[0], drawn.clientHeight / screen[1], 1);
+    if (matches) zoom = map.getZoom();
+    map.jumpTo({ zoom: matches ? zoom + Math.log2(scale) : zoom });
+    draw();
+    if (!matches) return paper.remove();
+    paper.width = drawn.width;
+    paper.height = drawn.height;
+    paper.getContext("2d").drawImage(drawn, 0, 0);
+    drawn.after(paper);
+  });
+}
+
 function listen(map, maplibregl) {
-  const clickable = ["wrong", "points", "clusters", "buildings", "areas", "roads"];
+  const perState = (layer) => stateNames.map((name) => `${layer}-${name}`);
+  const clickable = [
+    "wrong", "points", "clusters", "clusters-stale", ...perState("buildings"), ...perState("areas"), ...perState("roads"),
+  ];
   map.on("mousemove", (event) => {
     const over = map.queryRenderedFeatures(event.point, { layers: clickable }).length > 0;
     map.getCanvas().style.cursor = over ? "pointer" : "";
@@ -116,7 +146,7 @@ function listen(map, maplibregl) {
     const found = map.queryRenderedFeatures(near, { layers: clickable });
     const feature = clickable.map((layer) => found.find((f) => f.layer.id === layer)).find(Boolean);
     if (!feature) return;
-    if (feature.layer.id === "clusters") {
+    if (feature.properties.cluster) {
       const zoom = await map.getSource("all").getClusterExpansionZoom(feature.properties.cluster_id);
       map.easeTo({ center: feature.geometry.coordinates, zoom: Math.min(zoom + 0.3, 19) });
       return;
