@@ -19,7 +19,7 @@ setup: ## fetch Debian packages, Python oracles, browser libraries (again: at on
 	@scripts/setup.sh
 
 build: setup ## the release build of madang
-	swift build -c release --product madang
+	@scripts/release.sh
 
 demo: build ## a city in the browser: CITY=Examples/demo.city.yaml PORT=8080
 	.build/release/madang up $(CITY) --data $(DATA) --port $(PORT)

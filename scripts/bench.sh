@@ -11,7 +11,7 @@ mkdir -p "$out"
 . scripts/boot.sh
 
 program=${MADANG:-.build/release/madang}
-[ -n "${MADANG:-}" ] || swift build -c release --product madang
+[ -n "${MADANG:-}" ] || scripts/release.sh
 boot "$program" up --empty
 trap 'scripts/anchors.sh stop; shut_down' EXIT
 NGINX_PORT=$(free_port) REDIS_PORT=$(free_port) scripts/anchors.sh start >"$out/anchors"

@@ -12,7 +12,7 @@ mkdir -p "$out"
 
 program=${MADANG_BIN:-}
 if [ -z "$program" ]; then
-  swift build -c release --product madang
+  scripts/release.sh
   program=.build/release/madang
 fi
 boot "$program" up "${1:?soak.sh MANIFEST}"

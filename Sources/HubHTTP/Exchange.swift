@@ -62,6 +62,7 @@ extension Exchange {
   ///
   /// - Throws: 406 when none can.
   func accepted(geoJSON: Bool = false) throws(Problem) -> MediaType {
+    guard request.headers.contains(name: HeaderName.accept) else { return .json }
     let text = request.headers[HeaderName.accept].joined(separator: ",")
     if text.isEmpty || text == "*/*" || text == "application/json" { return .json }
     if text == "application/ld+json" { return .jsonLD }
@@ -96,6 +97,7 @@ extension Exchange {
 extension Exchange {
   /// The URL of the JSON-LD context in the `Link` header (clause 6.3.5).
   func linkedContext() throws(Problem) -> String? {
+    guard request.headers.contains(name: HeaderName.link) else { return nil }
     for header in request.headers[HeaderName.link] {
       for link in header.split(separator: ",") where link.contains("http://www.w3.org/ns/json-ld#context") {
         guard let open = link.firstIndex(of: "<"), let close = link[open...].firstIndex(of: ">") else {
@@ -166,12 +168,12 @@ extension Exchange {
   func answer(
     _ body: [UInt8], status: Int = 200, type: MediaType, context: Context, linksContext: Bool? = nil
   ) -> APIResponse {
-    var response = APIResponse(status: status, body: body)
-    response.headers[first: HeaderName.contentType] = type.rawValue
+    var headers = [(HeaderName.contentType, type.rawValue)]
     if linksContext ?? (type != .jsonLD) {
-      response.headers.add(
-        name: HeaderName.link, value: context === Context.core ? Self.coreLink : Self.contextLink(context.url))
+      let link = context === Context.core ? Self.coreLink : Self.contextLink(context.url)
+      headers = [headers[0], (HeaderName.link, link)]
     }
+    var response = APIResponse(status: status, headers: HTTPHeaders(headers), body: body)
     echoTenant(&response)
     return response
   }

@@ -29,6 +29,10 @@ struct Presenter {
     self.context = context
     type = try exchange.accepted(geoJSON: true)
     representation = Representation()
+    let headers = exchange.request.headers
+    plainGeoJSON =
+      headers.contains(name: HeaderName.prefer) && headers[HeaderName.prefer].contains { $0.contains("body=json") }
+    guard !items.items.isEmpty else { return }
     var format: String?
     for option in try exchange.options(Self.options) {
       if option == "sysAttrs" { representation.systemAttributes = true } else { format = option }
@@ -55,7 +59,6 @@ struct Presenter {
     case let other?: throw .badRequest("'join' must be flat, inline or @none, found '\(other.prefix(40))'")
     }
     joinLevel = try items.integer("joinLevel", in: 1...exchange.hub.limits.joinLevel) ?? 1
-    plainGeoJSON = exchange.request.headers[HeaderName.prefer].contains { $0.contains("body=json") }
     try check()
   }
 
@@ -87,7 +90,7 @@ struct Presenter {
   }
 
   /// Whether an entity is shown as it is, with nothing left out or put in.
-  private var showsWhole: Bool {
+  var showsWhole: Bool {
     type != .geoJSON && join == nil && attributes.isEmpty && datasetIds.isEmpty && projecting.pick == nil
       && projecting.omit == nil
   }
@@ -112,6 +115,14 @@ struct Presenter {
 // MARK: - Answers
 
 extension Presenter {
+  /// The answer with the entity that has this id, shown as it is.
+  func answerWhole(_ id: String, _ exchange: Exchange) throws(Problem) -> APIResponse {
+    var writer = JSONWriter(capacity: 2048)
+    try exchange.hub.write(
+      id, in: exchange.tenant, as: entityWriter, embeddedContext: embeddedContext, to: &writer)
+    return answer(writer.bytes, exchange)
+  }
+
   /// The answer with one entity.
   func answer(_ entity: Entity, _ exchange: Exchange) throws(Problem) -> APIResponse {
     if showsWhole {

@@ -203,7 +203,7 @@ struct TemporalRequest {
   let context: Context
   let type: MediaType
   var query: EvolutionQuery
-  var form = EvolutionWriter.Form.normalized
+  var form = EvolutionWriter.Form.normalized { didSet { query.showsInstanceIds = form.showsInstances } }
   var systemAttributes = false
   var timeProperty = TemporalFilter.Property.observedAt
   var languages: [String] = []

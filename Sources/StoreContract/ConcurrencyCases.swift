@@ -24,6 +24,8 @@ extension StoreContract {
               }
               let found = try store.read { try $0.entity(urn(number), in: .default) }
               try expect(found != nil, "an acknowledged write is not visible")
+              let alone = try store.entity(urn(number), in: .default)
+              try expect(alone != nil, "an acknowledged write is not visible to a read of one entity")
             }
           }
         }

@@ -36,7 +36,8 @@ public enum StoreContract {
   }
 
   public static let cases: [Case] =
-    writeCases + entityCases + queryCases + historyCases + historyQueryCases + listCases + concurrencyCases
+    writeCases + entityCases + writtenCases + queryCases + historyCases + historyQueryCases + historyModelCases
+    + listCases + concurrencyCases
 }
 
 /// A store under test with the clock it goes by.

@@ -21,6 +21,7 @@ public final class SQLiteStore: Store {
   private let writer: DatabaseQueue
   private let groups: GroupCommit
   private let readers: ReaderPool
+  private let checkpointer: Checkpointer
   private let closing = Mutex(false)
 
   /// Opens the file, and makes it where there is none.
@@ -43,7 +44,9 @@ public final class SQLiteStore: Store {
       sessions.append(ReadSession(connection: connection, names: names, options: options, clock: now))
     }
     readers = ReaderPool(sessions)
-    let log = WriteAheadLog(path: path + "-wal", bound: options.walBound, readers: readers)
+    checkpointer = try Checkpointer(path: path, after: options.walStep)
+    checkpointer.watch(session.connection)
+    let log = WriteAheadLog(bound: options.walBound, readers: readers, checkpointer: checkpointer)
     groups = GroupCommit(writer: writer, session: session, log: log, options: options)
   }
 
@@ -75,7 +78,7 @@ public final class SQLiteStore: Store {
     try database.execute(sql: "PRAGMA synchronous = FULL")
     try database.execute(sql: "PRAGMA cache_size = -\(options.writerCache)")
     try database.execute(sql: "PRAGMA temp_store = MEMORY")
-    try database.execute(sql: "PRAGMA wal_autocheckpoint = 2000")
+    try database.execute(sql: "PRAGMA wal_autocheckpoint = 0")
     let mode = try String.fetchOne(database, sql: "PRAGMA journal_mode")
     let synchronous = try Int.fetchOne(database, sql: "PRAGMA synchronous")
     guard mode == "wal", synchronous == 2 else {
@@ -88,6 +91,15 @@ public final class SQLiteStore: Store {
 
   public func entity(_ id: String, in tenant: Tenant) throws -> Entity? {
     try readers.readOnce { try $0.entity(id, in: tenant) }
+  }
+
+  public func write(
+    _ id: String, in tenant: Tenant, at time: DateTime, as form: EntityWriter, embeddedContext: JSON?,
+    to writer: inout JSONWriter
+  ) throws -> Bool {
+    try readers.readOnce { session in
+      try session.write(id, in: tenant, at: time, as: form, embeddedContext: embeddedContext, to: &writer)
+    }
   }
 
   public func write<Value: Sendable>(_ body: @escaping @Sendable (any StoreWriter) throws -> Value) async throws
@@ -116,6 +128,7 @@ public final class SQLiteStore: Store {
     await groups.close()
     guard isFirst else { return }
     readers.close()
+    checkpointer.close()
     groups.finish()
     lock.release()
   }

@@ -18,6 +18,29 @@ import Testing
     #expect(throws: JSONError.self) { try JSONParser.parse(text) }
   }
 
+  /// Swift's own shortest text is the measure, where it needs no exponent.
+  @Test func writesTheShortestText() {
+    var dice = SystemRandomNumberGenerator()
+    func check(_ number: Double) {
+      let text = number.description
+      guard !text.contains("e") else { return }
+      #expect(JSONWriter.text(.double(number)) == text)
+      #expect(JSONWriter.text(.double(-number)) == (-number).description)
+    }
+    for number in [0, -0.0, 0.001, 1e-3.nextDown, 0.3, 0.1 + 0.2, 1, 999_999_999.999999, 1e9, 1e9.nextDown, 123.0625] {
+      check(number)
+      check(number.nextUp)
+    }
+    for _ in 0..<20_000 {
+      let places: Double = [1, 10, 100, 1000, 1e4, 1e5, 1e6, 1e7].randomElement(using: &dice) ?? 1
+      let number =
+        Double(Int64.random(in: 0..<(1 << 50), using: &dice) >> Int64.random(in: 0..<50, using: &dice)) / places
+      check(number)
+      check(number.nextUp)
+      check(Double(bitPattern: .random(in: 0...(0x7FE << 52), using: &dice)))
+    }
+  }
+
   @Test func refusesBrokenUTF8AndDepth() {
     #expect(throws: JSONError.self) { try JSONParser.parse([0x22, 0xC3, 0x28, 0x22]) }
     #expect(throws: JSONError.self) { try JSONParser.parse(String(repeating: "[", count: 10_000)) }

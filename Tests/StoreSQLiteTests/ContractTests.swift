@@ -27,4 +27,14 @@ struct ContractTests {
     try await aCase.run { now in try SQLiteStore(path: folder.database, now: now) }
     try checkIntegrity(folder.database)
   }
+
+  @Test("contract, with every second change of a history sealed", arguments: StoreContract.cases)
+  func sealing(_ aCase: StoreContract.Case) async throws {
+    let folder = try Folder()
+    var options = SQLiteStore.Options()
+    options.arrivals = 2
+    let chosen = options
+    try await aCase.run { now in try SQLiteStore(path: folder.database, options: chosen, now: now) }
+    try checkIntegrity(folder.database)
+  }
 }

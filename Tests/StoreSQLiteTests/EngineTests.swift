@@ -47,12 +47,12 @@ struct EngineTests {
   func versions() async throws {
     let folder = try Folder()
     // Version 0 is an empty file.
-    try await DatabaseQueue(path: folder.database).close()
+    try DatabaseQueue(path: folder.database).close()
     let store = try SQLiteStore(path: folder.database)
     await store.close()
     let database = try DatabaseQueue(path: folder.database)
     let version = try await database.read { try Int.fetchOne($0, sql: "PRAGMA user_version") }
-    #expect(version == 2)
+    #expect(version == 3)
     try await database.writeWithoutTransaction { try $0.execute(sql: "PRAGMA user_version = 99") }
     try database.close()
     let error = #expect(throws: StoreError.self) { try SQLiteStore(path: folder.database) }
@@ -82,6 +82,47 @@ struct EngineTests {
       let evolutions = EvolutionQuery(entities: EntityQuery(), page: Page(limit: 1), instanceLimit: 10)
       #expect(try reader.evolutions(evolutions, in: .default).entities[0].attributes[0].instances[0].value == 42)
     }
+    await store.close()
+    try checkIntegrity(folder.database)
+  }
+
+  /// The rows are those of version 2, as its source had them: flags 16 observedAt, 32 unmodified, 64 created, 1024
+  /// integer, 2048 double, 4096 text.
+  @Test("a long history of rows is moved into pieces, value by value")
+  func movedHistory() async throws {
+    let folder = try Folder()
+    let database = try DatabaseQueue(path: folder.database)
+    try await database.writeWithoutTransaction { database in
+      try database.execute(sql: storeOfVersion1)
+      try database.execute(
+        sql: """
+          WITH RECURSIVE hours(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM hours WHERE n < 5000)
+          INSERT INTO instance SELECT 1, 1700000000000000 + n * 3600000000, 100 + n,
+            1 + 16 + 32 + 64 + CASE n % 3 WHEN 0 THEN 1024 WHEN 1 THEN 2048 ELSE 4096 END,
+            1710000000000000 + n, NULL, CASE n % 3 WHEN 0 THEN n WHEN 1 THEN n / 10.0 ELSE 'text ' || n END,
+            NULL, NULL, NULL FROM hours
+          """)
+    }
+    try database.close()
+    let store = try SQLiteStore(path: folder.database)
+    var query = EvolutionQuery(entities: EntityQuery(), page: Page(limit: 1), instanceLimit: 10_000)
+    query.attributes = ["urn:a"]
+    let instances = try store.read { try $0.evolutions(query, in: .default) }.entities[0].attributes[0].instances
+    #expect(instances.count == 5001)
+    #expect(instances.first?.value == 42)
+    for (n, instance) in instances.enumerated().dropFirst() {
+      let expected: JSON =
+        switch n % 3 {
+        case 0: .integer(Int64(n))
+        case 1: .double(Double(n) / 10)
+        default: .string("text \(n)")
+        }
+      #expect(instance.value == expected)
+      #expect(instance.observedAt?.microseconds == 1_700_000_000_000_000 + Int64(n) * 3_600_000_000)
+      #expect(instance.createdAt?.microseconds == 1_710_000_000_000_000 + Int64(n))
+      #expect(instance.modifiedAt == instance.createdAt)
+    }
+    #expect(Set(instances.compactMap(\.instanceId)).count == 5001)
     await store.close()
     try checkIntegrity(folder.database)
   }
@@ -126,6 +167,41 @@ struct EngineTests {
       try database.close()
       store = try SQLiteStore(path: folder.database)
       do { _ = try store.read { try $0.entity("urn:e", in: .default) } } catch is StoreError { failures += 1 }
+      await store.close()
+    }
+    #expect(failures > 10)
+  }
+
+  @Test("a damaged history is an error, not a crash", arguments: ["piece", "arrival"])
+  func damagedHistory(_ table: String) async throws {
+    let folder = try Folder()
+    var options = SQLiteStore.Options()
+    options.arrivals = 2
+    let store = try SQLiteStore(path: folder.database, options: options)
+    for round in 0..<3 {
+      let values: [JSON] = [.integer(7), .double(0.1), .string("text"), ["k": [1, .null]]]
+      let entries = values.map { value in
+        var instance = Attribute(kind: .property, value: value, datasetId: "urn:d", unitCode: "CEL")
+        instance.observedAt = DateTime(microseconds: Int64(round) * 3_600_000_000)
+        return HistoryEntry(entityId: "urn:e", attribute: "urn:a", instance: instance)
+      }
+      try await store.write { try $0.append(entries, types: ["urn:e": ["urn:T"]], in: .default) }
+    }
+    await store.close()
+    let database = try DatabaseQueue(path: folder.database)
+    let body = try #require(try await database.read { try Data.fetchOne($0, sql: "SELECT body FROM \(table)") })
+    try database.close()
+    var failures = 0
+    for position in 0...body.count {
+      var damaged = body
+      if position == body.count { damaged.removeLast(3) } else { damaged[position] = damaged[position] &+ 0x83 }
+      let stored = damaged
+      let database = try DatabaseQueue(path: folder.database)
+      try await database.write { try $0.execute(sql: "UPDATE \(table) SET body = ?", arguments: [stored]) }
+      try database.close()
+      let store = try SQLiteStore(path: folder.database)
+      let query = EvolutionQuery(entities: EntityQuery(), page: Page(limit: 1), instanceLimit: 100)
+      do { _ = try store.read { try $0.evolutions(query, in: .default) } } catch is StoreError { failures += 1 }
       await store.close()
     }
     #expect(failures > 10)
@@ -209,11 +285,14 @@ struct EngineTests {
     await store.close()
   }
 
-  @Test("the write-ahead log stays bounded under load and is cut when there is none")
-  func log() async throws {
+  @Test(
+    "the write-ahead log stays bounded under load, by waiting for it at the bound or by copying it before",
+    arguments: [(step: 1 << 30, bound: 8 << 20), (step: 1 << 20, bound: 1 << 30)])
+  func log(_ bytes: (step: Int, bound: Int)) async throws {
     let folder = try Folder()
     var options = SQLiteStore.Options()
-    options.walBound = 8 << 20
+    options.walStep = bytes.step
+    options.walBound = bytes.bound
     let store = try SQLiteStore(path: folder.database, options: options)
     let text = String(repeating: "x", count: 50_000)
     var largest = 0
@@ -234,5 +313,28 @@ struct EngineTests {
     #expect(largest < 24 << 20, "\(largest >> 20) MB of log")
     await store.close()
     #expect(store.statistics.walBytes == 0)
+  }
+
+  @Test("snapshots that readers keep do not keep the log from beginning anew")
+  func keptSnapshots() async throws {
+    let folder = try Folder()
+    var options = SQLiteStore.Options()
+    options.walStep = 256 << 10
+    let store = try SQLiteStore(path: folder.database, options: options)
+    var largest = 0
+    for round in 0..<40 {
+      let value = Attribute(kind: .property, value: .string(String(repeating: "x", count: 1 << 20)))
+      let entity = Entity(
+        id: "urn:1", types: ["urn:T"], attributes: [AttributeSet(name: "urn:a\(round)", instances: [value])])
+      try await store.write { try $0.put(entity, replacing: try $0.entity("urn:1", in: .default), in: .default) }
+      // Read while the log is being copied, and after.
+      for _ in 0..<3 {
+        #expect(try store.entity("urn:1", in: .default)?.attributes[0].name == "urn:a\(round)")
+        try await Task.sleep(for: .milliseconds(10))
+      }
+      largest = max(largest, store.statistics.walBytes)
+    }
+    #expect(largest < 16 << 20, "\(largest >> 20) MB of log")
+    await store.close()
   }
 }

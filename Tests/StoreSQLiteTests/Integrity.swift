@@ -14,9 +14,12 @@ func checkIntegrity(_ path: String) throws {
     let geometries = try Int.fetchOne(
       database, sql: "SELECT count(*) FROM geometry WHERE id >> 20 NOT IN (SELECT pk FROM entity)")
     #expect(geometries == 0, "geometries without entity")
-    let instances = try Int.fetchOne(
-      database, sql: "SELECT count(*) FROM instance WHERE series NOT IN (SELECT id FROM series)")
-    #expect(instances == 0, "instances without series")
+    let pieces = try Int.fetchOne(
+      database, sql: "SELECT count(*) FROM piece WHERE series NOT IN (SELECT id FROM series)")
+    #expect(pieces == 0, "pieces without series")
+    let arrivals = try Int.fetchOne(
+      database, sql: "SELECT count(*) FROM arrival WHERE evolution NOT IN (SELECT pk FROM evolution)")
+    #expect(arrivals == 0, "arrivals without evolution")
     let series = try Int.fetchOne(
       database, sql: "SELECT count(*) FROM series WHERE evolution NOT IN (SELECT pk FROM evolution)")
     #expect(series == 0, "series without evolution")

@@ -9,6 +9,14 @@ public struct EvolutionWriter: Sendable {
     /// `[[value, time], …]` for each attribute.
     case simplified
     case aggregated(Aggregation, from: DateTime?, to: DateTime?)
+
+    /// Whether instances are shown whole, with their `instanceId`.
+    public var showsInstances: Bool {
+      switch self {
+      case .normalized, .concise: true
+      case .simplified, .aggregated: false
+      }
+    }
   }
 
   let context: Context

@@ -42,14 +42,23 @@ struct HubDoors: Sendable {
     bodyBytes = hub.limits.bodyBytes
   }
 
-  enum Door: String, CaseIterable {
-    case api = "/ngsi-ld/v1/"
-    case administration = "/admin/"
+  enum Door {
+    case api
+    case administration
+
+    /// What its paths begin with.
+    var prefix: StaticString {
+      switch self {
+      case .api: "/ngsi-ld/v1/"
+      case .administration: "/admin/"
+      }
+    }
   }
 
   /// The door that a request's target leads to.
   static func door(of target: String) -> Door? {
-    Door.allCases.first { target.utf8.starts(with: $0.rawValue.utf8) }
+    if target.utf8.begins(with: Door.api.prefix) { return .api }
+    return target.utf8.begins(with: Door.administration.prefix) ? .administration : nil
   }
 
   /// The answer to what can be answered without waiting for anything but the disk; `nil` for everything else.

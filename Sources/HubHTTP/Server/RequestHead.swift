@@ -9,7 +9,7 @@ extension HTTPVersion {
 extension APIRequest {
   /// The API's view of a request: what its target names below the prefix.
   init(_ head: HTTPRequestHead, _ door: HubDoors.Door, _ body: ByteBuffer) {
-    let rest = head.uri[head.uri.utf8.index(head.uri.startIndex, offsetBy: door.rawValue.utf8.count)...]
+    let rest = head.uri[head.uri.utf8.index(head.uri.startIndex, offsetBy: door.prefix.utf8CodeUnitCount)...]
     let mark = rest.utf8.firstIndex(of: UInt8(ascii: "?"))
     self.init(
       method: head.method, path: mark.map { rest[..<$0] } ?? rest,

@@ -75,6 +75,13 @@ public struct JSONWriter: ~Copyable {
     byte(UInt8(ascii: ":"))
   }
 
+  /// The same for a key of the caller's memory.
+  public mutating func key(utf8 key: UnsafeRawBufferPointer) {
+    separate()
+    write(utf8: key)
+    byte(UInt8(ascii: ":"))
+  }
+
   /// Writes `"key":` for a key that needs no escaping.
   public mutating func key(_ key: StaticString) {
     separate()
@@ -146,6 +153,7 @@ public struct JSONWriter: ~Copyable {
   public mutating func write(_ number: Double) {
     // Shortest text that reads back as the same value; JSON has no infinities, and none can be parsed.
     guard number.isFinite else { return raw("null") }
+    if writeDecimal(number) { return }
     var text = number.description
     text.withUTF8 { text in
       // Swift writes 1e-07; the shortest text has no such zero.
@@ -156,6 +164,29 @@ public struct JSONWriter: ~Copyable {
         append(text)
       }
     }
+  }
+
+  /// Writes a number that has at most six places after the point, as most measured ones have; false for others.
+  ///
+  /// A decimal of at most 15 digits that reads back as the number is its shortest text, because no other decimal of so
+  /// few digits reads back as the same number; and the quotient here is what reading the text gives.
+  private mutating func writeDecimal(_ number: Double) -> Bool {
+    let magnitude = number.magnitude
+    guard magnitude >= 1e-3, magnitude < 1e9 else { return false }
+    let scaled = (magnitude * 1e6).rounded()
+    guard scaled / 1e6 == magnitude else { return false }
+    if number < 0 { byte(UInt8(ascii: "-")) }
+    let (whole, rest) = Int64(scaled).quotientAndRemainder(dividingBy: 1_000_000)
+    write(whole)
+    byte(UInt8(ascii: "."))
+    var left = rest
+    var unit: Int64 = 100_000
+    repeat {
+      byte(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: left / unit))
+      left %= unit
+      unit /= 10
+    } while left > 0
+    return true
   }
 
   public mutating func write(_ time: DateTime) {
@@ -178,6 +209,16 @@ public struct JSONWriter: ~Copyable {
   public mutating func write(_ text: String) {
     var text = text
     text.withUTF8 { write(text: $0) }
+  }
+
+  /// Writes a text of the caller's memory; what is not UTF-8 in it is replaced as `String` does it.
+  public mutating func write(utf8 text: UnsafeRawBufferPointer) {
+    let text = text.assumingMemoryBound(to: UInt8.self)
+    if UTF8Check.isASCII(text) || UTF8Check.isValid(text) {
+      write(text: text)
+    } else {
+      write(String(decoding: text, as: UTF8.self))
+    }
   }
 
   private mutating func write(text: UnsafeBufferPointer<UInt8>) {

@@ -1,5 +1,11 @@
 /// Validation of UTF-8 (RFC 3629 section 4); the standard library's is generic and costs more than all other parsing.
 enum UTF8Check {
+  static func isASCII(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+    var seen: UInt8 = 0
+    for byte in bytes { seen |= byte }
+    return seen < 0x80
+  }
+
   static func isValid(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
     var position = 0
     while position < bytes.count {

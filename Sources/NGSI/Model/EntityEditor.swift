@@ -85,12 +85,6 @@ struct EntityEditor {
     if !update.addedTypes.isEmpty { update.updated.append(Core.type) }
   }
 
-  mutating func setTypes(_ types: [String]) {
-    update.addedTypes = types.filter { !update.entity.types.contains($0) }
-    update.removedTypes = update.entity.types.filter { !types.contains($0) }
-    update.entity.types = types
-  }
-
   mutating func setScopes(_ scopes: [String]) {
     update.scopesChanged = true
     update.entity.scopes = scopes
@@ -115,18 +109,47 @@ extension Attribute {
   /// With the system times of clause 4.8: `createdAt` stays that of the instance it takes the place of.
   func stamped(over old: Attribute?, at now: DateTime) -> Attribute {
     var stamped = self
-    stamped.createdAt = old.map { $0.createdAt ?? now } ?? now
-    stamped.modifiedAt = now
-    stamped.deletedAt = nil
+    stamped.stamp(over: old, at: now)
+    return stamped
+  }
+
+  /// Like ``stamped(over:at:)``, in place.
+  mutating func stamp(over old: Attribute?, at now: DateTime) {
+    createdAt = old.map { $0.createdAt ?? now } ?? now
+    modifiedAt = now
+    deletedAt = nil
     for (position, set) in subAttributes.enumerated() where !Core.seals.contains(set.name) {
       let oldSet = old?.subAttributes.first { $0.name == set.name }
       for (place, instance) in set.instances.enumerated() {
         let oldInstance = oldSet?.instance(datasetId: instance.datasetId)
         // A merge leaves sub-attributes that it does not touch as they are, times included.
         guard instance != oldInstance else { continue }
-        stamped.subAttributes[position].instances[place] = instance.stamped(over: oldInstance, at: now)
+        subAttributes[position].instances[place] = instance.stamped(over: oldInstance, at: now)
       }
     }
-    return stamped
+  }
+}
+
+/// Finds attributes by name; only many are indexed.
+struct AttributeLookup {
+  private let sets: [AttributeSet]
+  private let positions: [String: Int]?
+
+  init(_ sets: [AttributeSet]) {
+    self.sets = sets
+    guard sets.count >= JSONObject.indexedFrom else {
+      positions = nil
+      return
+    }
+    var positions = [String: Int](minimumCapacity: sets.count)
+    for (position, set) in sets.enumerated() { positions[set.name] = position }
+    self.positions = positions
+  }
+
+  /// - Parameter position: where it is likely to stand.
+  func set(named name: String, near position: Int) -> AttributeSet? {
+    if position < sets.count, sets[position].name.hasSameBytes(as: name) { return sets[position] }
+    if let positions { return positions[name].map { sets[$0] } }
+    return sets.first { $0.name == name }
   }
 }

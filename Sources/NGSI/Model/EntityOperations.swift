@@ -162,27 +162,43 @@ extension Entity {
     try expectSameId(fragment)
     var fragment = fragment
     fragment.id = id
-    let replacement = try fragment.entity()
-    var editor = EntityEditor(self, at: now)
-    for set in replacement.attributes {
-      for instance in set.instances { editor.put(instance, name: set.name) }
-    }
-    let kept = replacement.attributes.count < JSONObject.indexedFrom ? nil : Set(replacement.attributes.map(\.name))
-    for set in attributes {
-      let isKept = kept.map { $0.contains(set.name) } ?? true
-      let new = isKept ? replacement[attribute: set.name] : nil
-      for instance in set.instances where new?.instance(datasetId: instance.datasetId) == nil {
-        editor.delete(set.name, datasetId: instance.datasetId)
-      }
-    }
-    editor.setTypes(replacement.types)
-    if scopes != replacement.scopes { editor.setScopes(replacement.scopes) }
-    if expiresAt != replacement.expiresAt {
-      editor.setExpiresAt(replacement.expiresAt.map { .set($0) } ?? .removed)
-    }
-    var update = editor.finish()
-    // Also an entity without attributes has been written.
+    var update = EntityUpdate(before: self, entity: try fragment.entity())
+    update.entity.createdAt = createdAt
     update.entity.modifiedAt = now
+    update.entity.deletedAt = deletedAt
+    let old = AttributeLookup(attributes)
+    update.changes.reserveCapacity(update.entity.attributes.count)
+    for position in update.entity.attributes.indices {
+      let name = update.entity.attributes[position].name
+      let oldSet = old.set(named: name, near: position)
+      for place in update.entity.attributes[position].instances.indices {
+        let datasetId = update.entity.attributes[position].instances[place].datasetId
+        let previous = oldSet?.instance(datasetId: datasetId)
+        update.entity.attributes[position].instances[place].stamp(over: previous, at: now)
+        let stamped = update.entity.attributes[position].instances[place]
+        update.changes.append(
+          previous.map { AttributeChange(updated: $0, to: stamped, name: name) }
+            ?? AttributeChange(created: stamped, name: name))
+      }
+      update.updated.append(name)
+    }
+    let new = AttributeLookup(update.entity.attributes)
+    for (position, set) in attributes.enumerated() {
+      let newSet = new.set(named: set.name, near: position)
+      var isGone = false
+      for instance in set.instances where newSet?.instance(datasetId: instance.datasetId) == nil {
+        update.changes.append(AttributeChange(deleted: instance, name: set.name))
+        isGone = true
+      }
+      if isGone, newSet == nil { update.updated.append(set.name) }
+    }
+    update.addedTypes = update.entity.types.filter { !types.contains($0) }
+    update.removedTypes = types.filter { !update.entity.types.contains($0) }
+    if scopes != update.entity.scopes {
+      update.scopesChanged = true
+      update.updated.append(Core.scope)
+    }
+    update.expiresAtChanged = expiresAt != update.entity.expiresAt
     return update
   }
 

@@ -29,7 +29,7 @@ public struct Representation: Sendable, Hashable {
 
 /// Writes entities as JSON text.
 public struct EntityWriter: Sendable {
-  let context: Context
+  public let context: Context
   var representation: Representation
   var linked = LinkedEntities()
 
@@ -54,18 +54,19 @@ public struct EntityWriter: Sendable {
 
   /// - Parameter embeddedContext: what to write as `@context`; nothing when it is given in a `Link` header.
   public func write(_ entity: Entity, embeddedContext: JSON? = nil, to writer: inout JSONWriter) {
-    writer.open("{")
-    if !representation.hidesId {
-      writer.key("id" as StaticString)
-      writer.write(entity.id)
-    }
-    writeMembers(of: entity, to: &writer)
-    writeContext(embeddedContext, to: &writer)
-    writer.close("}")
+    open(entity, to: &writer)
+    for set in entity.attributes { write(set, to: &writer) }
+    close(embeddedContext: embeddedContext, to: &writer)
   }
 
   /// Everything between `id` and `@context`.
   func writeMembers(of entity: Entity, to writer: inout JSONWriter) {
+    writeHead(of: entity, to: &writer)
+    for set in entity.attributes { write(set, to: &writer) }
+  }
+
+  /// Everything between `id` and the attributes.
+  private func writeHead(of entity: Entity, to writer: inout JSONWriter) {
     if !representation.hidesType { names(entity.types, key: "type", to: &writer) }
     if !entity.scopes.isEmpty {
       writer.key("scope" as StaticString)
@@ -74,7 +75,6 @@ public struct EntityWriter: Sendable {
     times(
       created: entity.createdAt, modified: entity.modifiedAt, deleted: entity.deletedAt,
       expires: entity.expiresAt, to: &writer)
-    for set in entity.attributes { write(set, to: &writer) }
   }
 
   func writeContext(_ context: JSON?, to writer: inout JSONWriter) {
@@ -96,12 +96,12 @@ public struct EntityWriter: Sendable {
     } else if set.instances.count == 1 {
       write(set.instances[0], to: &writer)
     } else {
-      writer.open("[")
+      openInstances(to: &writer)
       for instance in set.instances {
         writer.separate()
         write(instance, allowsBare: false, to: &writer)
       }
-      writer.close("]")
+      closeInstances(to: &writer)
     }
   }
 
@@ -121,15 +121,70 @@ public struct EntityWriter: Sendable {
       writer.write(attribute.value)
       return
     }
-    writer.open("{")
     // A reader would take a Property whose value is a geometry for a GeoProperty.
-    if !concise || (attribute.kind == .property && Geometry.isGeometry(attribute.value)) {
-      writer.key("type" as StaticString)
-      writer.write(attribute.kind.rawValue)
-    }
-    writer.key(attribute.kind.valueMember)
-    value(attribute.value, of: attribute.kind, to: &writer)
+    let namesKind = !concise || (attribute.kind == .property && Geometry.isGeometry(attribute.value))
+    openInstance(of: attribute.kind, namesKind: namesKind, to: &writer)
+    write(attribute.value, of: attribute.kind, to: &writer)
     if !linked.isEmpty { writeLinked(attribute, to: &writer) }
+    writeMembers(of: attribute, to: &writer)
+    for set in attribute.subAttributes { writeSubAttribute(set, to: &writer) }
+    closeInstance(to: &writer)
+  }
+}
+
+// MARK: - Parts
+
+/// The normalized form part by part, for who has an entity in another form than ``Entity``: ``open(_:to:)``; for each
+/// attribute its name as a key, and its instance or, between ``openInstances(to:)`` and ``closeInstances(to:)``, all
+/// of them; ``close(embeddedContext:to:)``. An instance is ``openInstance(of:namesKind:to:)``, its value,
+/// ``writeMembers(of:to:)``, its sub-attributes, ``closeInstance(to:)``.
+extension EntityWriter {
+  /// Whether what is written is these parts, and not another form.
+  public var takesParts: Bool {
+    representation.form == .normalized && representation.languages.isEmpty && linked.isEmpty
+  }
+
+  /// Begins an entity: all but its attributes.
+  public func open(_ entity: Entity, to writer: inout JSONWriter) {
+    writer.open("{")
+    if !representation.hidesId {
+      writer.key("id" as StaticString)
+      writer.write(entity.id)
+    }
+    writeHead(of: entity, to: &writer)
+  }
+
+  public func close(embeddedContext: JSON?, to writer: inout JSONWriter) {
+    writeContext(embeddedContext, to: &writer)
+    writer.close("}")
+  }
+
+  /// Begins the instances of an attribute that has not exactly one.
+  public func openInstances(to writer: inout JSONWriter) { writer.open("[") }
+  public func closeInstances(to writer: inout JSONWriter) { writer.close("]") }
+
+  /// Begins an instance, up to its value.
+  public func openInstance(of kind: AttributeKind, namesKind: Bool = true, to writer: inout JSONWriter) {
+    writer.open("{")
+    if namesKind {
+      writer.key("type" as StaticString)
+      writer.write(kind.rawValue)
+    }
+    writer.key(kind.valueMember)
+  }
+
+  public func closeInstance(to writer: inout JSONWriter) { writer.close("}") }
+
+  /// Whether a value of this kind is written as it is stored, and not with ``write(_:of:to:)``.
+  public func keepsValue(of kind: AttributeKind) -> Bool {
+    switch kind {
+    case .vocabProperty, .listRelationship: context.isIdentity
+    default: true
+    }
+  }
+
+  /// What stands between the value of an instance and its sub-attributes.
+  public func writeMembers(of attribute: Attribute, to writer: inout JSONWriter) {
     if !attribute.isPlain {
       if !attribute.objectType.isEmpty { names(attribute.objectType, key: "objectType", to: &writer) }
       if let valueType = attribute.valueType { text(context.compact(valueType), "valueType", &writer) }
@@ -142,7 +197,7 @@ public struct EntityWriter: Sendable {
       if let language = attribute.language { text(language, "lang", &writer) }
       if let previous = attribute.previousValue {
         writer.key(attribute.kind.previousMember)
-        value(previous, of: attribute.kind, to: &writer)
+        write(previous, of: attribute.kind, to: &writer)
       }
     }
     if representation.systemAttributes || representation.showsDeletion {
@@ -150,25 +205,31 @@ public struct EntityWriter: Sendable {
         created: attribute.createdAt, modified: attribute.modifiedAt, deleted: attribute.deletedAt,
         expires: attribute.expiresAt, to: &writer)
     }
-    for set in attribute.subAttributes {
-      if Core.seals.contains(set.name), let value = set.instances.first?.value {
-        writer.key(context.isIdentity ? set.name : String(set.name.dropFirst(Core.namespace.count)))
-        writer.write(value)
-      } else {
-        write(set, to: &writer)
-      }
+  }
+
+  /// Whether a sub-attribute is one of those that ``writeSubAttribute(_:to:)`` writes in a form of their own.
+  public static func isSeal(_ name: String) -> Bool { Core.seals.contains(name) }
+
+  /// Writes `"name": value` for all instances of one sub-attribute.
+  public func writeSubAttribute(_ set: AttributeSet, to writer: inout JSONWriter) {
+    if Self.isSeal(set.name), let value = set.instances.first?.value {
+      writer.key(context.isIdentity ? set.name : String(set.name.dropFirst(Core.namespace.count)))
+      writer.write(value)
+    } else {
+      write(set, to: &writer)
     }
-    writer.close("}")
   }
 }
 
 // MARK: - Values
 
 extension EntityWriter {
-  private func value(_ value: JSON, of kind: AttributeKind, to writer: inout JSONWriter) {
+  /// Writes what the kind's value member holds.
+  public func write(_ value: JSON, of kind: AttributeKind, to writer: inout JSONWriter) {
+    guard !keepsValue(of: kind) else { return writer.write(value) }
     switch kind {
-    case .vocabProperty where !context.isIdentity: writer.write(compactNames(value))
-    case .listRelationship where !context.isIdentity:
+    case .vocabProperty: writer.write(compactNames(value))
+    case .listRelationship:
       writer.open("[")
       for item in value.items {
         writer.separate()

@@ -55,10 +55,21 @@ struct ByteReader {
   mutating func time() throws(StoreError) -> DateTime { DateTime(microseconds: Int64(bitPattern: try fixed())) }
 
   @inline(__always)
-  mutating func text() throws(StoreError) -> String {
+  mutating func text() throws(StoreError) -> String { String(decoding: try slice(), as: UTF8.self) }
+
+  /// The bytes of a text where they stand.
+  @inline(__always)
+  mutating func slice() throws(StoreError) -> UnsafeRawBufferPointer {
     let count = try count()
     defer { position += count }
-    return String(decoding: UnsafeRawBufferPointer(rebasing: bytes[position..<position + count]), as: UTF8.self)
+    return UnsafeRawBufferPointer(rebasing: bytes[position..<position + count])
+  }
+
+  /// Bytes behind their count.
+  mutating func block() throws(StoreError) -> [UInt8] {
+    let count = try count()
+    defer { position += count }
+    return Array(bytes[position..<position + count])
   }
 
   mutating func json() throws(StoreError) -> JSON {

@@ -131,6 +131,13 @@ extension MemberFlags {
 extension ByteReader {
   /// - Parameter iri: gives the name of a number.
   mutating func entity(iri: (Int64) throws(StoreError) -> String) throws(StoreError) -> Entity {
+    var entity = try head(iri: iri)
+    entity.attributes = try sets(iri: iri)
+    return entity
+  }
+
+  /// The entity up to its attributes.
+  mutating func head(iri: (Int64) throws(StoreError) -> String) throws(StoreError) -> Entity {
     guard try byte() == 1 else { throw ByteReader.damaged }
     var entity = Entity(id: try text(), types: try names(iri: iri))
     let scopes = try count()
@@ -140,7 +147,6 @@ extension ByteReader {
     if times & 2 != 0 { entity.modifiedAt = try time() }
     if times & 4 != 0 { entity.deletedAt = try time() }
     if times & 8 != 0 { entity.expiresAt = try time() }
-    entity.attributes = try sets(iri: iri)
     return entity
   }
 
@@ -151,26 +157,44 @@ extension ByteReader {
     sets.reserveCapacity(count)
     for _ in 0..<count {
       let name = try iri(Int64(truncatingIfNeeded: try unsigned()))
-      let instances = try self.count()
-      if instances == 1 {
-        sets.append(AttributeSet(name: name, instances: [try instance(iri: iri)]))
-        continue
-      }
-      var set = AttributeSet(name: name, instances: [])
-      set.instances.reserveCapacity(instances)
-      for _ in 0..<instances { set.instances.append(try instance(iri: iri)) }
-      sets.append(set)
+      sets.append(AttributeSet(name: name, instances: try instances(iri: iri)))
     }
     ascend()
     return sets
   }
 
+  mutating func instances(iri: (Int64) throws(StoreError) -> String) throws(StoreError) -> [Attribute] {
+    let count = try count()
+    if count == 1 { return [try instance(iri: iri)] }
+    var instances: [Attribute] = []
+    instances.reserveCapacity(count)
+    for _ in 0..<count { instances.append(try instance(iri: iri)) }
+    return instances
+  }
+
   mutating func instance(iri: (Int64) throws(StoreError) -> String) throws(StoreError) -> Attribute {
+    let (kind, flags) = try instanceHead()
+    let value = try json()
+    var instance = try members(of: kind, flags, iri: iri)
+    instance.value = value
+    if flags.contains(.subAttributes) { instance.subAttributes = try sets(iri: iri) }
+    return instance
+  }
+
+  /// An instance up to its value.
+  @inline(__always)
+  mutating func instanceHead() throws(StoreError) -> (AttributeKind, MemberFlags) {
     guard let kind = AttributeKind(number: try byte()) else { throw ByteReader.damaged }
-    let flags = MemberFlags(rawValue: UInt16(truncatingIfNeeded: try unsigned()))
+    return (kind, MemberFlags(rawValue: UInt16(truncatingIfNeeded: try unsigned())))
+  }
+
+  /// What stands between the value of an instance and its sub-attributes.
+  @inline(__always)
+  mutating func members(
+    of kind: AttributeKind, _ flags: MemberFlags, iri: (Int64) throws(StoreError) -> String
+  ) throws(StoreError) -> Attribute {
     var instance = Attribute.blank
     instance.kind = kind
-    instance.value = try json()
     if flags.contains(.datasetId) { instance.datasetId = try text() }
     if flags.contains(.observedAt) { instance.observedAt = try time() }
     if flags.contains(.unitCode) { instance.unitCode = try text() }
@@ -184,7 +208,6 @@ extension ByteReader {
     if flags.contains(.instanceId) { instance.instanceId = try text() }
     if flags.contains(.language) { instance.language = try text() }
     if flags.contains(.previousValue) { instance.previousValue = try json() }
-    if flags.contains(.subAttributes) { instance.subAttributes = try sets(iri: iri) }
     return instance
   }
 
@@ -195,4 +218,9 @@ extension ByteReader {
     for _ in 0..<count { names.append(try iri(Int64(truncatingIfNeeded: try unsigned()))) }
     return names
   }
+}
+
+extension Attribute {
+  /// To be filled: copying it is cheaper than an initializer of another module.
+  static let blank = Attribute(kind: .property, value: .null)
 }

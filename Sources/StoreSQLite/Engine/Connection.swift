@@ -13,9 +13,18 @@ final class Connection {
 
   /// Opens a read-only connection.
   static func reading(_ path: String) throws(StoreError) -> Connection {
+    try open(path, SQLITE_OPEN_READONLY)
+  }
+
+  /// Opens a connection to a file that is there.
+  static func writing(_ path: String) throws(StoreError) -> Connection {
+    try open(path, SQLITE_OPEN_READWRITE)
+  }
+
+  private static func open(_ path: String, _ flags: Int32) throws(StoreError) -> Connection {
     var handle: OpaquePointer?
-    // The pool hands a connection to one thread at a time, so SQLite need not lock for itself.
-    let code = sqlite3_open_v2(path, &handle, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, nil)
+    // One thread at a time has a connection, so SQLite need not lock for itself.
+    let code = sqlite3_open_v2(path, &handle, flags | SQLITE_OPEN_NOMUTEX, nil)
     guard code == SQLITE_OK, let handle else {
       sqlite3_close_v2(handle)
       throw .failed("cannot open \(path): \(String(cString: sqlite3_errstr(code)))")

@@ -93,7 +93,7 @@ final class GroupCommit: Sendable {
 
   /// Closes the connection; nothing may be submitted after it.
   func finish() {
-    _ = try? writer.writeWithoutTransaction { _ in session.connection.finalizeStatements() }
+    writer.writeWithoutTransaction { _ in session.connection.finalizeStatements() }
     _ = try? writer.close()
   }
 
@@ -102,7 +102,7 @@ final class GroupCommit: Sendable {
   private func drain() {
     while true {
       if runGroup() {
-        log.limit(session.connection, isIdle: state.withLock { $0.queue.isEmpty })
+        log.groupHasEnded(session.connection)
         continue
       }
       let isDone = state.withLock { state in
@@ -120,6 +120,7 @@ final class GroupCommit: Sendable {
     guard var write = next() else { return false }
     var group: [any PendingWrite] = []
     var failures: [Int: any Error] = [:]
+    log.groupBegins()
     do {
       do { try session.beginGroup() } catch {
         group.append(write)

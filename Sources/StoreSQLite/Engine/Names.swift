@@ -55,6 +55,10 @@ final class Names: Sendable {
   }
 
   private let table = Mutex(Table())
+  private let changes = Atomic(0)
+
+  /// Grows with each change of ``iris``, after it.
+  var version: Int { changes.load(ordering: .acquiring) }
 
   func load(from connection: Connection) throws(StoreError) {
     var loaded = Table()
@@ -71,6 +75,7 @@ final class Names: Sendable {
     tenants.reset()
     let ready = loaded
     table.withLock { $0 = ready }
+    changes.add(1, ordering: .releasing)
   }
 
   /// IRIs by number as they are now.
@@ -81,6 +86,8 @@ final class Names: Sendable {
   func tenant(_ name: String) -> Int64? { table.withLock { $0.tenants[ExactText(name)] } }
 
   func publish(_ names: [(key: NameKey, number: Int64)], tenants: [(name: String, number: Int64)]) {
+    guard !names.isEmpty || !tenants.isEmpty else { return }
+    defer { changes.add(1, ordering: .releasing) }
     table.withLock { table in
       for (key, number) in names where number == table.iris.count && number <= Names.limit {
         table.iris.append(key.iri.text)

@@ -18,12 +18,18 @@ extension SQLiteStore {
     public var maxScanned = 1_000_000
     /// Most entities that one query may sort.
     public var maxSorted = 100_000
+    /// Changes of a history that are kept as they came, and their bytes, before they are sealed by attribute.
+    public var arrivals = 64
+    public var arrivalBytes = 32 << 10
     /// Page cache of the writer and of each reader, in KiB.
     public var writerCache = 24_576
     public var readerCache = 2_048
     /// Bytes of the file that readers may map into memory.
     public var mappedBytes = 24 << 20
-    /// Size of the write-ahead log above which it is cut back to nothing when it can be, in bytes.
+    /// Growth of the write-ahead log after which it is copied into the file, in bytes. The more, the fewer pages are
+    /// copied that change again; a start after a crash reads all of it.
+    public var walStep = 16 << 20
+    /// Size of the write-ahead log above which reads and writes wait until it can begin anew, in bytes.
     public var walBound = 64 << 20
 
     public init() {}

@@ -11,6 +11,9 @@ class ReadSession: StoreReader, @unchecked Sendable {
   let clock: @Sendable () -> DateTime
   /// IRIs by number, as committed when the transaction began.
   private(set) var iris: [String] = []
+  private var namesVersion = -1
+  /// Of the context that was last written with.
+  private var shownNames: ShownNames?
 
   init(
     connection: Connection, names: Names, options: SQLiteStore.Options, clock: @escaping @Sendable () -> DateTime
@@ -22,7 +25,32 @@ class ReadSession: StoreReader, @unchecked Sendable {
   }
 
   /// Takes the names as they are; once per transaction.
-  func refreshNames() { iris = names.iris }
+  func refreshNames() {
+    // Read first: a change that comes in between is taken next time, and looked up in the file until then.
+    let version = names.version
+    guard version != namesVersion else { return }
+    namesVersion = version
+    iris = names.iris
+  }
+
+  // MARK: Snapshot
+
+  /// Reads of the snapshot that is held; 0 when none is.
+  private(set) var reads = 0
+
+  /// Takes a snapshot with the next statement, unless one is held.
+  func beginSnapshot() throws(StoreError) {
+    if reads == 0 { try connection.statement(.begin).run() }
+    reads += 1
+  }
+
+  func endSnapshot() {
+    guard reads > 0 else { return }
+    reads = 0
+    _ = try? connection.statement(.commit).run()
+    // A failure may have ended it already, or keep it from being committed.
+    if !connection.isAutocommit { _ = try? connection.statement(.rollback).run() }
+  }
 
   // MARK: Names
 
@@ -77,16 +105,47 @@ class ReadSession: StoreReader, @unchecked Sendable {
 
   /// An entity that has not expired, with its key.
   func entity(_ id: String, tenant: Int64) throws(StoreError) -> (entity: Entity, key: Int64)? {
-    let statement = try connection.statement(.entityById).bind(1, tenant).bind(2, id)
-    defer { statement.reset() }
-    guard try statement.step() else {
-      note(key: nil, ofEntity: id, tenant: tenant)
-      return nil
+    let statement = try connection.statement(.entityById).bind(1, tenant)
+    return try statement.withBound(2, id) { statement throws(StoreError) in
+      guard try statement.step() else {
+        note(key: nil, ofEntity: id, tenant: tenant)
+        return nil
+      }
+      let key = statement.integer(1)
+      note(key: key, ofEntity: id, tenant: tenant)
+      if let expires = statement.optionalInteger(2), expires <= clock().microseconds { return nil }
+      return (try decodeEntity(statement, 0), key)
     }
-    let key = statement.integer(1)
-    note(key: key, ofEntity: id, tenant: tenant)
-    if let expires = statement.optionalInteger(2), expires <= clock().microseconds { return nil }
-    return (try decodeEntity(statement, 0), key)
+  }
+
+  /// Writes an entity as ``Store/write(_:in:at:as:embeddedContext:to:)`` does.
+  func write(
+    _ id: String, in tenant: Tenant, at time: DateTime, as form: EntityWriter, embeddedContext: JSON?,
+    to writer: inout JSONWriter
+  ) throws(StoreError) -> Bool {
+    guard let tenant = try number(of: tenant) else { return false }
+    guard form.takesParts else {
+      guard let (entity, _) = try entity(id, tenant: tenant), entity.expiresAt.map({ $0 > time }) ?? true else {
+        return false
+      }
+      form.write(entity, embeddedContext: embeddedContext, to: &writer)
+      return true
+    }
+    // Taken out while it is added to, so that it grows in place.
+    var names = shownNames.take() ?? ShownNames(form.context)
+    if names.context !== form.context { names = ShownNames(form.context) }
+    defer { shownNames = names }
+    let statement = try connection.statement(.entityById).bind(1, tenant)
+    return try statement.withBound(2, id) { statement throws(StoreError) in
+      guard try statement.step() else { return false }
+      if let expires = statement.optionalInteger(2), expires <= clock().microseconds { return false }
+      return try statement.withBytes(0) { bytes throws(StoreError) in
+        var reader = ByteReader(bytes)
+        return try reader.show(as: form, &names, at: time, embeddedContext: embeddedContext, to: &writer) {
+          number throws(StoreError) in try self.iri(number)
+        }
+      }
+    }
   }
 
   func entity(key: Int64) throws(StoreError) -> Entity? {

@@ -21,8 +21,8 @@ enum SQL: Int, CaseIterable {
   case evolutionById, evolutionByKey, insertEvolution, updateEvolution, deleteEvolution
   case insertEvolutionType, deleteEvolutionType, evolutionsInTenant, evolutionsOfType
   case seriesNumber, seriesOfEvolution, insertSeries, deleteSeries
-  case insertInstance, deleteInstance, deleteInstances, instanceByKey, instancesForward, instancesBackward, anyInstance
-  case bodiesOfSeries
+  case insertArrival, arrivals, arrivalFigures, deleteArrivals
+  case insertPiece, extendPiece, replacePiece, deletePiece, deletePieces, piece, pieces, pieceBefore, anyPiece
 
   // Documents and outbox
   case documentById, documentsInOrder, documentCount, putDocument, deleteDocument
@@ -104,26 +104,27 @@ extension SQL {
     case .seriesOfEvolution: "SELECT id, attribute FROM series WHERE evolution = ?1 ORDER BY id"
     case .insertSeries: "INSERT INTO series(evolution, attribute) VALUES (?1, ?2)"
     case .deleteSeries: "DELETE FROM series WHERE id = ?1"
-    case .insertInstance:
+    case .insertArrival: "INSERT INTO arrival(evolution, number, body) VALUES (?1, ?2, ?3)"
+    case .arrivals: "SELECT body FROM arrival WHERE evolution = ?1 ORDER BY number"
+    case .arrivalFigures: "SELECT count(*), sum(length(body)) FROM arrival WHERE evolution = ?1"
+    case .deleteArrivals: "DELETE FROM arrival WHERE evolution = ?1"
+    case .insertPiece: "INSERT INTO piece(series, first, last, body) VALUES (?1, ?2, ?3, ?4)"
+    case .extendPiece: "UPDATE piece SET last = ?2, body = ?3 WHERE id = ?1"
+    case .replacePiece: "UPDATE piece SET first = ?2, last = ?3, body = ?4 WHERE id = ?1"
+    case .deletePiece: "DELETE FROM piece WHERE id = ?1"
+    case .deletePieces: "DELETE FROM piece WHERE series = ?1"
+    case .piece: "SELECT body FROM piece WHERE id = ?1"
+    case .pieces:
+      "SELECT id, first, last FROM piece INDEXED BY piece_time WHERE series = ?1 AND last >= ?2 AND first <= ?3"
+    case .pieceBefore:
       """
-      INSERT INTO instance(series, time, number, flags, created, modified, value, unit, dataset, body)
-      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+      SELECT id, body FROM piece INDEXED BY piece_time WHERE series = ?1 AND last <= ?2
+      ORDER BY series DESC, last DESC LIMIT 1
       """
-    case .deleteInstance: "DELETE FROM instance WHERE series = ?1 AND time = ?2 AND number = ?3"
-    case .deleteInstances: "DELETE FROM instance WHERE series = ?1"
-    case .instanceByKey: SQL.instanceColumns + " WHERE series = ?1 AND time = ?2 AND number = ?3"
-    case .instancesForward:
-      SQL.instanceColumns + " WHERE series = ?1 AND time >= ?2 AND time <= ?3 ORDER BY time, number"
-    case .instancesBackward:
-      SQL.instanceColumns + " WHERE series = ?1 AND time >= ?2 AND time <= ?3 ORDER BY time DESC, number DESC"
-    case .anyInstance: "SELECT 1 FROM instance WHERE series = ?1 LIMIT 1"
-    case .bodiesOfSeries: SQL.instanceColumns + " WHERE series = ?1 AND body IS NOT NULL"
+    case .anyPiece: "SELECT 1 FROM piece INDEXED BY piece_time WHERE series = ?1 LIMIT 1"
     default: listText
     }
   }
-
-  private static let instanceColumns =
-    "SELECT time, number, flags, created, modified, value, unit, dataset, body FROM instance"
 
   private var listText: String {
     switch self {

@@ -3,8 +3,10 @@ import Store
 
 /// The tables, version by version. `user_version` tells how far a file is.
 enum Schema {
-  /// Statements that lead from each version to the next.
-  private static let steps: [String] = [version1, version2]
+  /// What leads from one version to the next: statements, then work on the rows.
+  private typealias Step = (sql: String, work: ((Connection) throws(StoreError) -> Void)?)
+
+  private static var steps: [Step] { [(version1, nil), (version2, nil), (version3, HistoryMigration.run)] }
 
   static var version: Int { steps.count }
 
@@ -16,7 +18,13 @@ enum Schema {
     }
     guard found < version else { return }
     try database.inTransaction(.immediate) {
-      for step in steps[found...] { try database.execute(sql: step) }
+      for step in steps[found...] {
+        try database.execute(sql: step.sql)
+        guard let work = step.work, let handle = database.sqliteConnection else { continue }
+        let connection = Connection(handle: handle)
+        defer { connection.finalizeStatements() }
+        try work(connection)
+      }
       try database.execute(sql: "PRAGMA user_version = \(version)")
       return .commit
     }
@@ -79,5 +87,19 @@ enum Schema {
     INSERT INTO attribute_value(attribute, value, pk)
     SELECT attribute, x'0000', pk FROM attribute_value WHERE typeof(value) IN ('real', 'integer', 'text')
     GROUP BY attribute, pk HAVING count(*) > 1;
+    """
+
+  /// Histories in pieces instead of a row for each instance; ``HistoryMigration`` moves them.
+  private static let version3 = """
+    -- What a change added to a history, in order of arrival, until it is sealed into pieces: an attribute and its
+    -- record, one after the other.
+    CREATE TABLE arrival(
+      evolution INTEGER NOT NULL, number INTEGER NOT NULL, body BLOB NOT NULL,
+      PRIMARY KEY(evolution, number)) WITHOUT ROWID;
+    -- Records of one series, by time. Pieces of a series may overlap where instances did not come in order.
+    CREATE TABLE piece(
+      id INTEGER PRIMARY KEY, series INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+      body BLOB NOT NULL);
+    CREATE INDEX piece_time ON piece(series, last, first);
     """
 }

@@ -76,6 +76,24 @@ extension Statement {
     return self
   }
 
+  /// Binds a text without a copy, for as long as the body runs; the statement is reset when it ends.
+  func withBound<Value, Failure: Error>(
+    _ position: Int32, _ value: String, _ body: (Statement) throws(Failure) -> Value
+  ) throws(Failure) -> Value {
+    var value = value
+    let result = value.withUTF8 { bytes in
+      let start = UnsafeRawPointer(bytes.baseAddress)?.assumingMemoryBound(to: CChar.self)
+      _ = sqlite3_bind_text64(
+        handle, position, start ?? Statement.emptyText, UInt64(bytes.count), nil, UInt8(SQLITE_UTF8))
+      defer {
+        sqlite3_reset(handle)
+        sqlite3_bind_null(handle, position)
+      }
+      return Result { () throws(Failure) in try body(self) }
+    }
+    return try result.get()
+  }
+
   @discardableResult
   func bind(_ position: Int32, _ value: some Collection<UInt8>) -> Statement {
     let done: Void? = value.withContiguousStorageIfAvailable { bytes in

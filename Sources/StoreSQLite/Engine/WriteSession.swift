@@ -20,6 +20,9 @@ final class WriteSession: ReadSession, StoreWriter, @unchecked Sendable {
   var history = HistoryCache()
   private var afterBodies: [@Sendable () -> Void] = []
   private var hasSavepoint = false
+  /// Whether this transaction holds changes: of finished bodies, and of the running one.
+  private var hasChanges = false
+  private var bodyHasChanges = false
   private var marks = (names: 0, tenants: 0, afterBodies: 0)
   /// Numbers of history instances that are reserved in the file and not used.
   private var freeNumbers: Range<Int64> = 0..<0
@@ -36,18 +39,25 @@ final class WriteSession: ReadSession, StoreWriter, @unchecked Sendable {
     connection.fatal = nil
     refreshNames()
     try connection.statement(.beginImmediate).run()
+    hasChanges = false
   }
 
   func beginBody() {
     hasSavepoint = false
+    bodyHasChanges = false
     readKeys.removeAll(keepingCapacity: true)
     marks = (newNames.count, newTenants.count, afterBodies.count)
-    history.mark()
+    history.beginBody()
   }
 
   /// Every change goes through here first: a body that only reads, or throws before it writes, costs no savepoint.
+  ///
+  /// Nor does the first that writes: the whole transaction can be taken back for it, while a savepoint makes SQLite keep
+  /// a copy of every page that is changed.
   func willChange() throws(StoreError) {
-    guard !hasSavepoint else { return }
+    guard !bodyHasChanges else { return }
+    bodyHasChanges = true
+    guard hasChanges else { return }
     try connection.statement(.savepoint).run()
     hasSavepoint = true
   }
@@ -55,6 +65,7 @@ final class WriteSession: ReadSession, StoreWriter, @unchecked Sendable {
   func endBody() throws(StoreError) {
     if hasSavepoint { try connection.statement(.release).run() }
     hasSavepoint = false
+    if bodyHasChanges { hasChanges = true }
     unwrittenByUndo.removeAll()
     if !counts.isEmpty {
       settledCounts.merge(counts, uniquingKeysWith: +)
@@ -69,13 +80,19 @@ final class WriteSession: ReadSession, StoreWriter, @unchecked Sendable {
     for tenant in newTenants[marks.tenants...] { newTenantNumbers[ExactText(tenant.name)] = nil }
     newTenants.removeSubrange(marks.tenants...)
     afterBodies.removeSubrange(marks.afterBodies...)
-    history.undo()
+    history.undoBody()
     settledCounts.merge(unwrittenByUndo, uniquingKeysWith: +)
     unwrittenByUndo.removeAll()
-    guard hasSavepoint else { return }
-    hasSavepoint = false
-    // What was reserved inside the savepoint is not reserved any more.
+    guard bodyHasChanges else { return }
+    bodyHasChanges = false
+    // What this body reserved is not reserved any more.
     freeNumbers = 0..<0
+    guard hasSavepoint else {
+      try connection.statement(.rollback).run()
+      try connection.statement(.beginImmediate).run()
+      return
+    }
+    hasSavepoint = false
     try connection.statement(.rollbackTo).run()
     try connection.statement(.release).run()
   }

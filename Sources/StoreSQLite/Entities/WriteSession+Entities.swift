@@ -83,7 +83,7 @@ extension WriteSession {
     }
     for set in newSets {
       let previous = before[set.name]
-      if let previous, previous.instances == set.instances { continue }
+      if let previous, previous.hasSameIndex(as: set) { continue }
       let attribute = try makeNumber(of: set.name, in: tenant)
       let values = IndexValue.values(of: set)
       guard let previous else {
@@ -118,9 +118,9 @@ extension WriteSession {
   }
 
   private func indexGeometries(_ new: Entity?, replacing old: Entity?, key: Int64, tenant: Int64) throws {
+    guard old?.geoInstances != new?.geoInstances else { return }
     let before = old?.geometries ?? []
     let after = new?.geometries ?? []
-    if before == after { return }
     guard after.count < StoredValue.maxGeometries else {
       throw StoreError.tooComplex("an entity may have at most \(StoredValue.maxGeometries) geometries")
     }
@@ -189,18 +189,36 @@ extension Entity {
       }
   }
 
-  /// Bounds of all geometries, in order.
-  fileprivate var geometries: [LocatedGeometry] {
-    var located: [LocatedGeometry] = []
+  /// All geometries, in order.
+  fileprivate var geoInstances: [GeoInstance] {
+    var found: [GeoInstance] = []
     for set in attributes {
       for instance in set.instances where instance.kind == .geoProperty {
-        if let box = Geometry.boundingBox(of: instance.value) {
-          located.append(LocatedGeometry(attribute: set.name, box: box))
-        }
+        found.append(GeoInstance(attribute: set.name, value: instance.value))
       }
     }
-    return located
+    return found
   }
+
+  /// Bounds of all geometries, in order.
+  fileprivate var geometries: [LocatedGeometry] {
+    geoInstances.compactMap { instance in
+      Geometry.boundingBox(of: instance.value).map { LocatedGeometry(attribute: instance.attribute, box: $0) }
+    }
+  }
+}
+
+extension AttributeSet {
+  /// Whether the index holds the same of both: it goes by kinds and values alone (``IndexValue/values(of:)``).
+  fileprivate func hasSameIndex(as other: AttributeSet) -> Bool {
+    instances.count == other.instances.count
+      && zip(instances, other.instances).allSatisfy { $0.kind == $1.kind && $0.value == $1.value }
+  }
+}
+
+private struct GeoInstance: Equatable {
+  let attribute: String
+  let value: JSON
 }
 
 private struct LocatedGeometry: Equatable {

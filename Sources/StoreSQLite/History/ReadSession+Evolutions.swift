@@ -155,17 +155,17 @@ private struct EvolutionReading {
     var entity = Entity(id: id, types: types)
     guard try byHead.matches(entity) else { return nil }
     var window = InstanceSelection(time: query.time, limit: Int.max, newestFirst: false, withIds: false)
-    let series = try session.series(of: key)
+    let series = try session.history(of: key)
     if let scope = query.entities.scope {
       guard let one = series.first(where: { $0.attribute == scopeAttribute }) else { return nil }
-      let valid = try scopes(one.id, budget: &budget).times(of: scope, in: query.time)
+      let valid = try scopes(one, budget: &budget).times(of: scope, in: query.time)
       guard !valid.isEmpty else { return nil }
       window.validity = valid
     }
     if query.time != nil || concerned != nil {
       var isConcerned = false
       for one in series where concerned?.contains(one.attribute) ?? true {
-        isConcerned = try session.hasInstance(one.id, window, budget: &budget)
+        isConcerned = try session.hasInstance(one, window, budget: &budget)
         if isConcerned { break }
       }
       guard isConcerned else { return nil }
@@ -175,13 +175,13 @@ private struct EvolutionReading {
     for one in series {
       let name = try session.iri(one.attribute)
       guard byValues.concerns(name) else { continue }
-      let instances = try session.instances(one.id, window, budget: &budget).instances
+      let instances = try session.instances(one, window, budget: &budget).instances
       if !instances.isEmpty { entity.attributes.append(AttributeSet(name: name, instances: instances)) }
     }
     return try byValues.matches(entity) ? candidate : nil
   }
 
-  private func scopes(_ series: Int64, budget: inout Int) throws -> ScopeHistory {
+  private func scopes(_ series: Series, budget: inout Int) throws -> ScopeHistory {
     let all = InstanceSelection(limit: Int.max, newestFirst: false, withIds: query.showsInstanceIds)
     return ScopeHistory(try session.instances(series, all, budget: &budget).instances)
   }
@@ -195,11 +195,11 @@ private struct EvolutionReading {
     selection.withIds = query.showsInstanceIds
     selection.validity = candidate.validity
     var sets: [AttributeSet] = []
-    for one in try session.series(of: candidate.key) where projected?.contains(one.attribute) ?? true {
+    for one in try session.history(of: candidate.key) where projected?.contains(one.attribute) ?? true {
       let (instances, isCut) =
         one.attribute == scopeAttribute
-        ? try scopeInstances(one.id, selection, budget: &budget)
-        : try session.instances(one.id, selection, budget: &budget)
+        ? try scopeInstances(one, selection, budget: &budget)
+        : try session.instances(one, selection, budget: &budget)
       guard let last = instances.last else { continue }
       // What lastN leaves out was not asked for.
       if isCut, query.lastN ?? Int.max > query.instanceLimit {
@@ -213,7 +213,7 @@ private struct EvolutionReading {
   /// Like ``ReadSession/instances(_:_:budget:)``, but of scopes: what was set before a window and holds in it belongs
   /// to it (clause C.5.16).
   private func scopeInstances(
-    _ series: Int64, _ selection: InstanceSelection, budget: inout Int
+    _ series: Series, _ selection: InstanceSelection, budget: inout Int
   ) throws -> (instances: [Attribute], isCut: Bool) {
     guard selection.property == .observedAt, let window = query.time, window.relation != nil else {
       var unbounded = selection

@@ -95,27 +95,45 @@ extension ReadSession {
     return series
   }
 
+  /// The history of each attribute, in the order in which they first came.
+  func history(of evolution: Int64) throws(StoreError) -> [Series] {
+    var all: [Series] = []
+    var positions: [Int64: Int] = [:]
+    for one in try series(of: evolution) {
+      positions[one.attribute] = all.count
+      all.append(Series(attribute: one.attribute, id: one.id))
+    }
+    for one in try arrivals(of: evolution) {
+      if let position = positions[one.attribute] {
+        all[position].arrived.append(one.record)
+      } else {
+        positions[one.attribute] = all.count
+        all.append(Series(attribute: one.attribute, arrived: [one.record]))
+      }
+    }
+    return all
+  }
+
   /// Instances of a series, oldest first or newest first, and whether there are more than the limit.
-  /// - Parameter budget: rows that may still be looked at; counted down.
+  /// - Parameter budget: records that may still be looked at; counted down.
   func instances(
-    _ series: Int64, _ selection: InstanceSelection, budget: inout Int
+    _ series: Series, _ selection: InstanceSelection, budget: inout Int
   ) throws(StoreError) -> (instances: [Attribute], isCut: Bool) {
     let ordersByKey = selection.property == .observedAt
-    let rows = try connection.statement(selection.newestFirst ? .instancesBackward : .instancesForward)
-    rows.bind(1, series).bind(2, selection.keyRange.lowerBound).bind(3, selection.keyRange.upperBound)
-    defer { rows.reset() }
     var instances: [Attribute] = []
-    while try rows.step() {
-      budget -= 1
-      guard budget >= 0 else {
-        throw .tooComplex("the query looks at more than \(options.maxScanned) instances; narrow its time or attributes")
+    var isCut = false
+    try forEachRecord(of: series, in: selection.keyRange, newestFirst: selection.newestFirst, budget: &budget) {
+      record throws(StoreError) in
+      let instance = try instance(record, withId: selection.withIds)
+      guard selection.takes(instance) else { return true }
+      if ordersByKey, instances.count == selection.limit {
+        isCut = true
+        return false
       }
-      let instance = try instance(rows, withId: selection.withIds)
-      guard selection.takes(instance) else { continue }
-      if ordersByKey, instances.count == selection.limit { return (instances, true) }
       instances.append(instance)
+      return true
     }
-    if ordersByKey { return (instances, false) }
+    if ordersByKey { return (instances, isCut) }
     // A stable sort keeps the order of arrival among equal times.
     let sorted = instances.enumerated().sorted { left, right in
       let (a, b) = (left.element.order(selection.property), right.element.order(selection.property))
@@ -126,17 +144,13 @@ extension ReadSession {
   }
 
   /// Whether any instance of the series is selected.
-  func hasInstance(_ series: Int64, _ selection: InstanceSelection, budget: inout Int) throws(StoreError) -> Bool {
-    let rows = try connection.statement(.instancesForward)
-    rows.bind(1, series).bind(2, selection.keyRange.lowerBound).bind(3, selection.keyRange.upperBound)
-    defer { rows.reset() }
-    while try rows.step() {
-      budget -= 1
-      guard budget >= 0 else {
-        throw .tooComplex("the query looks at more than \(options.maxScanned) instances; narrow its time or attributes")
-      }
-      if selection.takes(try instance(rows, withId: false)) { return true }
+  func hasInstance(_ series: Series, _ selection: InstanceSelection, budget: inout Int) throws(StoreError) -> Bool {
+    var isFound = false
+    try forEachRecord(of: series, in: selection.keyRange, newestFirst: false, budget: &budget) {
+      record throws(StoreError) in
+      isFound = selection.takes(try instance(record, withId: false))
+      return !isFound
     }
-    return false
+    return isFound
   }
 }
