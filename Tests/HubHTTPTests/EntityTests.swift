@@ -137,6 +137,20 @@ import Testing
     }
   }
 
+  @Test func whatCannotBeMergedIsRefusedWhole() async throws {
+    try await withHub { hub in
+      let path = "entities/urn:ngsi-ld:Room:1"
+      let place = #""place": {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [1, 2]}}"#
+      _ = await hub.post("entities", room(1, place))
+      let before = await hub.get(path).json
+      let partOfAGeometry = #"{"temperature": {"value": 99}, "place": {"value": {"coordinates": [3, 4]}}}"#
+      let answer = await hub.patch(path, partOfAGeometry, headers: ["Content-Type": "application/merge-patch+json"])
+      #expect(answer.status == 400)
+      #expect(answer.json["detail"]?.string?.contains("place") == true)
+      #expect(await hub.get(path).json == before)
+    }
+  }
+
   @Test func strangeContentComesBackAsItCame() async throws {
     try await withHub { hub in
       let body = room(1, #""note": {"type": "Property", "value": "<script>\"a'=;()</script> 마당 \u0000 \\"}"#)

@@ -188,15 +188,6 @@ extension Hub {
   }
 }
 
-extension EntityUpdate {
-  /// Why something that was asked for was not done.
-  fileprivate var refusal: Problem? {
-    guard !notUpdated.isEmpty else { return nil }
-    return .badRequest(
-      "not updated: " + notUpdated.prefix(20).map { "\($0.name) (\($0.reason))" }.joined(separator: ", "))
-  }
-}
-
 extension BatchOperation {
   /// The operation on one entity; `nil` entity where there is none yet.
   fileprivate func apply(_ fragment: EntityFragment, to entity: Entity?, at: DateTime) throws(Problem) -> EntityUpdate?

@@ -37,13 +37,17 @@ extension Hub {
     }
   }
 
-  /// Merge Entity (clause 5.6.17).
+  /// Merge Entity (clause 5.6.17), all of it or nothing.
+  ///
+  /// - Throws: `BadRequestData` when an attribute cannot be merged.
   public func merge(
     _ id: String, with fragment: EntityFragment, options: MergeOptions, types: TypeSelection?, in tenant: Tenant
   ) async throws(Problem) {
     try fragment.requireSoundGeometries()
     _ = try await change(id, types: types, in: tenant) { entity, at throws(Problem) in
-      try entity.merging(fragment, options, at: at)
+      let update = try entity.merging(fragment, options, at: at)
+      if let refusal = update.refusal { throw refusal }
+      return update
     }
   }
 
@@ -265,5 +269,14 @@ extension Attribute {
     createdAt = old?.createdAt
     modifiedAt = at
     deletedAt = at
+  }
+}
+
+extension EntityUpdate {
+  /// Why something that was asked for was not done.
+  var refusal: Problem? {
+    guard !notUpdated.isEmpty else { return nil }
+    return .badRequest(
+      "not updated: " + notUpdated.prefix(20).map { "\($0.name) (\($0.reason))" }.joined(separator: ", "))
   }
 }
