@@ -31,6 +31,8 @@ final class Checkpointer: Sendable {
   /// - Parameter bytes: growth of the log that is worth copying.
   init(path: String, after bytes: Int) throws(StoreError) {
     let opened = try Connection.writing(path)
+    // The log reaches the disk before the file is written, and the file before the log begins anew.
+    try opened.execute("PRAGMA synchronous = FULL")
     // A connection knows of the log only once it has read.
     _ = try opened.value("SELECT count(*) FROM sqlite_schema")
     connection = LentConnection(opened)
