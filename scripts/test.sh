@@ -6,13 +6,14 @@ cd "$(dirname "$0")/.."
 
 out=.build-test
 mkdir -p "$out"
-passed=0 failed=0 skipped=0
+passed=0 failed=0 skipped=0 crash=
 broken=() # parts that failed without naming a test: a build error, a crash
 
 count() { grep -cE "$1" "$2" || true; }
 
 finish() {
   local code=0 part
+  [ -z "$crash" ] || echo "$crash"
   [ "$skipped" = 0 ] || echo "$skipped skipped, each by name above"
   for part in "${broken[@]}"; do
     echo "$part"
@@ -38,6 +39,16 @@ swift_tests() {
   skipped=$(count '^[^ ]+ Test .* skipped|^Test Case .* skipped \(' "$log")
   failed=$here
   [ "$code" = 0 ] || [ "$here" != 0 ] || broken+=("swift test ended with code $code and named no failed test: see $log")
+  crash=$(crash_report "$log")
+}
+
+# Where a process crashed, and the tests that had begun and not ended by then.
+crash_report() {
+  grep -q '^\*\*\* .*crashed\|unexpected signal code' "$1" || return 0
+  sed -n '/crashed:\?/,/^Registers:/p' "$1" | cut -c1-200 | head -70
+  awk '/ Test .* started\.$/ { sub(/^[^"A-Za-z]*Test /, ""); sub(/ started\.$/, ""); open[$0] = 1; next }
+       / Test .* (passed|failed) after / { sub(/^[^"A-Za-z]*Test /, ""); sub(/ (with [0-9]+ test cases? )?(passed|failed) after .*$/, ""); delete open[$0] }
+       END { for (name in open) print "not ended: " name }' "$1" | head -40
 }
 
 # Tests in Python: python_tests FOLDER.
