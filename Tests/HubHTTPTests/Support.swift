@@ -42,15 +42,15 @@ final class Recorder: NotificationSending {
   func messages(to url: String) -> [NotificationMessage] { messages.filter { $0.url == url } }
 
   /// Waits until this many have come.
-  func wait(for count: Int, seconds: Double = 10) async -> [NotificationMessage] {
+  func wait(for count: Int, seconds: Double = 60) async -> [NotificationMessage] {
     await eventually(seconds) { self.messages.count >= count }
     return messages
   }
 }
 
-/// Waits until the condition holds; false when it does not in time.
+/// Waits until the condition holds; false when it does not in time, which is long: other tests may have all the cores.
 @discardableResult
-func eventually(_ seconds: Double = 10, _ condition: @Sendable () -> Bool) async -> Bool {
+func eventually(_ seconds: Double = 60, _ condition: @Sendable () -> Bool) async -> Bool {
   let end = ContinuousClock.now + .seconds(seconds)
   while ContinuousClock.now < end {
     if condition() { return true }
