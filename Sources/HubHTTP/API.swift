@@ -78,6 +78,8 @@ public struct API: Sendable {
     case "entityOperations": return try await entityOperations(exchange, path)
     case "temporal": return try await temporal(exchange, path)
     case "subscriptions": return try await subscriptions(exchange, path)
+    case "csourceSubscriptions": return try await subscriptions(exchange, path, about: .registrations)
+    case "csourceRegistrations": return try await registrations(exchange, path)
     case "types": return try await types(exchange, path)
     case "attributes": return try await attributes(exchange, path)
     case "info": return try info(exchange, path)
@@ -111,8 +113,8 @@ public struct API: Sendable {
     case ("temporal", 3) where path[0] == "entities" && path[2] == "attrs": "POST, OPTIONS"
     case ("temporal", 4) where path[0] == "entities" && path[2] == "attrs": "DELETE, OPTIONS"
     case ("temporal", 5) where path[0] == "entities" && path[2] == "attrs": "PATCH, DELETE, OPTIONS"
-    case ("subscriptions", 0): "GET, HEAD, POST, OPTIONS"
-    case ("subscriptions", 1): "GET, HEAD, PATCH, DELETE, OPTIONS"
+    case ("subscriptions", 0), ("csourceSubscriptions", 0), ("csourceRegistrations", 0): "GET, HEAD, POST, OPTIONS"
+    case ("subscriptions", 1), ("csourceSubscriptions", 1), ("csourceRegistrations", 1): "GET, HEAD, PATCH, DELETE, OPTIONS"
     case ("types", 0...1), ("attributes", 0...1): "GET, HEAD, OPTIONS"
     case ("info", 1) where path == ["sourceIdentity"]: "GET, HEAD, OPTIONS"
     default: nil

@@ -139,6 +139,9 @@ extension Exchange {
     return (json, try await hub.context(source))
   }
 
+  /// Whether the request itself says what its names are read with.
+  func namesContext(_ json: JSON) throws(Problem) -> Bool { try json["@context"] != nil || linkedContext() != nil }
+
   static let twoContexts = Problem.badRequest(
     "a body of application/ld+json carries its own @context; the Link header may not name one too")
 
