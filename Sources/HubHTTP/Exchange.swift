@@ -140,7 +140,10 @@ extension Exchange {
   }
 
   /// Whether the request itself says what its names are read with.
-  func namesContext(_ json: JSON) throws(Problem) -> Bool { try json["@context"] != nil || linkedContext() != nil }
+  func namesContext(_ json: JSON) throws(Problem) -> Bool {
+    if json["@context"] != nil { return true }
+    return try linkedContext() != nil
+  }
 
   static let twoContexts = Problem.badRequest(
     "a body of application/ld+json carries its own @context; the Link header may not name one too")
