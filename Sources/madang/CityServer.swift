@@ -1,6 +1,7 @@
 import ArgumentParser
 import City
 import Console
+import Federation
 import Foundation
 import Hub
 import HubHTTP
@@ -61,7 +62,7 @@ struct CityServer {
       let app = Application(
         responder: router.buildResponder(),
         // Half-sent requests and silent connections are let go.
-        server: .api(of: hub, idleTimeout: .seconds(30)),
+        server: .api(of: Federation(hub: hub, caller: outlet), idleTimeout: .seconds(30)),
         configuration: ApplicationConfiguration(
           address: .hostname("127.0.0.1", port: command.port), serverName: "madang", backlog: 1024,
           availableConnectionsDelegate: connections),

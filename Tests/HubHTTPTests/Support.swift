@@ -6,6 +6,7 @@ import Store
 import StoreSQLite
 import Synchronization
 
+import Federation
 @testable import Hub
 @testable import HubHTTP
 
@@ -80,11 +81,12 @@ final class TestHub: Sendable {
   let store: SQLiteStore
   let hub: Hub
   let api: API
+  let federation: Federation
   let folder: String
 
   init(
     folder: String? = nil, clock: TestClock = TestClock(), recorder: Recorder = Recorder(), limits: Limits = Limits(),
-    contexts: any ContextFetching = TestContexts()
+    contexts: any ContextFetching = TestContexts(), network: any SourceCalling = NoSources()
   ) async throws {
     self.clock = clock
     self.recorder = recorder
@@ -96,7 +98,8 @@ final class TestHub: Sendable {
       store: store,
       contexts: ContextResolver(fetcher: StoredContexts(store: store, fetcher: contexts, now: now), now: now),
       sender: recorder, limits: limits, now: now)
-    api = API(hub: hub)
+    federation = Federation(hub: hub, caller: network)
+    api = API(federation: federation)
     try await hub.resume()
   }
 

@@ -64,7 +64,9 @@ public struct Egress: Sendable {
     guard parts.count >= 3 else { return nil }
     let authority = parts[2].split(separator: "@").last ?? ""
     if authority.hasPrefix("[") {
-      return authority.firstIndex(of: "]").map { authority[authority.index(after: authority.startIndex)..<$0].lowercased() }
+      return authority.firstIndex(of: "]").map {
+        authority[authority.index(after: authority.startIndex)..<$0].lowercased()
+      }
     }
     let host = authority.split(separator: ":").first.map { $0.lowercased() } ?? ""
     return host.isEmpty ? nil : host.hasSuffix(".") ? String(host.dropLast()) : host

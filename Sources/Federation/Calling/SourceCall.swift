@@ -20,7 +20,9 @@ public struct SourceCall: Sendable {
   public var answerBytes: Int
 
   /// Scheme, host and port.
-  public var origin: String { url.split(separator: "/", omittingEmptySubsequences: false).prefix(3).joined(separator: "/") }
+  public var origin: String {
+    url.split(separator: "/", omittingEmptySubsequences: false).prefix(3).joined(separator: "/")
+  }
 }
 
 /// What came of a ``SourceCall``.

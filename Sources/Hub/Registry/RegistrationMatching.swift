@@ -112,14 +112,15 @@ extension Registration.Information {
     for info in entities {
       if let types = query.entityTypes, Set(types).isDisjoint(with: info.types) { continue }
       if query.selectors.isEmpty { return true }
-      for selector in query.selectors where try info.matches(selector) { return true }
+      for selector in query.selectors where try info.covers(selector) { return true }
     }
     return false
   }
 }
 
 extension Registration.EntityInfo {
-  fileprivate func matches(_ selector: EntitySelector) throws(Problem) -> Bool {
+  /// Whether there may be entities of this information that the selector selects.
+  public func covers(_ selector: EntitySelector) throws(Problem) -> Bool {
     guard selector.types?.matches(types) ?? true else { return false }
     if selector.ids.isEmpty, selector.idPattern == nil { return true }
     if let id {
@@ -141,7 +142,7 @@ extension Registration.EntityInfo {
   }
 
   /// The ids of those asked for that this may be about.
-  func ids(of asked: [String]) throws(Problem) -> [String] {
+  public func ids(of asked: [String]) throws(Problem) -> [String] {
     if let id { return asked.filter { $0 == id } }
     guard let idPattern else { return asked }
     var found: [String] = []

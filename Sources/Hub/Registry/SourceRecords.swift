@@ -96,7 +96,9 @@ extension Hub {
     var object = JSONObject()
     guard let isFailing = record.isFailing else { return object }
     object["status"] = isFailing ? "failed" : "ok"
-    for member in record.json.object?.members ?? [] where member.key != "lastReason" { object[member.key] = member.value }
+    for member in record.json.object?.members ?? [] where member.key != "lastReason" {
+      object[member.key] = member.value
+    }
     return object
   }
 

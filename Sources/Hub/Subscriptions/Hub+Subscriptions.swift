@@ -114,7 +114,8 @@ extension Hub {
 
   /// A page of subscriptions in the order they were made, and how many there are.
   public func subscriptions(
-    about subject: SubscriptionSubject = .entities, context: Context, showsTimes: Bool = false, in tenant: Tenant, page: Page
+    about subject: SubscriptionSubject = .entities, context: Context, showsTimes: Bool = false, in tenant: Tenant,
+    page: Page
   ) throws(Problem) -> ([JSONObject], total: Int) {
     let (ids, total) = try read { reader in
       try self.requireTenant(tenant, reader)
@@ -129,7 +130,9 @@ extension Hub {
     -> Subscription
   {
     try read { try self.requireTenant(tenant, $0) }
-    guard let known = book.subscription(subject.key(id), in: tenant) else { throw .notFound("there is no subscription \(id)") }
+    guard let known = book.subscription(subject.key(id), in: tenant) else {
+      throw .notFound("there is no subscription \(id)")
+    }
     return known
   }
 
@@ -152,7 +155,8 @@ extension Hub {
       notificationContext = try await self.context(.string(url))
     }
     return Subscription(
-      subject: subject, id: id, tenant: tenant, document: document, context: context, notificationContext: notificationContext,
+      subject: subject, id: id, tenant: tenant, document: document, context: context,
+      notificationContext: notificationContext,
       createdAt: createdAt, modifiedAt: now(), rule: rule)
   }
 
@@ -180,7 +184,9 @@ extension Hub {
       object["createdAt"] = .string(subscription.createdAt.description)
       object["modifiedAt"] = .string(subscription.modifiedAt.description)
     }
-    if object["jsonldContext"] == nil, subscription.subject == .entities { object["jsonldContext"] = .string(subscription.context.url) }
+    if object["jsonldContext"] == nil, subscription.subject == .entities {
+      object["jsonldContext"] = .string(subscription.context.url)
+    }
     return object
   }
 }

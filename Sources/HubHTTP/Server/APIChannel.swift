@@ -1,3 +1,4 @@
+import Federation
 import Hub
 import Hummingbird
 import HummingbirdCore
@@ -19,11 +20,11 @@ extension HTTPServerBuilder {
   ///   - farewell: how long requests and answers may go on when the server stops; who has not read its answer by then
   ///     is not waited for.
   public static func api(
-    of hub: Hub, idleTimeout: TimeAmount, farewell: TimeAmount = .seconds(8)
+    of federation: Federation, idleTimeout: TimeAmount, farewell: TimeAmount = .seconds(8)
   ) -> HTTPServerBuilder {
     HTTPServerBuilder { responder in
       APIChannel(
-        doors: HubDoors(hub: hub), pages: HTTP1Channel(responder: responder), idleTimeout: idleTimeout,
+        doors: HubDoors(federation), pages: HTTP1Channel(responder: responder), idleTimeout: idleTimeout,
         farewell: farewell)
     }
   }
@@ -36,8 +37,9 @@ struct HubDoors: Sendable {
   /// Most bytes of a request's body.
   let bodyBytes: Int
 
-  init(hub: Hub) {
-    api = API(hub: hub)
+  init(_ federation: Federation) {
+    let hub = federation.hub
+    api = API(federation: federation)
     administration = Administration(hub: hub)
     bodyBytes = hub.limits.bodyBytes
   }
