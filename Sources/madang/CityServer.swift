@@ -46,6 +46,7 @@ struct CityServer {
     do {
       let hub = makeHub(store, outlet, log)
       try await hub.resume()
+      if let manifest { try await ManifestSources(manifest: manifest.manifest, hub: hub).apply() }
       let connections = Connections()
       let health: @Sendable () throws(Problem) -> JSON = { () throws(Problem) in
         guard case .object(var report) = try hub.health() else { return .null }
