@@ -11,22 +11,33 @@ public final class Hub: Sendable {
   public let limits: Limits
   public let contexts: ContextResolver
   public let changes: ChangeStream
+  /// Where clients reach this hub (`https://hub.example`), when whoever runs it has said so.
+  public let address: String?
+  let library: ContextLibrary
   let store: any Store
   let book: SubscriptionBook
   let notifier: Notifier
+  let sender: any NotificationSending
   let now: @Sendable () -> DateTime
   let log: Logger
   let startedAt: DateTime
 
   /// - Parameters:
-  ///   - now: the clock that stamps what is written.
+  ///   - contexts: fetches the contexts that clients name.
   ///   - sender: carries notifications out.
+  ///   - address: where clients reach this hub, without a slash at the end; where it is not given, what a client
+  ///     called it by.
+  ///   - now: the clock that stamps what is written.
   public init(
-    store: any Store, contexts: ContextResolver, sender: any NotificationSending = NoNotifications(),
-    limits: Limits = Limits(), now: @escaping @Sendable () -> DateTime, log: Logger = Logger(label: "madang.hub")
+    store: any Store, contexts fetcher: any ContextFetching = NoContextFetching(),
+    sender: any NotificationSending = NoNotifications(), limits: Limits = Limits(), address: String? = nil,
+    now: @escaping @Sendable () -> DateTime, log: Logger = Logger(label: "madang.hub")
   ) {
     self.store = store
-    self.contexts = contexts
+    self.address = address
+    self.sender = sender
+    library = ContextLibrary(store: store, fetcher: fetcher, limits: limits, now: now, log: log)
+    contexts = ContextResolver(fetcher: library, now: now)
     self.limits = limits
     self.now = now
     self.log = log
@@ -41,7 +52,10 @@ public final class Hub: Sendable {
 
   /// Takes up what an earlier run left: subscriptions, and notifications that still wait. Call it once, before
   /// requests come in.
-  public func resume() async throws(Problem) { try await resumeSubscriptions() }
+  public func resume() async throws(Problem) {
+    try await library.load()
+    try await resumeSubscriptions()
+  }
 
   /// Runs until cancelled: sends periodic notifications, ends expired entities.
   public func run() async {
@@ -49,8 +63,10 @@ public final class Hub: Sendable {
       group.addTask { await self.sendPeriodically() }
       group.addTask { await self.removeExpired() }
       group.addTask { await self.takeUpLater() }
+      group.addTask { await self.library.saveUsageRegularly() }
       await group.waitForAll()
     }
+    await library.saveUsage()
     changes.finish()
     await notifier.stop()
   }

@@ -81,6 +81,7 @@ public struct API: Sendable {
     case "types": return try await types(exchange, path)
     case "attributes": return try await attributes(exchange, path)
     case "info": return try info(exchange, path)
+    case "jsonldContexts": return try await jsonldContexts(exchange, path)
     default: throw Self.unknown(exchange.request.path)
     }
   }
@@ -114,6 +115,8 @@ public struct API: Sendable {
     case ("subscriptions", 0): "GET, HEAD, POST, OPTIONS"
     case ("subscriptions", 1): "GET, HEAD, PATCH, DELETE, OPTIONS"
     case ("types", 0...1), ("attributes", 0...1): "GET, HEAD, OPTIONS"
+    case ("jsonldContexts", 0): "GET, HEAD, POST, OPTIONS"
+    case ("jsonldContexts", 1): "GET, HEAD, DELETE, OPTIONS"
     case ("info", 1) where path == ["sourceIdentity"]: "GET, HEAD, OPTIONS"
     default: nil
     }

@@ -19,7 +19,8 @@ extension API {
     case (.POST, nil):
       let (json, context) = try await exchange.body()
       guard case .object(let object) = json else { throw .badRequest("a Subscription object is expected") }
-      let id = try await hub.createSubscription(object, context: context, in: exchange.tenant)
+      let id = try await hub.createSubscription(
+        object, context: context, base: exchange.base, in: exchange.tenant)
       var response = APIResponse(status: 201)
       response.headers[first: HeaderName.location] = "/ngsi-ld/v1/subscriptions/" + PercentCoding.encode(id)
       exchange.echoTenant(&response)
@@ -48,7 +49,8 @@ extension API {
       let id = try subscriptionId(id)
       let (json, context) = try await exchange.body(mergePatch: true)
       guard case .object(let object) = json else { throw .badRequest("a Subscription object is expected") }
-      try await hub.updateSubscription(id, with: object, context: context, in: exchange.tenant)
+      try await hub.updateSubscription(
+        id, with: object, context: context, base: exchange.base, in: exchange.tenant)
       return .noContent
     case (.DELETE, let id?):
       try await hub.deleteSubscription(try subscriptionId(id), in: exchange.tenant)

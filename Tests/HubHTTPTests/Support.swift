@@ -84,7 +84,7 @@ final class TestHub: Sendable {
 
   init(
     folder: String? = nil, clock: TestClock = TestClock(), recorder: Recorder = Recorder(), limits: Limits = Limits(),
-    contexts: any ContextFetching = TestContexts()
+    contexts: any ContextFetching = TestContexts(), sender: (any NotificationSending)? = nil
   ) async throws {
     self.clock = clock
     self.recorder = recorder
@@ -93,9 +93,7 @@ final class TestHub: Sendable {
     let now: @Sendable () -> DateTime = { clock.now }
     store = try SQLiteStore(path: self.folder + "/city.sqlite", now: now)
     hub = Hub(
-      store: store,
-      contexts: ContextResolver(fetcher: StoredContexts(store: store, fetcher: contexts, now: now), now: now),
-      sender: recorder, limits: limits, now: now)
+      store: store, contexts: contexts, sender: sender ?? recorder, limits: limits, now: now)
     api = API(hub: hub)
     try await hub.resume()
   }
