@@ -130,7 +130,7 @@ public struct API: Sendable {
       "\(exchange.request.method.rawValue) does not apply to '\(exchange.request.path.prefix(200))'")
   }
 
-  /// `GET /info/sourceIdentity` (clause 6.37): who answers here.
+  /// `GET /info/sourceIdentity` (clause 6.33): who answers here.
   private func info(_ exchange: Exchange, _ path: [String]) throws(Problem) -> APIResponse {
     guard path == ["sourceIdentity"] else { throw Self.unknown(exchange.request.path) }
     guard exchange.request.method == .GET else { throw Self.notAllowed(exchange) }

@@ -55,6 +55,7 @@ private final class Web: ContextFetching {
 
   private func encoded(_ url: String) -> String { url.replacing(":", with: "%3A").replacing("/", with: "%2F") }
 
+  // Clauses: 5.13.2, 5.13.3, 5.13.4, 5.13.5, 6.29, 6.30
   /// Clauses 5.13.2 to 5.13.5 for a context that a client gives.
   @Test func aHostedContextIsStoredListedServedUsedAndDeleted() async throws {
     try await withWeb { hub, web in
@@ -97,6 +98,7 @@ private final class Web: ContextFetching {
     }
   }
 
+  // Clauses: 5.13.2, 5.5.4, 5.5.7
   @Test(arguments: [
     ("{", 400, "InvalidRequest"), ("[]", 400, "InvalidRequest"), ("{}", 400, "InvalidRequest"),
     (#"{"pm10": "https://example.org/pm10"}"#, 400, "InvalidRequest"),
@@ -116,6 +118,7 @@ private final class Web: ContextFetching {
     }
   }
 
+  // Clauses: 6.29, 6.30, 6.3.20
   @Test func requestsThatMakeNoSenseAreRefused() async throws {
     try await withWeb { hub, _ in
       for query in ["kind=other", "details=other", "kind=Hosted&details=1"] {
@@ -131,6 +134,7 @@ private final class Web: ContextFetching {
     }
   }
 
+  // Clauses: 5.13.1, 5.13.3, 5.13.4
   /// A context that was fetched is listed by its address and used, but not served (5.13.4.4).
   @Test func aFetchedContextIsCached() async throws {
     try await withWeb { hub, web in
@@ -155,6 +159,7 @@ private final class Web: ContextFetching {
     }
   }
 
+  // Clauses: 5.13.5, 6.30
   @Test func reloadingFetchesAndKeepsTheOldCopyWhenItCannot() async throws {
     try await withWeb { hub, web in
       let path = "jsonldContexts/" + encoded(TestContexts.city)
@@ -179,6 +184,7 @@ private final class Web: ContextFetching {
     }
   }
 
+  // Clauses: 6.3.16
   /// What the server of a context says about keeping it (6.3.16; RFC 9111 section 4.2.1).
   @Test(
     arguments: [
@@ -191,6 +197,7 @@ private final class Web: ContextFetching {
     #expect(HTTPOutlet.lifetime(HTTPHeaders(headers.map { ($0.key, $0.value) })) == seconds)
   }
 
+  // Clauses: 5.13.4, 5.13.5
   @Test func coreContextsAreBuiltIn() async throws {
     try await withWeb { hub, web in
       let url = "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v1.6.jsonld"
@@ -205,6 +212,7 @@ private final class Web: ContextFetching {
     }
   }
 
+  // Clauses: 5.13.1, 5.2.12, 6.3.8
   /// An array cannot stand in a Link header: the hub makes a context of it that can (5.13.1).
   @Test func anArrayOfASubscriptionGetsAnAddress() async throws {
     let folder = NSTemporaryDirectory() + "hub-" + UUID().uuidString
@@ -246,6 +254,7 @@ private final class Web: ContextFetching {
     await again.remove()
   }
 
+  // Clauses: 5.13.1, 6.3.6
   /// The answer to a query whose context came in the body names one that can be had (6.3.6).
   @Test func aQueryWithAnInlineContextIsAnsweredWithALink() async throws {
     try await withWeb { hub, _ in
@@ -264,6 +273,7 @@ private final class Web: ContextFetching {
     }
   }
 
+  // Clauses: 5.13.1
   @Test func whatIsStoredSurvivesARestart() async throws {
     let folder = NSTemporaryDirectory() + "hub-" + UUID().uuidString
     let hub = try await TestHub(folder: folder, contexts: Web())
@@ -282,6 +292,32 @@ private final class Web: ContextFetching {
     await again.remove()
   }
 
+  // Clauses: 5.13.1
+  @Test func whatAHubOfAnEarlierVersionKeptIsTakenUp() async throws {
+    let folder = NSTemporaryDirectory() + "hub-" + UUID().uuidString
+    let hub = try await TestHub(folder: folder, contexts: Web([:]))
+    let body: JSON = [
+      "body": .string(#"{"@context": \#(Self.content)}"#), "fetchedAt": .string(hub.clock.now.description),
+    ]
+    try await hub.store.write { writer in
+      try writer.put(
+        StoredDocument(id: TestContexts.city, body: body), collection: ContextLibrary.cachedCollection, in: .default)
+    }
+    await hub.stop()
+    let path = "jsonldContexts/" + encoded(TestContexts.city) + "?details=true"
+    var ids: [JSON?] = []
+    for _ in 0..<2 {
+      let again = try await TestHub(folder: folder, contexts: Web([:]))
+      ids.append(await again.get(path).json["localId"])
+      _ = await again.post("entities", station(1, #""\#(TestContexts.city)""#), headers: Self.jsonLD)
+      #expect(await again.get("entities/urn:x:1").status == 200)
+      await again.stop()
+    }
+    #expect(ids[0] != nil && ids[0] == ids[1])
+    try? FileManager.default.removeItem(atPath: folder)
+  }
+
+  // Clauses: 5.13.5
   /// A subscription does not end with the context that it was made with.
   @Test func aSubscriptionOutlivesItsHostedContext() async throws {
     let folder = NSTemporaryDirectory() + "hub-" + UUID().uuidString
@@ -304,6 +340,7 @@ private final class Web: ContextFetching {
     await again.remove()
   }
 
+  // Clauses: 5.13.1
   @Test func contextsAreBounded() async throws {
     var limits = Limits()
     limits.hostedContexts = 3

@@ -4,6 +4,7 @@ import Testing
 @testable import Hub
 @testable import HubHTTP
 
+// Clauses: 7.2
 /// Notifications over MQTT, apart from the broker (clause 7.2).
 @Suite struct MQTTOutletTests {
   @Test func theMessageHoldsMetadataAndBody() throws {

@@ -3,6 +3,7 @@ import Testing
 
 @testable import MQTT
 
+// Clauses: 7.2
 /// URIs of MQTT endpoints (clause 7.2).
 @Suite struct AddressTests {
   @Test func everyPartIsRead() throws {
@@ -36,9 +37,12 @@ import Testing
   @Test func lengthIsBounded() {
     #expect(throws: MQTTError.self) { try MQTTAddress("mqtt://h/" + String(repeating: "t", count: 5000)) }
   }
+}
 
+// Clauses: 7.2
+@Suite struct AddressFuzzTests {
   /// `MADANG_FUZZ=N` tries N inputs instead of the short default; `MADANG_FUZZ_SEED` starts elsewhere.
-  @Test func fuzzTestsOfAddresses() {
+  @Test func addresses() {
     let environment = ProcessInfo.processInfo.environment
     let count = environment["MADANG_FUZZ"].flatMap(Int.init) ?? 20_000
     var random = Numbers(state: environment["MADANG_FUZZ_SEED"].flatMap(UInt64.init) ?? 42)

@@ -4,6 +4,7 @@ import Testing
 
 @testable import MQTT
 
+// Clauses: none: MQTT itself (3.1.1, 5.0)
 /// The connection against a real broker.
 @Suite struct ConnectionTests {
   private func broker(_ port: Int) -> MQTTBroker { MQTTBroker(host: "127.0.0.1", port: port) }

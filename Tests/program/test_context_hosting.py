@@ -1,5 +1,7 @@
 """Contexts that the hub serves, read by a JSON-LD processor that is not ours, and kept through a kill."""
 
+# Clauses: 5.13.2, 5.13.3, 5.13.4
+
 import pytest
 import requests
 

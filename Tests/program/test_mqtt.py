@@ -1,5 +1,7 @@
 """Notifications over MQTT, heard by mosquitto's own client from mosquitto's own broker (clause 7 of the standard)."""
 
+# Clauses: 7.2
+
 import json
 import shutil
 import socket
