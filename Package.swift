@@ -23,8 +23,10 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CGEOS", pkgConfig: "geos", providers: [.apt(["libgeos-dev"])]),
     .target(name: "CICU", linkerSettings: [.linkedLibrary("icui18n"), .linkedLibrary("icuuc")]),
+    .systemLibrary(name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
     .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .target(name: "MQTT", dependencies: ["CMosquitto"]),
     .target(name: "NGSI"),
     .target(name: "Query", dependencies: ["CGEOS", "CICU", "CPCRE2", "NGSI"]),
     .target(name: "Store", dependencies: ["NGSI", "Query"]),
@@ -39,7 +41,7 @@ let package = Package(
     .target(
       name: "HubHTTP",
       dependencies: [
-        "Federation", "Hub", "NGSI", "Query", "Store",
+        "Federation", "Hub", "MQTT", "NGSI", "Query", "Store",
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "NIOCore", package: "swift-nio"),
@@ -90,6 +92,7 @@ let package = Package(
       ]),
     .target(name: "StoreContract", dependencies: ["NGSI", "Query", "Store"]),
     .executableTarget(name: "StoreProbe", dependencies: ["NGSI", "Store", "StoreSQLite"]),
+    .testTarget(name: "MQTTTests", dependencies: ["MQTT"]),
     .testTarget(name: "NGSITests", dependencies: ["NGSI"]),
     .testTarget(name: "QueryTests", dependencies: ["NGSI", "Query"]),
     .testTarget(

@@ -34,23 +34,28 @@ struct CityServer {
     var log = Logger(label: "madang")
     log.logLevel = .notice
     let store = try SQLiteStore(path: folder.path + "/city.sqlite")
-    let outlet = HTTPOutlet()
-    let failure = await serve(store, outlet, log)
+    let outlets = Outlets(http: HTTPOutlet(), mqtt: MQTTOutlet(authorities: command.mqttAuthorities))
+    let failure = await serve(store, outlets, log)
     await store.close()
-    await outlet.shutdown()
+    await outlets.shutdown()
     if let failure { throw failure }
   }
 
   /// Runs until a signal ends it; gives what went wrong, if anything did.
-  private func serve(_ store: any Store, _ outlet: HTTPOutlet, _ log: Logger) async -> (any Error)? {
+  private func serve(_ store: any Store, _ outlets: Outlets, _ log: Logger) async -> (any Error)? {
     do {
-      let hub = makeHub(store, outlet, log)
+      let hub = makeHub(store, outlets, log)
       try await hub.resume()
       if let manifest { try await ManifestSources(manifest: manifest.manifest, hub: hub).apply() }
       let connections = Connections()
       let health: @Sendable () throws(Problem) -> JSON = { () throws(Problem) in
         guard case .object(var report) = try hub.health() else { return .null }
-        report["connections"] = connections.health
+        var section = connections.health.object ?? JSONObject()
+        let brokers = outlets.mqtt.figures
+        section["brokers"] = [
+          "value": .integer(Int64(brokers.connections)), "bound": .integer(Int64(brokers.bound)),
+        ]
+        report["connections"] = .object(section)
         return .object(report)
       }
       let router = Router()
@@ -104,14 +109,12 @@ struct CityServer {
     }
   }
 
-  private func makeHub(_ store: any Store, _ outlet: HTTPOutlet, _ log: Logger) -> Hub {
+  private func makeHub(_ store: any Store, _ outlets: Outlets, _ log: Logger) -> Hub {
     let now: @Sendable () -> DateTime = { RealClock().now }
     var limits = Limits()
     if let page = command.temporalPage { limits.temporalInstances = page }
     return Hub(
-      store: store,
-      contexts: ContextResolver(fetcher: StoredContexts(store: store, fetcher: outlet, now: now), now: now),
-      sender: outlet, limits: limits, now: now,
+      store: store, contexts: outlets.http, sender: outlets, limits: limits, address: command.address, now: now,
       log: log)
   }
 }

@@ -35,6 +35,7 @@ import Testing
     #expect(taken > Self.count / 200, "\(taken) of \(Self.count) were taken")
   }
 
+  // Clauses: 4.9
   @Test func q() throws {
     let target = try entity(
       #"{"id":"urn:x:1","type":"T","a":{"type":"Property","value":"aaaaaaaaaaaaaaaaaaaaaaaa!"},"b":[1,"x"],"c":true}"#)
@@ -60,6 +61,7 @@ import Testing
     }
   }
 
+  // Clauses: 4.17, 4.19
   @Test func selections() throws {
     try fuzz(
       ["(Home;Vehicle)|Motorhome", "A,B|C", "*", "https://example.org/(a);b"],
@@ -70,6 +72,7 @@ import Testing
     ) { _ = try ScopeFilter(scopeQ: $0).matches(["/a/b", "/Madrid/x/A"]) }
   }
 
+  // Clauses: 4.21, 4.23
   @Test func projectionsAndOrders() throws {
     try fuzz(["id,a{b,c{d}}|e", "type"], ["a", "id", "{", "}", ",", "|", " ", "é"]) {
       _ = try Projection($0, context: context).hops
@@ -84,6 +87,7 @@ import Testing
     }
   }
 
+  // Clauses: 4.10
   @Test func geometries() throws {
     let targets = try [
       #"{"type":"Point","coordinates":[0.5,0.5]}"#,
