@@ -83,6 +83,7 @@ let package = Package(
       dependencies: [
         "Bench", "City", "Console", "Hub", "HubHTTP", "Ingest", "NGSI", "Query", "Store", "StoreSQLite",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

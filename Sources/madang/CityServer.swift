@@ -32,7 +32,7 @@ struct CityServer {
     defer { folder.removeIfTemporary() }
     var log = Logger(label: "madang")
     log.logLevel = .notice
-    let store = try SQLiteStore(path: folder.path + "/city.sqlite")
+    let store = try SQLiteStore(path: folder.store)
     let outlet = HTTPOutlet()
     let failure = await serve(store, outlet, log)
     await store.close()
@@ -148,26 +148,6 @@ struct CityLife: Service {
       // A city that simulates nothing waits for its devices.
       while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
     }
-  }
-}
-
-/// The folder that holds a city's data.
-struct DataFolder {
-  let path: String
-  let isTemporary: Bool
-
-  init(path: String?) throws {
-    isTemporary = path == nil
-    self.path = path ?? NSTemporaryDirectory() + "madang-" + UUID().uuidString
-    do {
-      try FileManager.default.createDirectory(atPath: self.path, withIntermediateDirectories: true)
-    } catch {
-      throw ValidationError("The data folder \(self.path) cannot be made: \(error.localizedDescription)")
-    }
-  }
-
-  func removeIfTemporary() {
-    if isTemporary { try? FileManager.default.removeItem(atPath: path) }
   }
 }
 
