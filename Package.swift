@@ -90,6 +90,8 @@ let package = Package(
       ]),
     .target(name: "StoreContract", dependencies: ["NGSI", "Query", "Store"]),
     .executableTarget(name: "StoreProbe", dependencies: ["NGSI", "Store", "StoreSQLite"]),
+    .target(name: "CDiskRecorder"),
+    .executableTarget(name: "PowerCut", dependencies: ["CDiskRecorder", "NGSI", "Query", "Store", "StoreSQLite"]),
     .testTarget(name: "NGSITests", dependencies: ["NGSI"]),
     .testTarget(name: "QueryTests", dependencies: ["NGSI", "Query"]),
     .testTarget(
