@@ -86,6 +86,7 @@ let package = Package(
       dependencies: [
         "Bench", "City", "Console", "Federation", "Hub", "HubHTTP", "Ingest", "NGSI", "Query", "Store", "StoreSQLite",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -93,6 +94,8 @@ let package = Package(
     .target(name: "StoreContract", dependencies: ["NGSI", "Query", "Store"]),
     .executableTarget(name: "StoreProbe", dependencies: ["NGSI", "Store", "StoreSQLite"]),
     .testTarget(name: "MQTTTests", dependencies: ["MQTT"]),
+    .target(name: "CDiskRecorder"),
+    .executableTarget(name: "PowerCut", dependencies: ["CDiskRecorder", "NGSI", "Query", "Store", "StoreSQLite"]),
     .testTarget(name: "NGSITests", dependencies: ["NGSI"]),
     .testTarget(name: "QueryTests", dependencies: ["NGSI", "Query"]),
     .testTarget(

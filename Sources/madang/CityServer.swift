@@ -33,7 +33,7 @@ struct CityServer {
     defer { folder.removeIfTemporary() }
     var log = Logger(label: "madang")
     log.logLevel = .notice
-    let store = try SQLiteStore(path: folder.path + "/city.sqlite")
+    let store = try SQLiteStore(path: folder.store)
     let outlets = Outlets(http: HTTPOutlet(), mqtt: MQTTOutlet(authorities: command.mqttAuthorities))
     let failure = await serve(store, outlets, log)
     await store.close()
@@ -68,7 +68,7 @@ struct CityServer {
       let app = Application(
         responder: router.buildResponder(),
         // Half-sent requests and silent connections are let go.
-        server: .api(of: Federation(hub: hub, caller: outlet), idleTimeout: .seconds(30)),
+        server: .api(of: Federation(hub: hub, caller: outlets.http), idleTimeout: .seconds(30)),
         configuration: ApplicationConfiguration(
           address: .hostname("127.0.0.1", port: command.port), serverName: "madang", backlog: 1024,
           availableConnectionsDelegate: connections),
@@ -153,26 +153,6 @@ struct CityLife: Service {
       // A city that simulates nothing waits for its devices.
       while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
     }
-  }
-}
-
-/// The folder that holds a city's data.
-struct DataFolder {
-  let path: String
-  let isTemporary: Bool
-
-  init(path: String?) throws {
-    isTemporary = path == nil
-    self.path = path ?? NSTemporaryDirectory() + "madang-" + UUID().uuidString
-    do {
-      try FileManager.default.createDirectory(atPath: self.path, withIntermediateDirectories: true)
-    } catch {
-      throw ValidationError("The data folder \(self.path) cannot be made: \(error.localizedDescription)")
-    }
-  }
-
-  func removeIfTemporary() {
-    if isTemporary { try? FileManager.default.removeItem(atPath: path) }
   }
 }
 
