@@ -26,7 +26,9 @@ let package = Package(
     .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "NGSI"),
-    .target(name: "Query", dependencies: ["CGEOS", "CICU", "CPCRE2", "NGSI"]),
+    .target(name: "Patterns", dependencies: ["CPCRE2", "NGSI"]),
+    .target(name: "JSONSchema", dependencies: ["NGSI", "Patterns"]),
+    .target(name: "Query", dependencies: ["CGEOS", "CICU", "NGSI", "Patterns"]),
     .target(name: "Store", dependencies: ["NGSI", "Query"]),
     .target(
       name: "StoreSQLite",
@@ -34,7 +36,9 @@ let package = Package(
         "NGSI", "Query", "Store", .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "GRDBSQLite", package: "GRDB.swift"),
       ]),
-    .target(name: "Hub", dependencies: ["NGSI", "Query", "Store", .product(name: "Logging", package: "swift-log")]),
+    .target(
+      name: "Hub",
+      dependencies: ["JSONSchema", "NGSI", "Query", "Store", .product(name: "Logging", package: "swift-log")]),
     .target(
       name: "HubHTTP",
       dependencies: [
@@ -90,6 +94,7 @@ let package = Package(
     .target(name: "StoreContract", dependencies: ["NGSI", "Query", "Store"]),
     .executableTarget(name: "StoreProbe", dependencies: ["NGSI", "Store", "StoreSQLite"]),
     .testTarget(name: "NGSITests", dependencies: ["NGSI"]),
+    .testTarget(name: "JSONSchemaTests", dependencies: ["JSONSchema", "NGSI"]),
     .testTarget(name: "QueryTests", dependencies: ["NGSI", "Query"]),
     .testTarget(
       name: "StoreSQLiteTests",
