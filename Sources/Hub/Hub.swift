@@ -14,6 +14,8 @@ public final class Hub: Sendable {
   let store: any Store
   let book: SubscriptionBook
   let notifier: Notifier
+  let models = ModelBook()
+  let refusals: RefusalBook
   let now: @Sendable () -> DateTime
   let log: Logger
   let startedAt: DateTime
@@ -33,15 +35,20 @@ public final class Hub: Sendable {
     startedAt = now()
     changes = ChangeStream(buffer: limits.streamBuffer, maxListeners: limits.streamListeners)
     book = SubscriptionBook()
+    refusals = RefusalBook(limits: limits)
     notifier = Notifier(store: store, book: book, sender: sender, limits: limits, now: now, log: log)
   }
 
   /// The time on the hub's clock.
   public var time: DateTime { now() }
 
-  /// Takes up what an earlier run left: subscriptions, and notifications that still wait. Call it once, before
+  /// Takes up what an earlier run left: data models, subscriptions, notifications that still wait. Call it once, before
   /// requests come in.
-  public func resume() async throws(Problem) { try await resumeSubscriptions() }
+  public func resume() async throws(Problem) {
+    try resumeRefusals()
+    try await resumeModels()
+    try await resumeSubscriptions()
+  }
 
   /// Runs until cancelled: sends periodic notifications, ends expired entities.
   public func run() async {
@@ -49,10 +56,13 @@ public final class Hub: Sendable {
       group.addTask { await self.sendPeriodically() }
       group.addTask { await self.removeExpired() }
       group.addTask { await self.takeUpLater() }
+      group.addTask { await self.takeUpModelsLater() }
+      group.addTask { await self.keepRefusals() }
       await group.waitForAll()
     }
     changes.finish()
     await notifier.stop()
+    while await flushRefusals() {}
   }
 
   /// The processed form of a context; `null` gives the core context.

@@ -40,6 +40,16 @@ public struct Limits: Sendable {
   public var deliveryAttempts = 5
   /// Dead letters kept for one tenant; the oldest go first.
   public var deadLetters = 10_000
+  /// Data models in one tenant.
+  public var dataModels = 500
+  /// Schemas in one tenant that its data models may refer to.
+  public var dataModelSchemas = 500
+  /// Bytes of a data model, and of a schema.
+  public var schemaBytes = 1 << 20
+  /// Lines of the history of refused input, of all tenants.
+  public var refusals = 5_000
+  /// Lines that one source may have in it.
+  public var refusalsOfSource = 50
 
   public init() {}
 }

@@ -2,6 +2,7 @@ import Hub
 import Hummingbird
 import HummingbirdCore
 import Logging
+import NGSI
 import NIOCore
 import NIOHTTP1
 import NIOHTTPTypes
@@ -29,28 +30,32 @@ extension HTTPServerBuilder {
   }
 }
 
-/// What the hub answers itself: the API and its administration.
+/// What the hub answers itself: the API, its administration and the city's own resources.
 struct HubDoors: Sendable {
   private let api: API
   private let administration: Administration
+  private let city: CityAPI
   /// Most bytes of a request's body.
   let bodyBytes: Int
 
   init(hub: Hub) {
     api = API(hub: hub)
     administration = Administration(hub: hub)
+    city = CityAPI(hub: hub)
     bodyBytes = hub.limits.bodyBytes
   }
 
   enum Door {
     case api
     case administration
+    case city
 
     /// What its paths begin with.
     var prefix: StaticString {
       switch self {
       case .api: "/ngsi-ld/v1/"
       case .administration: "/admin/"
+      case .city: "/city/v1/"
       }
     }
   }
@@ -58,7 +63,13 @@ struct HubDoors: Sendable {
   /// The door that a request's target leads to.
   static func door(of target: String) -> Door? {
     if target.utf8.begins(with: Door.api.prefix) { return .api }
+    if target.utf8.begins(with: Door.city.prefix) { return .city }
     return target.utf8.begins(with: Door.administration.prefix) ? .administration : nil
+  }
+
+  /// Notes a request that is refused before its body is read.
+  func noteRefused(_ request: APIRequest, at door: Door, _ problem: Problem) {
+    if door == .api { api.noteRefused(request, problem) }
   }
 
   /// The answer to what can be answered without waiting for anything but the disk; `nil` for everything else.
@@ -70,6 +81,7 @@ struct HubDoors: Sendable {
     switch door {
     case .api: await api.respond(to: request)
     case .administration: await administration.respond(to: request)
+    case .city: await city.respond(to: request)
     }
   }
 }
