@@ -46,6 +46,8 @@ public struct Limits: Sendable {
   public var dataModelSchemas = 500
   /// Bytes of a data model, and of a schema.
   public var schemaBytes = 1 << 20
+  /// Datasets in one tenant.
+  public var datasets = 500
   /// Lines of the history of refused input, of all tenants.
   public var refusals = 5_000
   /// Lines that one source may have in it.

@@ -15,7 +15,8 @@ public enum ValidationMode: String, Sendable, CaseIterable {
 ///
 /// What is judged is the entity as a client reads it: in the key-values form (ETSI GS CIM 009 clause 4.5.4, for which
 /// the schemas of Smart Data Models are written) or the normalized one, with names compacted by the model's context and
-/// `type` naming the model's type alone. Where attributes have several instances (`datasetId`), the key-values form is
+/// `type` naming the model's type alone; in key-values a JSON-LD typed value (`{"@type": "DateTime", "@value": …}`) is
+/// judged by its value, as the schemas mean it. Where attributes have several instances (`datasetId`), the key-values form is
 /// judged once for each place in the lists of instances, so that every instance is looked at.
 public struct DataModel: Sendable {
   public enum Form: String, Sendable {
@@ -79,9 +80,24 @@ public struct DataModel: Sendable {
     var text = JSONWriter()
     writer.write(entity, to: &text)
     do {
-      return try schema.validate(try JSONParser.parse(text.bytes)).map(\.description)
+      let shown = try JSONParser.parse(text.bytes)
+      return try schema.validate(form == .keyValues ? shown.withoutTypedValues : shown).map(\.description)
     } catch {
       return ["it cannot be judged: \(error)"]
+    }
+  }
+}
+
+extension JSON {
+  /// The value with `{"@type": …, "@value": v}` replaced by `v` (JSON-LD 1.1 section 4.2.1).
+  fileprivate var withoutTypedValues: JSON {
+    switch self {
+    case .array(let items): return .array(items.map(\.withoutTypedValues))
+    case .object(let object):
+      if object.count == 2, object["@type"] != nil, let value = object["@value"] { return value }
+      return .object(
+        JSONObject(uniqueMembers: object.members.map { .init(key: $0.key, value: $0.value.withoutTypedValues) }))
+    default: return self
     }
   }
 }

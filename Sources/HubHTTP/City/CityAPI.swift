@@ -9,6 +9,8 @@ import Store
 ///   model of their type.
 /// - `GET|POST models`, `GET|PUT|DELETE models/{type IRI}`: data models.
 /// - `GET schemas`, `GET|PUT|DELETE schemas/{URL}`: schemas that data models refer to by `$ref`.
+/// - `GET|POST datasets`, `GET|PUT|DELETE datasets/{id}`: what the city gives out, with its quality.
+/// - `GET|PUT catalogue`: all datasets in DCAT-AP 3.0, as JSON-LD or, by `Accept`, as Turtle.
 /// - `GET refusals`, `POST refusals/discard`: the verification history of refused input.
 ///
 /// Bodies are `application/json`; another type would let any web page post here without being asked first.
@@ -47,6 +49,8 @@ public struct CityAPI: Sendable {
     case "validation": return try await validation(exchange)
     case "models": return try await models(exchange, path.first)
     case "schemas": return try await schemas(exchange, path.first)
+    case "datasets": return try await datasets(exchange, path.first)
+    case "catalogue": return try await catalogue(exchange)
     default: return try await refusals(exchange, path.first)
     }
   }
@@ -58,6 +62,9 @@ public struct CityAPI: Sendable {
     case ("models", 1): "GET, HEAD, PUT, DELETE, OPTIONS"
     case ("schemas", 0): "GET, HEAD, OPTIONS"
     case ("schemas", 1): "GET, HEAD, PUT, DELETE, OPTIONS"
+    case ("datasets", 0): "GET, HEAD, POST, OPTIONS"
+    case ("datasets", 1): "GET, HEAD, PUT, DELETE, OPTIONS"
+    case ("catalogue", 0): "GET, HEAD, PUT, OPTIONS"
     case ("refusals", 0): "GET, HEAD, OPTIONS"
     case ("refusals", 1) where path == ["discard"]: "POST, OPTIONS"
     default: nil
