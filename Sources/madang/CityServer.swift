@@ -45,6 +45,7 @@ struct CityServer {
     do {
       let hub = makeHub(store, outlet, log)
       try await hub.resume()
+      if let manifest { try await CityRegister(hub: hub, file: manifest).register() }
       let connections = Connections()
       let health: @Sendable () throws(Problem) -> JSON = { () throws(Problem) in
         guard case .object(var report) = try hub.health() else { return .null }

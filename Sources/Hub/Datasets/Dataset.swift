@@ -40,6 +40,8 @@ public struct Dataset: Sendable {
 
   public var title: LanguageTexts { LanguageTexts(document["title"]) }
   public var description: LanguageTexts { LanguageTexts(document["description"]) }
+  /// Name of the provider.
+  public var publisher: LanguageTexts { LanguageTexts(document["publisher"]?["name"]) }
   /// Days that its history is said to be kept.
   public var retentionDays: Int? { document["retention"]?["days"]?.integer.map(Int.init) }
 

@@ -50,19 +50,25 @@ struct DCATCatalogue {
     type(catalogue, "dcat:Catalog")
     texts(catalogue, "dct:title", about["title"])
     texts(catalogue, "dct:description", about["description"])
-    agent(catalogue, "dct:publisher", about["publisher"])
+    let publisher = agent(catalogue, "dct:publisher", about["publisher"])
     link(catalogue, "dct:license", about["licence"], as: "dct:LicenseDocument")
     link(catalogue, "foaf:homepage", about["homepage"] ?? .string(base + "/"), as: "foaf:Document")
     link(catalogue, "dct:spatial", about["spatial"], as: "dct:Location")
     for language in about["languages"]?.array ?? [] {
       link(catalogue, "dct:language", language, as: "dct:LinguisticSystem")
     }
+    graph.add(catalogue, "dct:issued", Self.time(datasets.map(\.createdAt).min() ?? time))
     graph.add(catalogue, "dct:modified", Self.time(datasets.map(\.modifiedAt).max() ?? time))
+    let themes = RDFTerm.iri(Self.authority + "data-theme")
+    graph.add(catalogue, "dcat:themeTaxonomy", themes)
+    type(themes, "skos:ConceptScheme")
+    graph.add(themes, "dct:title", .text("Data theme (EU authority table)", language: "en"))
     graph.add(catalogue, "dcat:dataset", datasets.map(iri))
     graph.add(catalogue, "dcat:service", service)
     type(service, "dcat:DataService")
     graph.add(service, "dct:title", .text("NGSI-LD API (ETSI GS CIM 009 v1.9.1)", language: "en"))
     graph.add(service, "dcat:endpointURL", .iri(base + "/ngsi-ld/v1"))
+    if let publisher { graph.add(service, "dct:publisher", publisher) }
     graph.add(service, "dcat:servesDataset", datasets.map(iri))
     link(
       service, "dct:conformsTo", "https://www.etsi.org/deliver/etsi_gs/CIM/001_099/009/01.09.01_60/", as: "dct:Standard"
@@ -90,8 +96,7 @@ struct DCATCatalogue {
       graph.add(subject, "dcat:keyword", words.map { .text($0, language: member.key) })
     }
     for theme in document["themes"]?.array ?? [] {
-      // A concept must have a label to be one; the theme's own vocabulary has them.
-      if let theme = theme.string { graph.add(subject, "dcat:theme", .iri(theme)) }
+      if let theme = theme.string { graph.add(subject, "dcat:theme", concept(theme)) }
     }
     link(subject, "dct:spatial", document["spatial"], as: "dct:Location")
     link(subject, "dct:accrualPeriodicity", document["frequency"], as: "dct:Frequency")
@@ -141,7 +146,7 @@ struct DCATCatalogue {
       link(distribution, "dct:format", .string(Self.authority + "file-type/" + format), as: "dct:MediaTypeOrExtent")
       link(distribution, "dcat:mediaType", .string(Self.mediaTypes + media), as: "dct:MediaType")
       link(distribution, "dct:license", dataset.document["licence"], as: "dct:LicenseDocument")
-      graph.add(distribution, "dcatap:availability", .iri(Self.authority + "planned-availability/AVAILABLE"))
+      graph.add(distribution, "dcatap:availability", concept(Self.authority + "planned-availability/AVAILABLE"))
       graph.add(distribution, "dcat:accessService", service)
     }
   }
@@ -202,17 +207,47 @@ struct DCATCatalogue {
     guard let iri = json?.string else { return }
     graph.add(subject, predicate, .iri(iri))
     type(.iri(iri), name)
+    scheme(of: iri)
   }
 
-  private mutating func agent(_ subject: RDFTerm, _ predicate: String, _ json: JSON?) {
-    guard let json else { return }
+  /// An entry of a vocabulary, with the label that a reader without the vocabulary sees.
+  private mutating func concept(_ iri: String) -> RDFTerm {
+    type(.iri(iri), "skos:Concept")
+    let code = iri.split(whereSeparator: { "/#:".contains($0) }).last.map(String.init) ?? iri
+    graph.add(.iri(iri), "skos:prefLabel", .text(Self.themes[code] ?? code, language: "en"))
+    scheme(of: iri)
+    return .iri(iri)
+  }
+
+  /// An entry of an EU authority table stands below its table.
+  private mutating func scheme(of iri: String) {
+    guard iri.hasPrefix(Self.authority), let slash = iri.lastIndex(of: "/"),
+      slash > iri.index(iri.startIndex, offsetBy: Self.authority.count)
+    else { return }
+    graph.add(.iri(iri), "skos:inScheme", .iri(String(iri[..<slash])))
+  }
+
+  /// EU authority table "data-theme", labels of 2022.
+  private static let themes = [
+    "AGRI": "Agriculture, fisheries, forestry and food", "ECON": "Economy and finance",
+    "EDUC": "Education, culture and sport", "ENER": "Energy", "ENVI": "Environment",
+    "GOVE": "Government and public sector", "HEAL": "Health", "INTR": "International issues",
+    "JUST": "Justice, legal system and public safety", "OP_DATPRO": "Provisional data",
+    "REGI": "Regions and cities", "SOCI": "Population and society", "TECH": "Science and technology",
+    "TRAN": "Transport",
+  ]
+
+  @discardableResult
+  private mutating func agent(_ subject: RDFTerm, _ predicate: String, _ json: JSON?) -> RDFTerm? {
+    guard let json else { return nil }
     let agent = json["id"]?.string.map { RDFTerm.iri($0) } ?? graph.blank()
     graph.add(subject, predicate, agent)
     type(agent, "foaf:Agent")
     texts(agent, "foaf:name", json["name"])
-    if let type = json["type"]?.string { graph.add(agent, "dct:type", .iri(type)) }
+    if let type = json["type"]?.string { graph.add(agent, "dct:type", concept(type)) }
     link(agent, "foaf:homepage", json["homepage"], as: "foaf:Document")
     if let email = json["email"]?.string { graph.add(agent, "foaf:mbox", .iri("mailto:" + email)) }
+    return agent
   }
 
   private mutating func contact(_ subject: RDFTerm, _ json: JSON?) {
