@@ -62,7 +62,9 @@ struct CityServer {
       let app = Application(
         responder: router.buildResponder(),
         // Half-sent requests and silent connections are let go.
-        server: .api(of: hub, idleTimeout: .seconds(30)),
+        server: .api(
+          of: hub, doors: (manifest?.manifest.adapters ?? []).map { IngestDoor(Adapter($0)) },
+          idleTimeout: .seconds(30)),
         configuration: ApplicationConfiguration(
           address: .hostname("127.0.0.1", port: command.port), serverName: "madang", backlog: 1024,
           availableConnectionsDelegate: connections),
@@ -136,12 +138,11 @@ struct CityLife: Service {
     try await cancelWhenGracefulShutdown {
       for await _ in running {}
       do {
-        let sink = HubSink(hub: hub)
-        _ = try await Import.connectors(of: manifest, to: sink) { Terminal.note($0) }
+        _ = try await Import.connectors(of: manifest, to: HubSink(hub: hub, source: "connector")) { Terminal.note($0) }
         let simulation = Simulation(SimulatedCity(manifest.manifest, mode: mode))
         if simulation.city.deviceCount > 0 {
           Terminal.note("\(simulation.city.deviceCount) simulated devices report; all their data is synthetic")
-          try await simulation.run(clock: RealClock(), sink: sink)
+          try await simulation.run(clock: RealClock(), sink: HubSink(hub: hub, source: "simulator"))
         }
       } catch is CancellationError {
         return

@@ -1,6 +1,8 @@
 import City
 import Console
 import Hub
+import HubHTTP
+import Ingest
 import NGSI
 import Query
 import Store
@@ -8,11 +10,30 @@ import Store
 /// The simulator's way into the hub: the same batch upsert that HTTP clients use.
 struct HubSink: EntitySink {
   let hub: Hub
+  /// Who writes, for the history of refused input.
+  let source: String
 
   func upsert(_ entities: [Entity]) async throws {
     let items = entities.map { BatchItem(id: $0.id, content: .success(EntityFragment($0))) }
     let result = try await hub.batch(.upsertUpdate, items, in: .default)
+    for error in result.errors {
+      hub.noteRefused(
+        RefusedInput(door: "city", source: source, tenant: .default, problem: error.problem, entityId: error.id))
+    }
     if let first = result.errors.first { throw first.problem }
+  }
+}
+
+extension IngestDoor {
+  /// The door of an adapter.
+  init(_ adapter: Adapter) {
+    self.init(id: adapter.id, mediaTypes: adapter.mediaTypes, context: adapter.context) {
+      (message, time) throws(Problem) in
+      let input = try adapter.read(message, at: time)
+      return Reading(
+        entities: input.entities,
+        refused: input.refused.map { ($0.entityId, JSONWriter.text($0.part), $0.problem) })
+    }
   }
 }
 

@@ -23,6 +23,7 @@ public struct Manifest: Codable, Sendable, Hashable {
   public var legal: Legal?
   public var acceptance: [AcceptanceTest]?
   public var limits: Limits?
+  public var adapters: [Adapter]?
   public var dataModels: DataModels?
   public var datasets: [Dataset]?
   public var catalogue: Catalogue?

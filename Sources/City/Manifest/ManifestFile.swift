@@ -77,6 +77,7 @@ struct ManifestRules {
     distinct("connectors", (manifest.connectors ?? []).map(\.id))
     distinct("roles", (manifest.roles ?? []).map(\.id))
     distinct("kpis", (manifest.kpis ?? []).map(\.id))
+    distinct("adapters", (manifest.adapters ?? []).map(\.id))
     distinct("datasets", (manifest.datasets ?? []).map(\.id))
     distinct("acceptance", (manifest.acceptance ?? []).map(\.id))
     return problems

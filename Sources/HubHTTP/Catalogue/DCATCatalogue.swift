@@ -20,6 +20,7 @@ struct DCATCatalogue {
     ("vcard", "http://www.w3.org/2006/vcard/ns#"), ("xsd", "http://www.w3.org/2001/XMLSchema#"),
   ]
   private static let authority = "http://publications.europa.eu/resource/authority/"
+  private static let publisherTypes = "http://purl.org/adms/publishertype/"
   private static let mediaTypes = "http://www.iana.org/assignments/media-types/"
   private static let xsd = "http://www.w3.org/2001/XMLSchema#"
   /// Our own dimensions and metrics, named after ISO/IEC 25012.
@@ -219,8 +220,11 @@ struct DCATCatalogue {
     return .iri(iri)
   }
 
-  /// An entry of an EU authority table stands below its table.
+  /// An entry of an EU authority table stands below its table, a type of publisher in ADMS's list of them.
   private mutating func scheme(of iri: String) {
+    if iri.hasPrefix(Self.publisherTypes) {
+      return graph.add(.iri(iri), "skos:inScheme", .iri(Self.publisherTypes + "1.0"))
+    }
     guard iri.hasPrefix(Self.authority), let slash = iri.lastIndex(of: "/"),
       slash > iri.index(iri.startIndex, offsetBy: Self.authority.count)
     else { return }

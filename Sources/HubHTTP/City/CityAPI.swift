@@ -11,13 +11,20 @@ import Store
 /// - `GET schemas`, `GET|PUT|DELETE schemas/{URL}`: schemas that data models refer to by `$ref`.
 /// - `GET|POST datasets`, `GET|PUT|DELETE datasets/{id}`: what the city gives out, with its quality.
 /// - `GET|PUT catalogue`: all datasets in DCAT-AP 3.0, as JSON-LD or, by `Accept`, as Turtle.
+/// - `POST ingest/{id}`: messages of other standards (``IngestDoor``).
 /// - `GET refusals`, `POST refusals/discard`: the verification history of refused input.
 ///
 /// Bodies are `application/json`; another type would let any web page post here without being asked first.
 public struct CityAPI: Sendable {
   let hub: Hub
+  let doors: [String: IngestDoor]
 
-  public init(hub: Hub) { self.hub = hub }
+  /// - Parameters:
+  ///   - doors: the ways in for messages of other standards.
+  public init(hub: Hub, doors: [IngestDoor] = []) {
+    self.hub = hub
+    self.doors = Dictionary(doors.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+  }
 
   /// Answers one request; its path is the one below `/city/v1`. Every failure becomes problem details.
   public func respond(to request: APIRequest) async -> APIResponse {
@@ -49,6 +56,7 @@ public struct CityAPI: Sendable {
     case "validation": return try await validation(exchange)
     case "models": return try await models(exchange, path.first)
     case "schemas": return try await schemas(exchange, path.first)
+    case "ingest": return try await ingest(exchange, path[0])
     case "datasets": return try await datasets(exchange, path.first)
     case "catalogue": return try await catalogue(exchange)
     default: return try await refusals(exchange, path.first)
@@ -62,6 +70,7 @@ public struct CityAPI: Sendable {
     case ("models", 1): "GET, HEAD, PUT, DELETE, OPTIONS"
     case ("schemas", 0): "GET, HEAD, OPTIONS"
     case ("schemas", 1): "GET, HEAD, PUT, DELETE, OPTIONS"
+    case ("ingest", 1): "POST, OPTIONS"
     case ("datasets", 0): "GET, HEAD, POST, OPTIONS"
     case ("datasets", 1): "GET, HEAD, PUT, DELETE, OPTIONS"
     case ("catalogue", 0): "GET, HEAD, PUT, OPTIONS"

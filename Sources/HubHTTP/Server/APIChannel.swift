@@ -16,15 +16,16 @@ extension HTTPServerBuilder {
   /// otherwise (`docs/decisions/006-api-on-the-event-loop.md`).
   ///
   /// - Parameters:
+  ///   - doors: the ways in for messages of other standards.
   ///   - idleTimeout: how long a connection may stand without a request, or a request without its next byte.
   ///   - farewell: how long requests and answers may go on when the server stops; who has not read its answer by then
   ///     is not waited for.
   public static func api(
-    of hub: Hub, idleTimeout: TimeAmount, farewell: TimeAmount = .seconds(8)
+    of hub: Hub, doors: [IngestDoor] = [], idleTimeout: TimeAmount, farewell: TimeAmount = .seconds(8)
   ) -> HTTPServerBuilder {
     HTTPServerBuilder { responder in
       APIChannel(
-        doors: HubDoors(hub: hub), pages: HTTP1Channel(responder: responder), idleTimeout: idleTimeout,
+        doors: HubDoors(hub: hub, ingest: doors), pages: HTTP1Channel(responder: responder), idleTimeout: idleTimeout,
         farewell: farewell)
     }
   }
@@ -38,10 +39,10 @@ struct HubDoors: Sendable {
   /// Most bytes of a request's body.
   let bodyBytes: Int
 
-  init(hub: Hub) {
+  init(hub: Hub, ingest: [IngestDoor] = []) {
     api = API(hub: hub)
     administration = Administration(hub: hub)
-    city = CityAPI(hub: hub)
+    city = CityAPI(hub: hub, doors: ingest)
     bodyBytes = hub.limits.bodyBytes
   }
 
