@@ -28,7 +28,9 @@ let package = Package(
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "MQTT", dependencies: ["CMosquitto"]),
     .target(name: "NGSI"),
-    .target(name: "Query", dependencies: ["CGEOS", "CICU", "CPCRE2", "NGSI"]),
+    .target(name: "Patterns", dependencies: ["CPCRE2", "NGSI"]),
+    .target(name: "JSONSchema", dependencies: ["NGSI", "Patterns"]),
+    .target(name: "Query", dependencies: ["CGEOS", "CICU", "NGSI", "Patterns"]),
     .target(name: "Store", dependencies: ["NGSI", "Query"]),
     .target(
       name: "StoreSQLite",
@@ -36,7 +38,9 @@ let package = Package(
         "NGSI", "Query", "Store", .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "GRDBSQLite", package: "GRDB.swift"),
       ]),
-    .target(name: "Hub", dependencies: ["NGSI", "Query", "Store", .product(name: "Logging", package: "swift-log")]),
+    .target(
+      name: "Hub",
+      dependencies: ["JSONSchema", "NGSI", "Query", "Store", .product(name: "Logging", package: "swift-log")]),
     .target(name: "Federation", dependencies: ["Hub", "NGSI", "Query", "Store"]),
     .target(
       name: "HubHTTP",
@@ -97,6 +101,7 @@ let package = Package(
     .target(name: "CDiskRecorder"),
     .executableTarget(name: "PowerCut", dependencies: ["CDiskRecorder", "NGSI", "Query", "Store", "StoreSQLite"]),
     .testTarget(name: "NGSITests", dependencies: ["NGSI"]),
+    .testTarget(name: "JSONSchemaTests", dependencies: ["JSONSchema", "NGSI"]),
     .testTarget(name: "QueryTests", dependencies: ["NGSI", "Query"]),
     .testTarget(
       name: "StoreSQLiteTests",

@@ -39,6 +39,15 @@ extension Hub {
         "deadLetters": .count(deadLetters), "subscriptions": .count(book.total),
         "subscriptionBound": .count(limits.subscriptions),
       ],
+      "dataModels": [
+        "count": .count(models.total), "judged": .count(models.totals.judged), "failed": .count(models.totals.failed),
+        "modelBound": .count(limits.dataModels), "schemaBound": .count(limits.dataModelSchemas),
+        "schemaBytes": .count(limits.schemaBytes, unit: "B"),
+      ],
+      "refusedInput": [
+        "total": .count(refusals.figures.total), "lines": .gauge(refusals.figures.lines, limits.refusals),
+        "linesOfSourceBound": .count(limits.refusalsOfSource),
+      ],
       "changeStream": [
         "listeners": .gauge(stream.listeners, limits.streamListeners), "published": .integer(stream.published),
         "missed": .count(stream.missed), "bufferBound": .count(limits.streamBuffer),

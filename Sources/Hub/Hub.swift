@@ -23,6 +23,8 @@ public final class Hub: Sendable {
   let identity: Mutex<String>
   let notifier: Notifier
   let sender: any NotificationSending
+  let models = ModelBook()
+  let refusals: RefusalBook
   let now: @Sendable () -> DateTime
   let log: Logger
   let startedAt: DateTime
@@ -51,17 +53,20 @@ public final class Hub: Sendable {
     book = SubscriptionBook()
     registry = RegistrationBook()
     identity = Mutex("madang-" + Identifier.random().prefix(8))
+    refusals = RefusalBook(limits: limits)
     notifier = Notifier(store: store, book: book, sender: sender, limits: limits, now: now, log: log)
   }
 
   /// The time on the hub's clock.
   public var time: DateTime { now() }
 
-  /// Takes up what an earlier run left: registrations, subscriptions, and notifications that still wait. Call it once, before
-  /// requests come in.
+  /// Takes up what an earlier run left: identity, contexts, data models, registrations, subscriptions, notifications that
+  /// still wait. Call it once, before requests come in.
   public func resume() async throws(Problem) {
     try await resumeIdentity()
     try await library.load()
+    try resumeRefusals()
+    try await resumeModels()
     try await resumeRegistrations()
     try await resumeSubscriptions()
   }
@@ -74,12 +79,15 @@ public final class Hub: Sendable {
       group.addTask { await self.takeUpLater() }
       group.addTask { await self.keepSourceRecordsNowAndThen() }
       group.addTask { await self.library.saveUsageRegularly() }
+      group.addTask { await self.takeUpModelsLater() }
+      group.addTask { await self.keepRefusals() }
       await group.waitForAll()
     }
     await library.saveUsage()
     changes.finish()
     await notifier.stop()
     await keepSourceRecords()
+    while await flushRefusals() {}
   }
 
   /// The processed form of a context; `null` gives the core context.

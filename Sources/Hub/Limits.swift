@@ -51,6 +51,18 @@ public struct Limits: Sendable {
   /// Fetched contexts that are kept in the store, and their bytes; those fetched longest ago go first.
   public var cachedContexts = 500
   public var cachedContextBytes = 64 << 20
+  /// Data models in one tenant.
+  public var dataModels = 500
+  /// Schemas in one tenant that its data models may refer to.
+  public var dataModelSchemas = 500
+  /// Bytes of a data model, and of a schema.
+  public var schemaBytes = 1 << 20
+  /// Datasets in one tenant.
+  public var datasets = 500
+  /// Lines of the history of refused input, of all tenants.
+  public var refusals = 5_000
+  /// Lines that one source may have in it.
+  public var refusalsOfSource = 50
 
   public init() {}
 }

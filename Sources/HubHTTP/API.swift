@@ -20,7 +20,7 @@ public struct API: Sendable {
 
   /// - Parameter method: the one that is carried out: `HEAD` is a `GET` whose body is left out.
   private func answer(to request: APIRequest, as method: HTTPMethod) async -> APIResponse {
-    do {
+    do throws(Problem) {
       let (collection, path) = try Self.segments(request.path)
       if method == .OPTIONS, let allowed = Self.methods(collection, path) {
         var response = APIResponse.noContent
@@ -30,13 +30,47 @@ public struct API: Sendable {
       var asked = request
       asked.method = method
       let exchange = try Exchange(hub: hub, request: asked)
-      do { return try await route(exchange, collection, path) } catch  where error.kind == .methodNotAllowed {
+      do { return try await routeNoting(exchange, collection, path) } catch  where error.kind == .methodNotAllowed {
         var response = Exchange.problem(error)
         response.headers[first: HeaderName.allow] = Self.methods(
           collection, Self.withoutLastSlash(method, collection, path))
         return response
       }
-    } catch { return Exchange.problem(error) }
+    } catch {
+      noteRefused(request, error)
+      return Exchange.problem(error)
+    }
+  }
+
+  /// Answers, and says what a write did although it does not meet its data model.
+  private func routeNoting(_ exchange: Exchange, _ collection: String, _ path: [String]) async throws(Problem)
+    -> APIResponse
+  {
+    guard exchange.request.method != .GET, hub.mayWarn(in: exchange.tenant) else {
+      return try await route(exchange, collection, path)
+    }
+    let notes = WriteNotes()
+    let outcome: Result<APIResponse, Problem> = await WriteNotes.$current.withValue(notes) {
+      do throws(Problem) { return .success(try await route(exchange, collection, path)) } catch {
+        return .failure(error)
+      }
+    }
+    var response = try outcome.get()
+    for text in notes.texts { response.headers.add(name: HeaderName.warning, value: Self.warning(text)) }
+    return response
+  }
+
+  /// A value of `NGSILD-Warning`, formed as those of clause 6.3.17: 299, who warns, and what of.
+  private static func warning(_ text: String) -> String {
+    var quoted = ""
+    for scalar in text.unicodeScalars.prefix(600) {
+      switch scalar {
+      case "\"", "\\": quoted += "\\\(scalar)"
+      case " "..."~": quoted.unicodeScalars.append(scalar)
+      default: quoted += "?"
+      }
+    }
+    return "299 madang \"\(quoted)\""
   }
 
   /// The answer to a retrieval of an entity whose context is at hand; `nil` for everything else.
@@ -57,7 +91,7 @@ public struct API: Sendable {
   }
 
   /// The collection and the decoded segments after it.
-  private static func segments(_ path: Substring) throws(Problem) -> (String, [String]) {
+  static func segments(_ path: Substring) throws(Problem) -> (String, [String]) {
     let text = path.utf8
     var segments: [String] = []
     var start = text.startIndex

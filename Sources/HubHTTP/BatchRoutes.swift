@@ -122,6 +122,7 @@ extension API {
         response.headers[first: HeaderName.contentType] = MediaType.json.rawValue
       }
     } else {
+      if let exchange { noteRefused(result.errors, exchange.request, in: exchange.tenant) }
       var errors = result.errors.map { entry -> JSON in
         ["entityId": .string(entry.id), "error": entry.problem.json]
       }

@@ -18,7 +18,7 @@ struct Exchange {
     tenant = try Self.tenant(request.headers)
   }
 
-  private static func tenant(_ headers: HTTPHeaders) throws(Problem) -> Tenant {
+  static func tenant(_ headers: HTTPHeaders) throws(Problem) -> Tenant {
     guard let name = headers[first: HeaderName.tenant], !name.isEmpty else { return .default }
     let marks = Set("_-.:/".utf8)
     let allowed = name.utf8.allSatisfy { byte in

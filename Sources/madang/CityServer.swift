@@ -46,7 +46,10 @@ struct CityServer {
     do {
       let hub = makeHub(store, outlets, log)
       try await hub.resume()
-      if let manifest { try await ManifestSources(manifest: manifest.manifest, hub: hub).apply() }
+      if let manifest {
+        try await CityRegister(hub: hub, file: manifest).register()
+        try await ManifestSources(manifest: manifest.manifest, hub: hub).apply()
+      }
       let connections = Connections()
       let health: @Sendable () throws(Problem) -> JSON = { () throws(Problem) in
         guard case .object(var report) = try hub.health() else { return .null }
@@ -68,7 +71,9 @@ struct CityServer {
       let app = Application(
         responder: router.buildResponder(),
         // Half-sent requests and silent connections are let go.
-        server: .api(of: Federation(hub: hub, caller: outlets.http), idleTimeout: .seconds(30)),
+        server: .api(
+          of: Federation(hub: hub, caller: outlets.http),
+          doors: (manifest?.manifest.adapters ?? []).map { IngestDoor(Adapter($0)) }, idleTimeout: .seconds(30)),
         configuration: ApplicationConfiguration(
           address: .hostname("127.0.0.1", port: command.port), serverName: "madang", backlog: 1024,
           availableConnectionsDelegate: connections),
@@ -140,12 +145,11 @@ struct CityLife: Service {
     try await cancelWhenGracefulShutdown {
       for await _ in running {}
       do {
-        let sink = HubSink(hub: hub)
-        _ = try await Import.connectors(of: manifest, to: sink) { Terminal.note($0) }
+        _ = try await Import.connectors(of: manifest, to: HubSink(hub: hub, source: "connector")) { Terminal.note($0) }
         let simulation = Simulation(SimulatedCity(manifest.manifest, mode: mode))
         if simulation.city.deviceCount > 0 {
           Terminal.note("\(simulation.city.deviceCount) simulated devices report; all their data is synthetic")
-          try await simulation.run(clock: RealClock(), sink: sink)
+          try await simulation.run(clock: RealClock(), sink: HubSink(hub: hub, source: "simulator"))
         }
       } catch is CancellationError {
         return

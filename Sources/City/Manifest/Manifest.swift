@@ -24,6 +24,10 @@ public struct Manifest: Codable, Sendable, Hashable {
   public var legal: Legal?
   public var acceptance: [AcceptanceTest]?
   public var limits: Limits?
+  public var adapters: [Adapter]?
+  public var dataModels: DataModels?
+  public var datasets: [Dataset]?
+  public var catalogue: Catalogue?
 
   /// The four kinds of target city of the Korean export plan of 2019.
   public enum Kind: String, Codable, Sendable, CaseIterable {

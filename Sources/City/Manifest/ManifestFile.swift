@@ -78,6 +78,8 @@ struct ManifestRules {
     distinct("sources", (manifest.sources ?? []).map(\.id))
     distinct("roles", (manifest.roles ?? []).map(\.id))
     distinct("kpis", (manifest.kpis ?? []).map(\.id))
+    distinct("adapters", (manifest.adapters ?? []).map(\.id))
+    distinct("datasets", (manifest.datasets ?? []).map(\.id))
     distinct("acceptance", (manifest.acceptance ?? []).map(\.id))
     return problems
   }

@@ -167,6 +167,10 @@ enum ManifestShape {
         .optional("entities", .integer(1...10_000_000), "most entities in the hub"),
         .optional("readingsPerSecond", .integer(1...1_000_000), "most readings taken in a second"),
       ]), "bounds of this city"),
+    .optional("adapters", .list(adapter, count: 0...50), "doors for messages of other standards"),
+    .optional("dataModels", dataModels, "JSON Schemas that entities are to meet"),
+    .optional("datasets", .list(dataset, count: 0...500), "what the city gives out"),
+    .optional("catalogue", catalogue, "the catalogue of the datasets"),
   ])
 }
 
