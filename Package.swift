@@ -98,15 +98,16 @@ let package = Package(
     .target(name: "StoreContract", dependencies: ["NGSI", "Query", "Store"]),
     .executableTarget(name: "StoreProbe", dependencies: ["NGSI", "Store", "StoreSQLite"]),
     .testTarget(name: "MQTTTests", dependencies: ["MQTT"]),
+    .target(name: "Fuzzing", dependencies: ["NGSI"]),
     .target(name: "CDiskRecorder"),
     .executableTarget(name: "PowerCut", dependencies: ["CDiskRecorder", "NGSI", "Query", "Store", "StoreSQLite"]),
-    .testTarget(name: "NGSITests", dependencies: ["NGSI"]),
+    .testTarget(name: "NGSITests", dependencies: ["Fuzzing", "NGSI"]),
     .testTarget(name: "JSONSchemaTests", dependencies: ["JSONSchema", "NGSI"]),
-    .testTarget(name: "QueryTests", dependencies: ["NGSI", "Query"]),
+    .testTarget(name: "QueryTests", dependencies: ["Fuzzing", "NGSI", "Query"]),
     .testTarget(
       name: "StoreSQLiteTests",
       dependencies: [
-        "NGSI", "Query", "Store", "StoreContract", "StoreProbe", "StoreSQLite",
+        "Fuzzing", "NGSI", "Query", "Store", "StoreContract", "StoreProbe", "StoreSQLite",
         .product(name: "GRDB", package: "GRDB.swift"),
       ]),
     .testTarget(name: "HubTests", dependencies: ["Hub", "NGSI", "Query", "Store", "StoreSQLite"]),
@@ -120,7 +121,7 @@ let package = Package(
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ]),
-    .testTarget(name: "CityTests", dependencies: ["City", "NGSI"]),
+    .testTarget(name: "CityTests", dependencies: ["City", "Fuzzing", "NGSI"]),
     .testTarget(
       name: "IngestTests",
       dependencies: [

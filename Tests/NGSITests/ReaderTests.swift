@@ -27,6 +27,9 @@ struct ReaderTests {
       #"{"": 1}"#, #"{"a=b": 1}"#, #"{"a": 1, "https://uri.etsi.org/ngsi-ld/default-context/a": 2}"#,
       #"{"scope": "1x"}"#, #"{"scope": 5}"#, #"{"expiresAt": 5}"#, #"{"@graph": []}"#,
       #"{"a": {"value": 1, "entityIdSealed": "x"}}"#,
+      // Found by fuzzing: was stored as one thing and read back as another.
+      #"{"ngsildproof": {"value": {"proof": 1}, "entityTypeSealed": {"@graph": "T"}}}"#,
+      #"{"ngsildproof": {"value": {"proof": 1}, "entityIdSealed": {"value": 1}}}"#,
     ])
   func refuses(text: String) throws {
     let json = try JSONParser.parse(text)

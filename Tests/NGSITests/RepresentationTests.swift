@@ -22,7 +22,7 @@ struct RepresentationTests {
     "typed": {"type": "Property", "value": {"type": "Anything", "value": 1}},
     "empty": {"type": "Property", "value": []},
     "instances": {"type": "Property", "value": [{"value": 1}]},
-    "ngsildproof": {"type": "Property", "value": {"proof": 1}, "entityIdSealed": "urn:e:1", "entityTypeSealed": "T"},
+    "ngsildproof": {"type": "Property", "value": {"proof": 1}, "entityIdSealed": "urn:e:1", "entityTypeSealed": ["T", "U"]},
     "scope": ["/Seoul/Mapo", "/a_1"], "expiresAt": "2030-01-01T00:00:00Z"
     """#
 

@@ -1,3 +1,4 @@
+import Fuzzing
 import NGSI
 import Query
 import Testing

@@ -16,11 +16,12 @@ extension Hub {
       }
       if let url = subscription.document["jsonldContext"]?.string, isMeant(url) { kept.notificationSource = content }
       guard kept.stored != subscription.stored,
-        try writer.document(subscription.id, collection: Self.subscriptionCollection, in: subscription.tenant) != nil
+        try writer.document(
+          subscription.id, collection: subscription.subject.collection, in: subscription.tenant) != nil
       else { continue }
       let changed = kept
       try writer.put(
-        StoredDocument(id: kept.id, body: kept.stored), collection: Self.subscriptionCollection, in: kept.tenant)
+        StoredDocument(id: kept.id, body: kept.stored), collection: kept.subject.collection, in: kept.tenant)
       writer.afterCommit { book.put(changed) }
     }
   }
