@@ -39,10 +39,11 @@ let package = Package(
     .target(
       name: "Hub",
       dependencies: ["JSONSchema", "NGSI", "Query", "Store", .product(name: "Logging", package: "swift-log")]),
+    .target(name: "Federation", dependencies: ["Hub", "NGSI", "Query", "Store"]),
     .target(
       name: "HubHTTP",
       dependencies: [
-        "Hub", "NGSI", "Query", "Store",
+        "Federation", "Hub", "NGSI", "Query", "Store",
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "NIOCore", package: "swift-nio"),
@@ -85,7 +86,7 @@ let package = Package(
     .executableTarget(
       name: "madang",
       dependencies: [
-        "Bench", "City", "Console", "Hub", "HubHTTP", "Ingest", "NGSI", "Query", "Store", "StoreSQLite",
+        "Bench", "City", "Console", "Federation", "Hub", "HubHTTP", "Ingest", "NGSI", "Query", "Store", "StoreSQLite",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "NIOCore", package: "swift-nio"),
@@ -106,7 +107,7 @@ let package = Package(
     .testTarget(
       name: "HubHTTPTests",
       dependencies: [
-        "Hub", "HubHTTP", "NGSI", "Query", "Store", "StoreSQLite",
+        "Federation", "Hub", "HubHTTP", "NGSI", "Query", "Store", "StoreSQLite",
         .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "NIOCore", package: "swift-nio"),

@@ -2,6 +2,7 @@ import Logging
 import NGSI
 import Query
 import Store
+import Synchronization
 
 /// The one way in for a fact, and the way to read what is known.
 ///
@@ -13,6 +14,10 @@ public final class Hub: Sendable {
   public let changes: ChangeStream
   let store: any Store
   let book: SubscriptionBook
+  let registry: RegistrationBook
+  let sourceRecords = SourceRecords()
+  /// Who this hub is among others: a pseudonym for `Via` (clause 5.2.40).
+  let identity: Mutex<String>
   let notifier: Notifier
   let models = ModelBook()
   let refusals: RefusalBook
@@ -36,15 +41,19 @@ public final class Hub: Sendable {
     changes = ChangeStream(buffer: limits.streamBuffer, maxListeners: limits.streamListeners)
     book = SubscriptionBook()
     refusals = RefusalBook(limits: limits)
+    registry = RegistrationBook()
+    identity = Mutex("madang-" + Identifier.random().prefix(8))
     notifier = Notifier(store: store, book: book, sender: sender, limits: limits, now: now, log: log)
   }
 
   /// The time on the hub's clock.
   public var time: DateTime { now() }
 
-  /// Takes up what an earlier run left: data models, subscriptions, notifications that still wait. Call it once, before
-  /// requests come in.
+  /// Takes up what an earlier run left: registrations, data models, subscriptions, notifications that still wait. Call it
+  /// once, before requests come in.
   public func resume() async throws(Problem) {
+    try await resumeIdentity()
+    try await resumeRegistrations()
     try resumeRefusals()
     try await resumeModels()
     try await resumeSubscriptions()
@@ -58,11 +67,13 @@ public final class Hub: Sendable {
       group.addTask { await self.takeUpLater() }
       group.addTask { await self.takeUpModelsLater() }
       group.addTask { await self.keepRefusals() }
+      group.addTask { await self.keepSourceRecordsNowAndThen() }
       await group.waitForAll()
     }
     changes.finish()
     await notifier.stop()
     while await flushRefusals() {}
+    await keepSourceRecords()
   }
 
   /// The processed form of a context; `null` gives the core context.
@@ -91,6 +102,7 @@ public final class Hub: Sendable {
       try? await Task.sleep(for: .seconds(1))
       do {
         while try await removeExpired(atMost: Self.expiryStep) == Self.expiryStep, !Task.isCancelled {}
+        try await removeExpiredRegistrations()
       } catch { log.warning("expired entities stay", metadata: ["error": "\(error)"]) }
     }
   }

@@ -14,6 +14,8 @@ public struct Limits: Sendable {
   public var temporalInstances = 100_000
   /// Subscriptions in one tenant.
   public var subscriptions = 100_000
+  /// Registrations of context sources in one tenant.
+  public var registrations = 10_000
   /// Entries of `entities`, `watchedAttributes` and the like in one subscription.
   public var subscriptionItems = 10_000
   /// Tenants in one hub.

@@ -1,12 +1,14 @@
-import NIOHTTP1
+import Federation
 import Hub
+import NIOHTTP1
 import NGSI
 
 /// The NGSI-LD API (ETSI GS CIM 009 v1.9.1, clause 6): requests in, answers out, apart from the server.
 public struct API: Sendable {
-  let hub: Hub
+  let federation: Federation
+  var hub: Hub { federation.hub }
 
-  public init(hub: Hub) { self.hub = hub }
+  public init(federation: Federation) { self.federation = federation }
 
   /// Answers one request; every failure becomes problem details.
   public func respond(to request: APIRequest) async -> APIResponse {
@@ -83,7 +85,7 @@ public struct API: Sendable {
     do {
       let id = try PercentCoding.decode(segment, plusIsSpace: false)
       let exchange = try Exchange(hub: hub, request: request)
-      guard let context = try exchange.contextAtHand() else { return nil }
+      guard !federation.concerns(exchange.tenant), let context = try exchange.contextAtHand() else { return nil }
       return try retrieveEntity(exchange, id, context)
     } catch { return Exchange.problem(error) }
   }
@@ -112,6 +114,8 @@ public struct API: Sendable {
     case "entityOperations": return try await entityOperations(exchange, path)
     case "temporal": return try await temporal(exchange, path)
     case "subscriptions": return try await subscriptions(exchange, path)
+    case "csourceSubscriptions": return try await subscriptions(exchange, path, about: .registrations)
+    case "csourceRegistrations": return try await registrations(exchange, path)
     case "types": return try await types(exchange, path)
     case "attributes": return try await attributes(exchange, path)
     case "info": return try info(exchange, path)
@@ -145,8 +149,9 @@ public struct API: Sendable {
     case ("temporal", 3) where path[0] == "entities" && path[2] == "attrs": "POST, OPTIONS"
     case ("temporal", 4) where path[0] == "entities" && path[2] == "attrs": "DELETE, OPTIONS"
     case ("temporal", 5) where path[0] == "entities" && path[2] == "attrs": "PATCH, DELETE, OPTIONS"
-    case ("subscriptions", 0): "GET, HEAD, POST, OPTIONS"
-    case ("subscriptions", 1): "GET, HEAD, PATCH, DELETE, OPTIONS"
+    case ("subscriptions", 0), ("csourceSubscriptions", 0), ("csourceRegistrations", 0): "GET, HEAD, POST, OPTIONS"
+    case ("subscriptions", 1), ("csourceSubscriptions", 1), ("csourceRegistrations", 1):
+      "GET, HEAD, PATCH, DELETE, OPTIONS"
     case ("types", 0...1), ("attributes", 0...1): "GET, HEAD, OPTIONS"
     case ("info", 1) where path == ["sourceIdentity"]: "GET, HEAD, OPTIONS"
     default: nil
@@ -169,8 +174,10 @@ public struct API: Sendable {
     var response = APIResponse(
       status: 200,
       body: JSONWriter.bytes([
-        "id": "urn:ngsi-ld:ContextSourceIdentity:madang", "type": "ContextSourceIdentity",
-        "contextSourceAlias": "madang", "contextSourceUptime": .string("PT\(hub.uptimeSeconds)S"),
+        "id": .string("urn:ngsi-ld:ContextSourceIdentity:" + hub.alias(of: exchange.tenant)),
+        "type": "ContextSourceIdentity",
+        "contextSourceAlias": .string(hub.alias(of: exchange.tenant)),
+        "contextSourceUptime": .string("PT\(hub.uptimeSeconds)S"),
         "contextSourceTimeAt": .string(hub.time.description),
       ]))
     response.headers[first: HeaderName.contentType] = MediaType.json.rawValue

@@ -53,6 +53,8 @@ public struct APIResponse: Sendable {
 /// Header names that the binding reads and writes (clause 6.3).
 enum HeaderName {
   static let accept = "Accept"
+  static let warning = "NGSILD-Warning"
+  static let via = "Via"
   static let allow = "Allow"
   static let contentRange = "Content-Range"
   static let contentType = "Content-Type"
@@ -62,7 +64,6 @@ enum HeaderName {
   static let resultsCount = "NGSILD-Results-Count"
   static let retryAfter = "Retry-After"
   static let tenant = "NGSILD-Tenant"
-  static let warning = "NGSILD-Warning"
 }
 
 extension HTTPHeaders {

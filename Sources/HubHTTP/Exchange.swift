@@ -45,7 +45,14 @@ extension Exchange {
   ///
   /// - Throws: 415 for anything but JSON and JSON-LD (and merge-patch where it is allowed).
   func contentType(mergePatch: Bool = false) throws(Problem) -> MediaType {
-    let text = request.headers[first: HeaderName.contentType] ?? ""
+    guard let text = request.headers[first: HeaderName.contentType] else {
+      // Who names no type has the body looked at (RFC 9110 section 8.3), but not with a verb that a page of another
+      // site may send unasked.
+      guard request.method == .PATCH || request.method == .PUT else {
+        throw Problem(.unsupportedMediaType, "the Content-Type is missing: application/json or application/ld+json")
+      }
+      return .json
+    }
     let essence = text.split(separator: ";").first.map { String($0).trimmingSpaces.lowercased() } ?? ""
     switch MediaType(rawValue: essence) {
     case .json: return .json
@@ -137,6 +144,12 @@ extension Exchange {
     let link = try linkedContext()
     let source = try contextSource(of: json, type: type, link: link)
     return (json, try await hub.context(source))
+  }
+
+  /// Whether the request itself says what its names are read with.
+  func namesContext(_ json: JSON) throws(Problem) -> Bool {
+    if json["@context"] != nil { return true }
+    return try linkedContext() != nil
   }
 
   static let twoContexts = Problem.badRequest(

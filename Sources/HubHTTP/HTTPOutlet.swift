@@ -1,13 +1,14 @@
 import AsyncHTTPClient
+import Federation
 import Foundation
 import Hub
 import NGSI
 import NIOCore
 import NIOHTTP1
 
-/// The hub's way out over HTTP: notifications, and @contexts that clients name.
+/// The hub's way out over HTTP: notifications, calls to context sources, and @contexts that clients name.
 ///
-/// No redirect is followed for notifications, at most three for contexts; answers are read within a bound.
+/// No redirect is followed for notifications and calls, at most three for contexts; answers are read within a bound.
 public struct HTTPOutlet: Sendable {
   /// Largest @context document in bytes.
   public static let contextBytes = 2 << 20
@@ -53,6 +54,39 @@ extension HTTPOutlet: NotificationSending {
       return "the receiver could not be reached: \(error.shortDescription)"
     } catch {
       return "the receiver could not be reached: \(String(describing: error).prefix(200))"
+    }
+  }
+}
+
+extension HTTPOutlet: SourceCalling {
+  private struct TooLong: Error {}
+
+  public func call(_ call: SourceCall) async -> SourceReply {
+    var request = HTTPClientRequest(url: call.url)
+    request.method = HTTPMethod(rawValue: call.method.rawValue)
+    for (name, value) in call.headers { request.headers.add(name: name, value: value) }
+    if let body = call.body { request.body = .bytes(body) }
+    let sent = request
+    do {
+      return try await Self.within(call.timeout) {
+        let response = try await client.execute(sent, deadline: .distantFuture)
+        var body: [UInt8] = []
+        for try await chunk in response.body {
+          guard body.count + chunk.readableBytes <= call.answerBytes else { throw TooLong() }
+          body.append(contentsOf: chunk.readableBytesView)
+        }
+        return .answered(
+          status: Int(response.status.code), headers: response.headers.map { ($0.name, $0.value) }, body: body)
+      }
+    } catch is TooLong {
+      return .tooLong
+    } catch is Late {
+      return .late
+    } catch let error as HTTPClientError {
+      if error == .connectTimeout || error == .readTimeout || error == .deadlineExceeded { return .late }
+      return .unreachable("it could not be reached: \(error.shortDescription)")
+    } catch {
+      return .unreachable("it could not be reached: \(String(describing: error).prefix(200))")
     }
   }
 }

@@ -27,6 +27,9 @@ enum Parameters {
   static let retrieve: Set<String> = shape.union(form).union(type)
   static let query: Set<String> = selection.union(shape).union(order).union(form).union(page)
   static let postQuery: Set<String> = shape.union(form).union(page)
+  static let registrations: Set<String> =
+    selection.union(["attrs", "datasetId", "lang", "timerel", "timeAt", "endTimeAt", "timeproperty", "options"])
+    .union(["geometryProperty"]).union(page)
   static let purge: Set<String> = selection.union(["keep", "drop"])
   static let retrieveTemporal: Set<String> =
     time.union(form).union(page).union(["attrs", "pick", "omit", "lang", "datasetId"])

@@ -1,6 +1,7 @@
 import ArgumentParser
 import City
 import Console
+import Federation
 import Foundation
 import Hub
 import HubHTTP
@@ -63,8 +64,8 @@ struct CityServer {
         responder: router.buildResponder(),
         // Half-sent requests and silent connections are let go.
         server: .api(
-          of: hub, doors: (manifest?.manifest.adapters ?? []).map { IngestDoor(Adapter($0)) },
-          idleTimeout: .seconds(30)),
+          of: Federation(hub: hub, caller: outlet),
+          doors: (manifest?.manifest.adapters ?? []).map { IngestDoor(Adapter($0)) }, idleTimeout: .seconds(30)),
         configuration: ApplicationConfiguration(
           address: .hostname("127.0.0.1", port: command.port), serverName: "madang", backlog: 1024,
           availableConnectionsDelegate: connections),

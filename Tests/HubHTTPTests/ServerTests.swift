@@ -6,6 +6,7 @@ import NIOPosix
 import ServiceLifecycle
 import Testing
 
+import Federation
 @testable import Hub
 @testable import HubHTTP
 
@@ -443,7 +444,8 @@ private func withServer(
     log.logLevel = .critical
     let eventLoops = MultiThreadedEventLoopGroup(numberOfThreads: loops)
     let app = Application(
-      responder: router.buildResponder(), server: .api(of: hub.hub, idleTimeout: idle, farewell: farewell),
+      responder: router.buildResponder(),
+      server: .api(of: Federation(hub: hub.hub), idleTimeout: idle, farewell: farewell),
       configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0)),
       onServerRunning: { channel in port.yield(channel.localAddress?.port ?? 0) },
       eventLoopGroupProvider: .shared(eventLoops), logger: log)

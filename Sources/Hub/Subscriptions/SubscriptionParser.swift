@@ -30,6 +30,8 @@ struct SubscriptionParser {
     if let q = try string(object["q"], "q") { rule.query.filter = try Filter(q: q, context: context) }
     if let scopeQ = try string(object["scopeQ"], "scopeQ") { rule.query.scope = try ScopeFilter(scopeQ: scopeQ) }
     if let geoQ = object["geoQ"] { rule.query.geo = try GeoFilter(json: geoQ, context: context) }
+    if let csf = try string(object["csf"], "csf") { rule.sourceFilter = try Filter(q: csf, context: context) }
+    if let temporalQ = object["temporalQ"] { rule.time = try TemporalFilter(json: temporalQ) }
     rule.languages = try string(object["lang"], "lang").map { [$0] } ?? []
     rule.datasetIds = try strings(object["datasetId"], "datasetId") ?? []
     for id in rule.datasetIds where id != "@none" && !IRI.isAbsolute(id) {
@@ -54,7 +56,7 @@ struct SubscriptionParser {
     guard !rule.query.selectors.isEmpty || !rule.watched.isEmpty || localOnly else {
       throw .badRequest("a subscription needs 'entities' or 'watchedAttributes'")
     }
-    for member in ["description", "subscriptionName", "jsonldContext", "csf", "expandValues", "jsonKeys"] {
+    for member in ["description", "subscriptionName", "jsonldContext", "expandValues", "jsonKeys"] {
       _ = try string(object[member], member)
     }
     guard case .object(let notification)? = object["notification"] else {

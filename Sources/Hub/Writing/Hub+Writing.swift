@@ -224,7 +224,7 @@ extension Hub {
         let payload = payloads[showsChanges] ?? Notification.payload(change, showsChanges: showsChanges)
         payloads[showsChanges] = payload
         items.append(
-          OutboxItem(tenant: tenant, subscriptionId: subscription.id, payload: payload, dueAt: change.at))
+          OutboxItem(tenant: tenant, subscriptionId: subscription.key, payload: payload, dueAt: change.at))
       }
     }
     try enqueue(&items, writer)

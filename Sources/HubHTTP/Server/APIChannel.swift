@@ -1,3 +1,4 @@
+import Federation
 import Hub
 import Hummingbird
 import HummingbirdCore
@@ -21,11 +22,11 @@ extension HTTPServerBuilder {
   ///   - farewell: how long requests and answers may go on when the server stops; who has not read its answer by then
   ///     is not waited for.
   public static func api(
-    of hub: Hub, doors: [IngestDoor] = [], idleTimeout: TimeAmount, farewell: TimeAmount = .seconds(8)
+    of federation: Federation, doors: [IngestDoor] = [], idleTimeout: TimeAmount, farewell: TimeAmount = .seconds(8)
   ) -> HTTPServerBuilder {
     HTTPServerBuilder { responder in
       APIChannel(
-        doors: HubDoors(hub: hub, ingest: doors), pages: HTTP1Channel(responder: responder), idleTimeout: idleTimeout,
+        doors: HubDoors(federation, ingest: doors), pages: HTTP1Channel(responder: responder), idleTimeout: idleTimeout,
         farewell: farewell)
     }
   }
@@ -39,8 +40,9 @@ struct HubDoors: Sendable {
   /// Most bytes of a request's body.
   let bodyBytes: Int
 
-  init(hub: Hub, ingest: [IngestDoor] = []) {
-    api = API(hub: hub)
+  init(_ federation: Federation, ingest: [IngestDoor] = []) {
+    let hub = federation.hub
+    api = API(federation: federation)
     administration = Administration(hub: hub)
     city = CityAPI(hub: hub, doors: ingest)
     bodyBytes = hub.limits.bodyBytes
