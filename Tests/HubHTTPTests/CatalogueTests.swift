@@ -8,6 +8,7 @@ import Testing
 @testable import Hub
 @testable import HubHTTP
 
+// Clauses: none: datasets are beside the standard
 @Suite("Datasets and their catalogue")
 struct CatalogueTests {
   static let air = """

@@ -11,6 +11,7 @@ import Testing
 
 /// The wall clock is set forward and back by hours while the hub writes, throttles, notifies by the clock and ends what
 /// has expired.
+// Clauses: none: a property of the whole hub
 @Suite struct ClockStepTests {
   private struct Steps {
     var random: UInt64

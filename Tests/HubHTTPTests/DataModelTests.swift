@@ -21,6 +21,7 @@ extension TestHub {
   }
 }
 
+// Clauses: none: data models are beside the standard
 @Suite("Data models")
 struct DataModelTests {
   static let type = "https://uri.etsi.org/ngsi-ld/default-context/AirQuality"

@@ -16,6 +16,7 @@ import Testing
 
   private func ids(_ answer: Answer) -> [String] { (answer.json.array ?? []).compactMap { $0["id"]?.string } }
 
+  // Clauses: 4.3.3, 4.3.4, 4.3.6.2, 5.7.1, 5.7.2, 5.5.13, 6.3.18
   @Test func aQueryGivesWhatAllDistrictsHave() async throws {
     try await Districts.with { city in
       await city.register("north.test", lamps)
@@ -40,6 +41,7 @@ import Testing
     }
   }
 
+  // Clauses: 6.3.17, 5.2.9
   @Test func aCutLinkTakesNothingFromTheRestAndIsNamed() async throws {
     try await Districts.with { city in
       let north = await city.register("north.test", lamps)
@@ -61,6 +63,7 @@ import Testing
     }
   }
 
+  // Clauses: 6.3.17
   @Test(arguments: [
     (SourceReply.late, "199 "), (.tooLong, "111 "), (.answered(status: 403, headers: [], body: []), "299 "),
     (.answered(status: 200, headers: [], body: Array("no JSON".utf8)), "111 "),
@@ -80,6 +83,7 @@ import Testing
     }
   }
 
+  // Clauses: 6.3.17
   @Test func anEntityThatIsNotThereIsNoWarning() async throws {
     try await Districts.with { city in
       await city.register("north.test", lamps)
@@ -88,6 +92,7 @@ import Testing
     }
   }
 
+  // Clauses: 4.5.5, 4.3.6.2
   @Test func partsAreMergedByTime() async throws {
     try await Districts.with { city in
       await city.register("north.test", lamps)
@@ -115,6 +120,7 @@ import Testing
     }
   }
 
+  // Clauses: 4.3.6.7, 6.3.10
   @Test func pagesOverSourcesAreCutFromOneList() async throws {
     try await Districts.with { city in
       await city.register("north.test", lamps)
@@ -139,6 +145,7 @@ import Testing
     }
   }
 
+  // Clauses: 4.3.6.7, 5.7.2
   @Test func splitEntitiesAreFilteredWhenTheyAreWhole() async throws {
     try await Districts.with { city in
       await city.register("north.test", lamps)
@@ -153,6 +160,7 @@ import Testing
     }
   }
 
+  // Clauses: 4.3.6.1, 4.3.6.5, 4.3.6.6, 6.3.19, 5.12
   @Test func aSourceIsAskedOnlyForWhatIsRegistered() async throws {
     try await Districts.with { city in
       let information = #"{"entities": [{"type": "Lamp", "id": "urn:ngsi-ld:Lamp:1"}], "propertyNames": ["level"]}"#
@@ -179,6 +187,7 @@ import Testing
     }
   }
 
+  // Clauses: 4.3.6.4, 6.3.18, 4.3.5
   @Test func aRequestThatComesRoundEnds() async throws {
     try await Districts.with { city in
       // North and metropolis are registered at one another: each asks the other once.
@@ -198,6 +207,7 @@ import Testing
     }
   }
 
+  // Clauses: 4.3.6.3, 5.6.1, 5.6.4, 5.6.5, 5.6.6, 5.6.17
   @Test func writesGoWhereTheRegistrationsSay() async throws {
     try await Districts.with { city in
       await city.register("south.test", lamps, operations: writing)
@@ -225,6 +235,7 @@ import Testing
     }
   }
 
+  // Clauses: 6.3.17, 5.2.17
   @Test func aPartThatFailsIsToldBesideTheRest() async throws {
     try await Districts.with { city in
       let south = await city.register("south.test", lamps, operations: writing)
@@ -243,6 +254,7 @@ import Testing
     }
   }
 
+  // Clauses: 5.6.7, 5.6.10, 5.6.20
   @Test func aBatchIsSharedOut() async throws {
     try await Districts.with { city in
       await city.register(
@@ -266,6 +278,7 @@ import Testing
     }
   }
 
+  // Clauses: 5.9.2, 4.3.6.3
   @Test func whatASourceHoldsAloneIsRefusedWhereTheHubHasIt() async throws {
     try await Districts.with { city in
       _ = await city.metropolis.post("entities", lamp("1"))
@@ -282,6 +295,7 @@ import Testing
     }
   }
 
+  // Clauses: 6.3.17
   @Test(arguments: [
     "http://169.254.169.254", "http://[fe80::1]:80", "http://0.0.0.0:1", "http://[::ffff:169.254.1.1]",
     "http://0xa9fe0101",
@@ -296,6 +310,7 @@ import Testing
     }
   }
 
+  // Clauses: 5.2.34, 6.3.17
   @Test func aSourceRestsAfterAFailureAndAnswersAreKept() async throws {
     try await Districts.with { city in
       await city.register("north.test", lamps, more: #""management": {"cooldown": 60000}"#)
@@ -314,6 +329,7 @@ import Testing
     }
   }
 
+  // Clauses: 5.9.2, 5.2.40, 5.15.1, 6.33
   @Test func registrationsOutliveARestartAndEndInTime() async throws {
     let network = TestNetwork()
     let hub = try await TestHub(network: network)

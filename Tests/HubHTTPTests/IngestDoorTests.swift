@@ -7,6 +7,7 @@ import Testing
 @testable import Hub
 @testable import HubHTTP
 
+// Clauses: none: other protocols than the standard
 @Suite("Doors for messages of other standards")
 struct IngestDoorTests {
   /// Takes `[{"id", "n", "at"}]`; a number is refused by the door, a text by the hub.

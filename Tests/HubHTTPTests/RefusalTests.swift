@@ -7,6 +7,7 @@ import Testing
 @testable import Hub
 @testable import HubHTTP
 
+// Clauses: none: the history of refused input is beside the standard
 @Suite("Refused input")
 struct RefusalTests {
   @Test("what, why, from whom, how often")

@@ -4,6 +4,7 @@ import Testing
 @testable import NGSI
 
 /// Nearly right documents against the readers of JSON, times, geometries and JSON-LD (see `Fuzz`).
+// Clauses: none: bounds on memory and time, whatever comes in
 @Suite(.serialized) struct FuzzTests {
   /// A document says it was read, and was read as something else.
   private struct Broken: Error {

@@ -96,6 +96,7 @@ import Testing
     }
   }
 
+  // Clauses: 4.11
   @Test func temporal() throws {
     let times = ["2017-12-24T12:00:00Z", "2017-12-24T12:00:00.123456Z", "2017-02-29", "", "24:00:00Z"]
     var choice = Seeded(7)
