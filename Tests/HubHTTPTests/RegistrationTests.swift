@@ -46,10 +46,13 @@ import Testing
   // Clauses: 5.9.2, 5.9.3, 5.9.4, 5.10.1, 6.8, 6.9, 5.5.8
   @Test func registrationsAreMadeShownChangedAndDeleted() async throws {
     try await withHub { hub in
-      let link = ["Link": "<\(TestContexts.city)>; rel=\"http://www.w3.org/ns/json-ld#context\"; type=\"application/ld+json\""]
+      let link = [
+        "Link": "<\(TestContexts.city)>; rel=\"http://www.w3.org/ns/json-ld#context\"; type=\"application/ld+json\""
+      ]
       let made = await hub.post(
         "csourceRegistrations",
-        registration("a", #"{"entities": [{"type": "Station"}], "propertyNames": ["pm10"]}"#, more: #""area": "north""#),
+        registration(
+          "a", #"{"entities": [{"type": "Station"}], "propertyNames": ["pm10"]}"#, more: #""area": "north""#),
         headers: link)
       #expect(made.status == 201 && made.header("Location") == "/ngsi-ld/v1/csourceRegistrations/urn:r:a")
       let path = "csourceRegistrations/urn:r:a"
@@ -133,8 +136,8 @@ import Testing
         return (body["triggerReason"], body["data"]?.items.compactMap { $0["id"]?.string } ?? [])
       }
       #expect(await heard(1) == ("newlyMatching", ["urn:r:old"]))
-      _ = await hub.post(
-        "csourceRegistrations", registration("new", #"{"entities": [{"type": "Lamp"}]}, {"entities": [{"type": "Pump"}]}"#))
+      let both = #"{"entities": [{"type": "Lamp"}]}, {"entities": [{"type": "Pump"}]}"#
+      _ = await hub.post("csourceRegistrations", registration("new", both))
       #expect(await heard(2) == ("newlyMatching", ["urn:r:new"]))
       // Only what matches of it is told.
       let data = try JSONParser.parse(hub.recorder.messages[1].body)["data"]?.items.first
