@@ -34,7 +34,8 @@ public final class MQTTConnection: Sendable {
     public var queuedMessages = 1000
     public var queuedBytes = 64 << 20
     /// Most received messages of one subscription that wait to be read, and largest of them in bytes. When that many
-    /// wait, nothing more is read from the broker until there is room.
+    /// wait, nothing more is read from the broker until there is room; a reader that pauses for longer than the time
+    /// between signs of life loses the connection, and with it what comes before the next, unless ``keepsSession``.
     public var receivedMessages = 1000
     public var receivedBytes = 1 << 20
 
@@ -72,7 +73,7 @@ public final class MQTTConnection: Sendable {
     if let failure { throw failure }
   }
 
-  /// Subscribes; gives what comes until the connection is closed. It is subscribed again after each loss of the
+  /// Subscribes; gives what comes until the connection is closed or let go of. It is subscribed again after each loss of the
   /// connection. A filter that the broker refuses ends at once with its ``MQTTMessages/failure``.
   public func messages(of filter: String, quality: MQTTQuality) throws(MQTTError) -> MQTTMessages {
     guard Worker.isFilter(filter) else { throw .notAnAddress("'\(filter.prefix(100))' is no topic filter") }

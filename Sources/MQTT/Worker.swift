@@ -56,7 +56,9 @@ final class Worker {
         lastUsed = .now
       } else if let idle = options.idleSeconds, .now - lastUsed > .seconds(idle) {
         if let client { mosquitto_disconnect(client) }
-        if mailbox.end(onlyIfIdle: true) != nil { return drop(nil) }
+        drop(nil)
+        // Something may have come just now: then it is connected again.
+        if mailbox.end(onlyIfIdle: true) != nil { return }
         lastUsed = .now
       }
       if client == nil, hasWork || !inboxes.isEmpty, .now >= nextAttempt { connect() }
