@@ -48,8 +48,9 @@ format: ## bring the Swift sources into the project's format
 lint: ## format, forbidden words, shell syntax
 	@scripts/lint.sh
 
-docs: ## does every link in the documentation lead somewhere?
+docs: ## does every link lead somewhere, and has every clause of the standard its test?
 	@python3 scripts/check-docs.py
+	@python3 scripts/clauses.py
 
 clean: ## remove what was built, keep what was fetched
 	rm -rf .build .build-bench .build-powercut .build-soak .build-test .build-week .build-anchors

@@ -23,10 +23,14 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CGEOS", pkgConfig: "geos", providers: [.apt(["libgeos-dev"])]),
     .target(name: "CICU", linkerSettings: [.linkedLibrary("icui18n"), .linkedLibrary("icuuc")]),
+    .systemLibrary(name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
     .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .target(name: "MQTT", dependencies: ["CMosquitto"]),
     .target(name: "NGSI"),
-    .target(name: "Query", dependencies: ["CGEOS", "CICU", "CPCRE2", "NGSI"]),
+    .target(name: "Patterns", dependencies: ["CPCRE2", "NGSI"]),
+    .target(name: "JSONSchema", dependencies: ["NGSI", "Patterns"]),
+    .target(name: "Query", dependencies: ["CGEOS", "CICU", "NGSI", "Patterns"]),
     .target(name: "Store", dependencies: ["NGSI", "Query"]),
     .target(
       name: "StoreSQLite",
@@ -34,11 +38,14 @@ let package = Package(
         "NGSI", "Query", "Store", .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "GRDBSQLite", package: "GRDB.swift"),
       ]),
-    .target(name: "Hub", dependencies: ["NGSI", "Query", "Store", .product(name: "Logging", package: "swift-log")]),
+    .target(
+      name: "Hub",
+      dependencies: ["JSONSchema", "NGSI", "Query", "Store", .product(name: "Logging", package: "swift-log")]),
+    .target(name: "Federation", dependencies: ["Hub", "NGSI", "Query", "Store"]),
     .target(
       name: "HubHTTP",
       dependencies: [
-        "Hub", "NGSI", "Query", "Store",
+        "Federation", "Hub", "MQTT", "NGSI", "Query", "Store",
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "NIOCore", package: "swift-nio"),
@@ -81,7 +88,7 @@ let package = Package(
     .executableTarget(
       name: "madang",
       dependencies: [
-        "Bench", "City", "Console", "Hub", "HubHTTP", "Ingest", "NGSI", "Query", "Store", "StoreSQLite",
+        "Bench", "City", "Console", "Federation", "Hub", "HubHTTP", "Ingest", "NGSI", "Query", "Store", "StoreSQLite",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "Hummingbird", package: "hummingbird"),
@@ -90,10 +97,12 @@ let package = Package(
       ]),
     .target(name: "StoreContract", dependencies: ["NGSI", "Query", "Store"]),
     .executableTarget(name: "StoreProbe", dependencies: ["NGSI", "Store", "StoreSQLite"]),
+    .testTarget(name: "MQTTTests", dependencies: ["MQTT"]),
     .target(name: "Fuzzing", dependencies: ["NGSI"]),
     .target(name: "CDiskRecorder"),
     .executableTarget(name: "PowerCut", dependencies: ["CDiskRecorder", "NGSI", "Query", "Store", "StoreSQLite"]),
     .testTarget(name: "NGSITests", dependencies: ["Fuzzing", "NGSI"]),
+    .testTarget(name: "JSONSchemaTests", dependencies: ["JSONSchema", "NGSI"]),
     .testTarget(name: "QueryTests", dependencies: ["Fuzzing", "NGSI", "Query"]),
     .testTarget(
       name: "StoreSQLiteTests",
@@ -105,7 +114,7 @@ let package = Package(
     .testTarget(
       name: "HubHTTPTests",
       dependencies: [
-        "Hub", "HubHTTP", "NGSI", "Query", "Store", "StoreSQLite",
+        "Federation", "Hub", "HubHTTP", "NGSI", "Query", "Store", "StoreSQLite",
         .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "NIOCore", package: "swift-nio"),

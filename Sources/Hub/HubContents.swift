@@ -20,10 +20,17 @@ public struct HubContents: Sendable {
   private mutating func check(_ tenant: Tenant, _ reader: any StoreReader) throws {
     let suffix = Self.suffix(tenant)
     var subscriptions: Set<String> = []
-    try Self.forEach(Hub.subscriptionCollection, in: tenant, reader) { stored in
-      subscriptions.insert(stored.id)
-      guard case .object? = stored.body["document"], Self.isTime(stored.body["createdAt"]) else {
-        return findings.append("The subscription \(stored.id)\(suffix) is not whole.")
+    for subject in SubscriptionSubject.allCases {
+      try Self.forEach(subject.collection, in: tenant, reader) { stored in
+        subscriptions.insert(subject.key(stored.id))
+        guard case .object? = stored.body["document"], Self.isTime(stored.body["createdAt"]) else {
+          return findings.append("The subscription \(stored.id)\(suffix) is not whole.")
+        }
+      }
+    }
+    try Self.forEach(Hub.registrationCollection, in: tenant, reader) { stored in
+      guard stored.body["document"]?["endpoint"]?.string != nil, Self.isTime(stored.body["createdAt"]) else {
+        return findings.append("The registration \(stored.id)\(suffix) is not whole.")
       }
     }
     try Self.forEach(Notifier.recordCollection, in: tenant, reader) { stored in
@@ -42,7 +49,7 @@ public struct HubContents: Sendable {
         let data = stored.body["data"]?.string, (try? JSONParser.parse(data)) != nil
       else { return findings.append("The dead letter \(stored.id)\(suffix) is not whole.") }
     }
-    try Self.forEach(StoredContexts.collection, in: tenant, reader) { stored in
+    try Self.forEach(ContextLibrary.cachedCollection, in: tenant, reader) { stored in
       guard let text = stored.body["body"]?.string, (try? JSONParser.parse(text))?["@context"] != nil else {
         return findings.append("The stored context \(stored.id)\(suffix) is none.")
       }
@@ -51,8 +58,8 @@ public struct HubContents: Sendable {
 
   private mutating func checkOutbox(_ reader: any StoreReader) throws {
     for entry in try reader.outboxCounts() {
-      let id = entry.subscriptionId
-      guard try reader.document(id, collection: Hub.subscriptionCollection, in: entry.tenant) == nil else { continue }
+      let (subject, id) = SubscriptionSubject.parts(ofKey: entry.subscriptionId)
+      guard try reader.document(id, collection: subject.collection, in: entry.tenant) == nil else { continue }
       notes.append(
         "\(entry.count) notifications wait for \(id)\(Self.suffix(entry.tenant)), which was deleted; "
           + "they are counted as held back when the city runs.")

@@ -14,6 +14,8 @@ public struct Limits: Sendable {
   public var temporalInstances = 100_000
   /// Subscriptions in one tenant.
   public var subscriptions = 100_000
+  /// Registrations of context sources in one tenant.
+  public var registrations = 10_000
   /// Entries of `entities`, `watchedAttributes` and the like in one subscription.
   public var subscriptionItems = 10_000
   /// Tenants in one hub.
@@ -40,6 +42,27 @@ public struct Limits: Sendable {
   public var deliveryAttempts = 5
   /// Dead letters kept for one tenant; the oldest go first.
   public var deadLetters = 10_000
+  /// Contexts that clients have the hub serve, and contexts that it made itself for arrays and objects of theirs.
+  public var hostedContexts = 10_000
+  public var implicitContexts = 10_000
+  /// Bytes of them together, and of one.
+  public var servedContextBytes = 64 << 20
+  public var contextBytes = 2 << 20
+  /// Fetched contexts that are kept in the store, and their bytes; those fetched longest ago go first.
+  public var cachedContexts = 500
+  public var cachedContextBytes = 64 << 20
+  /// Data models in one tenant.
+  public var dataModels = 500
+  /// Schemas in one tenant that its data models may refer to.
+  public var dataModelSchemas = 500
+  /// Bytes of a data model, and of a schema.
+  public var schemaBytes = 1 << 20
+  /// Datasets in one tenant.
+  public var datasets = 500
+  /// Lines of the history of refused input, of all tenants.
+  public var refusals = 5_000
+  /// Lines that one source may have in it.
+  public var refusalsOfSource = 50
 
   public init() {}
 }

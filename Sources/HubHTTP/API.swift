@@ -1,12 +1,14 @@
-import NIOHTTP1
+import Federation
 import Hub
+import NIOHTTP1
 import NGSI
 
 /// The NGSI-LD API (ETSI GS CIM 009 v1.9.1, clause 6): requests in, answers out, apart from the server.
 public struct API: Sendable {
-  let hub: Hub
+  let federation: Federation
+  var hub: Hub { federation.hub }
 
-  public init(hub: Hub) { self.hub = hub }
+  public init(federation: Federation) { self.federation = federation }
 
   /// Answers one request; every failure becomes problem details.
   public func respond(to request: APIRequest) async -> APIResponse {
@@ -18,7 +20,7 @@ public struct API: Sendable {
 
   /// - Parameter method: the one that is carried out: `HEAD` is a `GET` whose body is left out.
   private func answer(to request: APIRequest, as method: HTTPMethod) async -> APIResponse {
-    do {
+    do throws(Problem) {
       let (collection, path) = try Self.segments(request.path)
       if method == .OPTIONS, let allowed = Self.methods(collection, path) {
         var response = APIResponse.noContent
@@ -28,13 +30,47 @@ public struct API: Sendable {
       var asked = request
       asked.method = method
       let exchange = try Exchange(hub: hub, request: asked)
-      do { return try await route(exchange, collection, path) } catch  where error.kind == .methodNotAllowed {
+      do { return try await routeNoting(exchange, collection, path) } catch  where error.kind == .methodNotAllowed {
         var response = Exchange.problem(error)
         response.headers[first: HeaderName.allow] = Self.methods(
           collection, Self.withoutLastSlash(method, collection, path))
         return response
       }
-    } catch { return Exchange.problem(error) }
+    } catch {
+      noteRefused(request, error)
+      return Exchange.problem(error)
+    }
+  }
+
+  /// Answers, and says what a write did although it does not meet its data model.
+  private func routeNoting(_ exchange: Exchange, _ collection: String, _ path: [String]) async throws(Problem)
+    -> APIResponse
+  {
+    guard exchange.request.method != .GET, hub.mayWarn(in: exchange.tenant) else {
+      return try await route(exchange, collection, path)
+    }
+    let notes = WriteNotes()
+    let outcome: Result<APIResponse, Problem> = await WriteNotes.$current.withValue(notes) {
+      do throws(Problem) { return .success(try await route(exchange, collection, path)) } catch {
+        return .failure(error)
+      }
+    }
+    var response = try outcome.get()
+    for text in notes.texts { response.headers.add(name: HeaderName.warning, value: Self.warning(text)) }
+    return response
+  }
+
+  /// A value of `NGSILD-Warning`, formed as those of clause 6.3.17: 299, who warns, and what of.
+  private static func warning(_ text: String) -> String {
+    var quoted = ""
+    for scalar in text.unicodeScalars.prefix(600) {
+      switch scalar {
+      case "\"", "\\": quoted += "\\\(scalar)"
+      case " "..."~": quoted.unicodeScalars.append(scalar)
+      default: quoted += "?"
+      }
+    }
+    return "299 madang \"\(quoted)\""
   }
 
   /// The answer to a retrieval of an entity whose context is at hand; `nil` for everything else.
@@ -49,13 +85,13 @@ public struct API: Sendable {
     do {
       let id = try PercentCoding.decode(segment, plusIsSpace: false)
       let exchange = try Exchange(hub: hub, request: request)
-      guard let context = try exchange.contextAtHand() else { return nil }
+      guard !federation.concerns(exchange.tenant), let context = try exchange.contextAtHand() else { return nil }
       return try retrieveEntity(exchange, id, context)
     } catch { return Exchange.problem(error) }
   }
 
   /// The collection and the decoded segments after it.
-  private static func segments(_ path: Substring) throws(Problem) -> (String, [String]) {
+  static func segments(_ path: Substring) throws(Problem) -> (String, [String]) {
     let text = path.utf8
     var segments: [String] = []
     var start = text.startIndex
@@ -78,9 +114,12 @@ public struct API: Sendable {
     case "entityOperations": return try await entityOperations(exchange, path)
     case "temporal": return try await temporal(exchange, path)
     case "subscriptions": return try await subscriptions(exchange, path)
+    case "csourceSubscriptions": return try await subscriptions(exchange, path, about: .registrations)
+    case "csourceRegistrations": return try await registrations(exchange, path)
     case "types": return try await types(exchange, path)
     case "attributes": return try await attributes(exchange, path)
     case "info": return try info(exchange, path)
+    case "jsonldContexts": return try await jsonldContexts(exchange, path)
     default: throw Self.unknown(exchange.request.path)
     }
   }
@@ -111,9 +150,12 @@ public struct API: Sendable {
     case ("temporal", 3) where path[0] == "entities" && path[2] == "attrs": "POST, OPTIONS"
     case ("temporal", 4) where path[0] == "entities" && path[2] == "attrs": "DELETE, OPTIONS"
     case ("temporal", 5) where path[0] == "entities" && path[2] == "attrs": "PATCH, DELETE, OPTIONS"
-    case ("subscriptions", 0): "GET, HEAD, POST, OPTIONS"
-    case ("subscriptions", 1): "GET, HEAD, PATCH, DELETE, OPTIONS"
+    case ("subscriptions", 0), ("csourceSubscriptions", 0), ("csourceRegistrations", 0): "GET, HEAD, POST, OPTIONS"
+    case ("subscriptions", 1), ("csourceSubscriptions", 1), ("csourceRegistrations", 1):
+      "GET, HEAD, PATCH, DELETE, OPTIONS"
     case ("types", 0...1), ("attributes", 0...1): "GET, HEAD, OPTIONS"
+    case ("jsonldContexts", 0): "GET, HEAD, POST, OPTIONS"
+    case ("jsonldContexts", 1): "GET, HEAD, DELETE, OPTIONS"
     case ("info", 1) where path == ["sourceIdentity"]: "GET, HEAD, OPTIONS"
     default: nil
     }
@@ -127,7 +169,7 @@ public struct API: Sendable {
       "\(exchange.request.method.rawValue) does not apply to '\(exchange.request.path.prefix(200))'")
   }
 
-  /// `GET /info/sourceIdentity` (clause 6.37): who answers here.
+  /// `GET /info/sourceIdentity` (clause 6.33): who answers here.
   private func info(_ exchange: Exchange, _ path: [String]) throws(Problem) -> APIResponse {
     guard path == ["sourceIdentity"] else { throw Self.unknown(exchange.request.path) }
     guard exchange.request.method == .GET else { throw Self.notAllowed(exchange) }
@@ -135,8 +177,10 @@ public struct API: Sendable {
     var response = APIResponse(
       status: 200,
       body: JSONWriter.bytes([
-        "id": "urn:ngsi-ld:ContextSourceIdentity:madang", "type": "ContextSourceIdentity",
-        "contextSourceAlias": "madang", "contextSourceUptime": .string("PT\(hub.uptimeSeconds)S"),
+        "id": .string("urn:ngsi-ld:ContextSourceIdentity:" + hub.alias(of: exchange.tenant)),
+        "type": "ContextSourceIdentity",
+        "contextSourceAlias": .string(hub.alias(of: exchange.tenant)),
+        "contextSourceUptime": .string("PT\(hub.uptimeSeconds)S"),
         "contextSourceTimeAt": .string(hub.time.description),
       ]))
     response.headers[first: HeaderName.contentType] = MediaType.json.rawValue

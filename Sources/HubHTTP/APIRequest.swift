@@ -14,6 +14,8 @@ public struct APIRequest: Sendable {
   public var query: Substring
   public var headers: HTTPHeaders
   public var body: ByteBuffer
+  /// Address of the one who asks, as far as it is known.
+  public var remote: String?
 
   public init(
     method: HTTPMethod, path: Substring, query: Substring = "", headers: HTTPHeaders = HTTPHeaders(),
@@ -54,12 +56,15 @@ enum HeaderName {
   static let allow = "Allow"
   static let contentRange = "Content-Range"
   static let contentType = "Content-Type"
+  static let host = "Host"
   static let link = "Link"
   static let location = "Location"
   static let prefer = "Prefer"
   static let resultsCount = "NGSILD-Results-Count"
   static let retryAfter = "Retry-After"
   static let tenant = "NGSILD-Tenant"
+  static let via = "Via"
+  static let warning = "NGSILD-Warning"
 }
 
 extension HTTPHeaders {

@@ -1,5 +1,6 @@
-import NIOHTTP1
+import Federation
 import Hub
+import NIOHTTP1
 import NGSI
 import Query
 import Store
@@ -15,28 +16,45 @@ extension API {
     try exchange.takes(path[0] == "query" ? Parameters.postQuery : Parameters.form)
     switch path[0] {
     case "create":
-      let result = try await hub.batch(.create, try await items(exchange), in: exchange.tenant)
-      return batchAnswer(result, successStatus: 201, exchange)
+      return try await batch(.create, .create, try await items(exchange), exchange, successStatus: 201)
     case "upsert":
       let updates = try exchange.options(["update", "replace"]).contains("update")
-      let mode: BatchOperation = updates ? .upsertUpdate : .upsertReplace
-      let result = try await hub.batch(mode, try await items(exchange), in: exchange.tenant)
-      return batchAnswer(result, successStatus: result.created.isEmpty ? 204 : 201, exchange)
+      return try await batch(
+        updates ? .upsertUpdate : .upsertReplace, .upsert(updates: updates), try await items(exchange), exchange)
     case "update":
       let keeps = try exchange.options(["noOverwrite", "overwrite"]).contains("noOverwrite")
-      let mode: BatchOperation = keeps ? .updateKeeping : .update
-      let result = try await hub.batch(mode, try await items(exchange, rules: .null), in: exchange.tenant)
-      return batchAnswer(result, successStatus: 204, exchange)
+      return try await batch(
+        keeps ? .updateKeeping : .update, .update(overwrites: !keeps), try await items(exchange, rules: .null), exchange
+      )
     case "merge":
-      let result = try await hub.batch(.merge, try await items(exchange, rules: .null), in: exchange.tenant)
-      return batchAnswer(result, successStatus: 204, exchange)
+      return try await batch(.merge, .merge, try await items(exchange, rules: .null), exchange)
     case "delete": return try await batchDelete(exchange)
     default: return try await postQuery(exchange)
     }
   }
 
+  /// Carries out a batch here, or here and at sources.
+  ///
+  /// - Parameter successStatus: where all went well; `nil` is 201 when an entity was created, else 204.
+  private func batch(
+    _ operation: BatchOperation, _ kind: SourceBatch.Kind, _ items: Items, _ exchange: Exchange,
+    successStatus: Int? = nil
+  ) async throws(Problem) -> APIResponse {
+    guard try asksSources(exchange) else {
+      let result = try await hub.batch(operation, items.items, in: exchange.tenant)
+      return batchAnswer(result, successStatus: successStatus ?? (result.created.isEmpty ? 204 : 201), exchange)
+    }
+    return try await batchAtSources(operation, kind, items, exchange, successStatus: successStatus)
+  }
+
+  /// The entities of a batch, with what they came as where they may be sent on.
+  struct Items: Sendable {
+    var items: [BatchItem] = []
+    var bodies: [(json: JSON, context: Context)] = []
+  }
+
   /// The entities of the body, each read with its own context; what cannot be read keeps its place with its problem.
-  private func items(_ exchange: Exchange, rules: EntityReader.Rules = []) async throws(Problem) -> [BatchItem] {
+  private func items(_ exchange: Exchange, rules: EntityReader.Rules = []) async throws(Problem) -> Items {
     let type = try exchange.contentType()
     let link = try exchange.linkedContext()
     guard type != .jsonLD || link == nil else { throw Exchange.twoContexts }
@@ -46,25 +64,29 @@ extension API {
       throw Problem(.payloadTooLarge, "a batch may have at most \(hub.limits.batchEntities) entities")
     }
     guard !array.contains(.null) else { throw .badRequest("the array of entities holds null") }
-    var items: [BatchItem] = []
-    items.reserveCapacity(array.count)
+    let keepsBodies = try asksSources(exchange)
+    var read = Items()
+    read.items.reserveCapacity(array.count)
     var lastSource: JSON?
+    var context = Context.core
     var reader = EntityReader(context: .identity)
     for json in array {
       do throws(Problem) {
         let source = try exchange.contextSource(of: json, type: type, link: link)
         if source != lastSource {
-          reader = EntityReader(context: try await hub.context(source), rules: rules)
+          context = try await hub.context(source)
+          reader = EntityReader(context: context, rules: rules)
           lastSource = source
         }
         let fragment = try reader.entity(json)
         guard let id = fragment.id else { throw .badRequest("the entity has no 'id'") }
-        items.append(BatchItem(id: id, content: .success(fragment)))
+        read.items.append(BatchItem(id: id, content: .success(fragment)))
       } catch {
-        items.append(BatchItem(id: json["id"]?.string ?? "", content: .failure(error)))
+        read.items.append(BatchItem(id: json["id"]?.string ?? "", content: .failure(error)))
       }
+      if keepsBodies { read.bodies.append((json.withoutContext, context)) }
     }
-    return items
+    return read
   }
 
   private func batchDelete(_ exchange: Exchange) async throws(Problem) -> APIResponse {
@@ -79,22 +101,35 @@ extension API {
       guard let id = item.string ?? item["id"]?.string else { throw .badRequest("an array of entity ids is expected") }
       ids.append(id)
     }
-    let result = try await hub.batchDelete(ids, in: exchange.tenant)
-    return batchAnswer(result, successStatus: 204, exchange)
+    guard try asksSources(exchange) else {
+      return batchAnswer(try await hub.batchDelete(ids, in: exchange.tenant), successStatus: 204, exchange)
+    }
+    return try await batchDeleteAtSources(ids, exchange)
   }
 
   /// The success status, or 207 with a BatchOperationResult (clause 5.2.16).
-  func batchAnswer(_ result: BatchResult, successStatus: Int, _ exchange: Exchange? = nil) -> APIResponse {
+  ///
+  /// - Parameter sources: further failures, with the registration at whose source they happened.
+  func batchAnswer(
+    _ result: BatchResult, successStatus: Int, _ exchange: Exchange? = nil,
+    sources: [(id: String, problem: Problem, registration: String)] = []
+  ) -> APIResponse {
     var response: APIResponse
-    if result.errors.isEmpty {
+    if result.errors.isEmpty, sources.isEmpty {
       response = APIResponse(status: successStatus)
       if successStatus == 201 {
         response.body = JSONWriter.bytes(.array(result.created.map(JSON.string)))
         response.headers[first: HeaderName.contentType] = MediaType.json.rawValue
       }
     } else {
-      let errors = result.errors.map { entry -> JSON in
+      if let exchange { noteRefused(result.errors, exchange.request, in: exchange.tenant) }
+      var errors = result.errors.map { entry -> JSON in
         ["entityId": .string(entry.id), "error": entry.problem.json]
+      }
+      errors += sources.map { entry -> JSON in
+        [
+          "entityId": .string(entry.id), "error": entry.problem.json, "registrationId": .string(entry.registration),
+        ]
       }
       let success = (result.created + result.updated).map(JSON.string)
       response = APIResponse(
@@ -108,13 +143,17 @@ extension API {
   // MARK: Query by POST (clause 6.23)
 
   private func postQuery(_ exchange: Exchange) async throws(Problem) -> APIResponse {
-    let (json, context) = try await exchange.body()
+    let (json, given) = try await exchange.body()
+    let context = try await exchange.linkable(given)
     guard case .object(let object) = json else { throw .badRequest("a Query object is expected") }
     guard object["type"]?.string == "Query" else { throw .badRequest("'type' must be \"Query\"") }
     var presenter = try Presenter(exchange, context: context)
     let query = try entityQuery(object, context)
     try presenter.read(object, context)
-    return try await answer(query, presenter, exchange)
+    guard try asksSources(exchange), object["local"] != .bool(true) else {
+      return try await answer(query, presenter, exchange)
+    }
+    return try await answerFromSources(FederatedQuery(query, .object(object), context: context), presenter, exchange)
   }
 
   /// What a Query object selects (clause 5.2.23).

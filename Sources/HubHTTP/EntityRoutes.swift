@@ -1,5 +1,6 @@
-import NIOHTTP1
+import Federation
 import Hub
+import NIOHTTP1
 import NGSI
 import Query
 import Store
@@ -11,7 +12,10 @@ extension API {
     case (.GET, 0): return try await queryEntities(exchange)
     case (.POST, 0): return try await createEntity(exchange)
     case (.DELETE, 0): return try await purgeEntities(exchange)
-    case (.GET, 1): return try retrieveEntity(exchange, path[0], try await exchange.context())
+    case (.GET, 1):
+      let context = try await exchange.context()
+      guard try asksSources(exchange) else { return try retrieveEntity(exchange, path[0], context) }
+      return try await retrieveFromSources(exchange, try target(path[0]), context)
     case (.PUT, 1): return try await replaceEntity(exchange, path[0])
     case (.PATCH, 1): return try await mergeEntity(exchange, path[0])
     case (.DELETE, 1): return try await deleteEntity(exchange, path[0])
@@ -30,13 +34,13 @@ extension API {
     }
   }
 
-  private func target(_ id: String) throws(Problem) -> String {
+  func target(_ id: String) throws(Problem) -> String {
     guard IRI.isAbsolute(id) else { throw .badRequest("the entity id must be a URI, found '\(id.prefix(100))'") }
     return id
   }
 
   /// The `type` parameter as a selection.
-  private func typeSelection(_ exchange: Exchange, _ context: Context) throws(Problem) -> TypeSelection? {
+  func typeSelection(_ exchange: Exchange, _ context: Context) throws(Problem) -> TypeSelection? {
     guard let text = exchange.items["type"] else { return nil }
     return try TypeSelection(text, context: context)
   }
@@ -63,7 +67,11 @@ extension API {
     guard isNarrowed || isLocal else {
       throw .badRequest("a query needs at least one of type, attrs, q, georel, scopeQ or local=true")
     }
-    return try await answer(query, presenter, exchange)
+    guard try asksSources(exchange), query.types != .anything else {
+      return try await answer(query, presenter, exchange)
+    }
+    return try await answerFromSources(
+      FederatedQuery(query, .parameters(exchange.items.items), context: context), presenter, exchange)
   }
 
   /// A page that ends before this many entities of a type costs less than to wake another thread for it.
@@ -91,11 +99,23 @@ extension API {
     try exchange.takes(Parameters.none)
     let (json, context) = try await exchange.body()
     let fragment = try EntityReader(context: context).entity(json)
-    try await hub.create(fragment, in: exchange.tenant)
-    var response = APIResponse(status: 201)
-    response.headers[first: HeaderName.location] = "/ngsi-ld/v1/entities/" + PercentCoding.encode(fragment.id ?? "")
-    exchange.echoTenant(&response)
-    return response
+    func created() -> APIResponse {
+      var response = APIResponse(status: 201)
+      response.headers[first: HeaderName.location] = "/ngsi-ld/v1/entities/" + PercentCoding.encode(fragment.id ?? "")
+      exchange.echoTenant(&response)
+      return response
+    }
+    guard try asksSources(exchange), let id = fragment.id else {
+      try await hub.create(fragment, in: exchange.tenant)
+      return created()
+    }
+    let write = SourceWrite(
+      .createEntity, id: id, types: fragment.types, attributes: fragment.names, method: .post, path: ["entities"],
+      body: json.withoutContext, context: context)
+    let outcome = try await federation.write(write, exchange.origin) { [hub] names throws(Problem) in
+      try await hub.create(fragment.keeping(names), in: exchange.tenant)
+    }
+    return try answer(outcome, id, exchange, success: created())
   }
 
   private func replaceEntity(_ exchange: Exchange, _ id: String) async throws(Problem) -> APIResponse {
@@ -104,9 +124,19 @@ extension API {
     let (json, context) = try await exchange.body()
     var fragment = try EntityReader(context: context).entity(json)
     try Self.check(&fragment, id: id)
-    try await hub.replace(
-      id, with: fragment, types: try typeSelection(exchange, context), in: exchange.tenant)
-    return .noContent
+    let (read, types) = (fragment, try typeSelection(exchange, context))
+    @Sendable func replace(_ fragment: EntityFragment) async throws(Problem) {
+      try await hub.replace(id, with: fragment, types: types, in: exchange.tenant)
+    }
+    guard try asksSources(exchange) else {
+      try await replace(read)
+      return .noContent
+    }
+    return try await distribute(
+      SourceWrite(
+        .replaceEntity, id: id, types: read.types, attributes: read.names, method: .put, path: ["entities", id],
+        parameters: exchange.sentOn, body: json.withoutContext, context: context), exchange
+    ) { names throws(Problem) in try await replace(read.keeping(names)) }
   }
 
   private func mergeEntity(_ exchange: Exchange, _ id: String) async throws(Problem) -> APIResponse {
@@ -125,18 +155,36 @@ extension API {
       guard let time = DateTime(text) else { throw .badRequest("'observedAt' must be a UTC time") }
       observedAt = time
     }
-    try await hub.merge(
-      id, with: fragment, options: MergeOptions(observedAt: observedAt, language: exchange.items["lang"]),
-      types: try typeSelection(exchange, context), in: exchange.tenant)
-    return .noContent
+    let (read, types) = (fragment, try typeSelection(exchange, context))
+    let options = MergeOptions(observedAt: observedAt, language: exchange.items["lang"])
+    @Sendable func merge(_ fragment: EntityFragment) async throws(Problem) {
+      try await hub.merge(id, with: fragment, options: options, types: types, in: exchange.tenant)
+    }
+    guard try asksSources(exchange) else {
+      try await merge(read)
+      return .noContent
+    }
+    return try await distribute(
+      SourceWrite(
+        .mergeEntity, id: id, types: read.types, attributes: read.names, method: .patch, path: ["entities", id],
+        parameters: exchange.sentOn, body: json.withoutContext, context: context), exchange
+    ) { names throws(Problem) in try await merge(read.keeping(names)) }
   }
 
   private func deleteEntity(_ exchange: Exchange, _ id: String) async throws(Problem) -> APIResponse {
     let id = try target(id)
     try exchange.takes(Parameters.type)
     let context = try await exchange.context()
-    try await hub.delete(id, types: try typeSelection(exchange, context), in: exchange.tenant)
-    return .noContent
+    let types = try typeSelection(exchange, context)
+    guard try asksSources(exchange) else {
+      try await hub.delete(id, types: types, in: exchange.tenant)
+      return .noContent
+    }
+    return try await distribute(
+      SourceWrite(
+        .deleteEntity, id: id, types: nil, attributes: nil, method: .delete, path: ["entities", id],
+        parameters: exchange.sentOn, context: context), exchange
+    ) { [hub] _ throws(Problem) in try await hub.delete(id, types: types, in: exchange.tenant) }
   }
 
   /// `DELETE /entities` (clause 6.4.3.3): all entities that a query selects, or some of their attributes.
@@ -157,8 +205,21 @@ extension API {
       throw .badRequest(
         "a purge needs at least one of type, id, idPattern, q, georel, scopeQ, keep, drop or local=true")
     }
-    let result = try await hub.purge(query, keep: keep, drop: drop, in: exchange.tenant)
-    return result.errors.isEmpty ? .noContent : batchAnswer(result, successStatus: 204)
+    guard try asksSources(exchange) else {
+      let result = try await hub.purge(query, keep: keep, drop: drop, in: exchange.tenant)
+      return result.errors.isEmpty ? .noContent : batchAnswer(result, successStatus: 204)
+    }
+    let (kept, dropped) = (keep, drop)
+    let outcome = try await federation.purge(
+      FederatedQuery(query, .parameters(exchange.items.items), context: context), exchange.origin
+    ) { [hub] () throws(Problem) in
+      var outcome = WriteOutcome()
+      let result = try await hub.purge(query, keep: kept, drop: dropped, in: exchange.tenant)
+      outcome.hasSuccess = result.errors.isEmpty
+      outcome.failures = result.errors.map { .init(problem: $0.problem, registration: nil) }
+      return outcome
+    }
+    return try answer(outcome, "", exchange, success: .noContent)
   }
 
   // MARK: Attributes
@@ -169,10 +230,22 @@ extension API {
     let keeps = try exchange.options(["noOverwrite"]).contains("noOverwrite")
     let (json, context) = try await exchange.body()
     var fragment = try EntityReader(context: context).entity(json)
-    try Self.check(&fragment, id: id)
-    let result = try await hub.append(
-      id, fragment, overwrites: !keeps, types: try typeSelection(exchange, context), in: exchange.tenant)
-    return updateAnswer(result, exchange)
+    // What the path names is meant, whatever the fragment calls itself.
+    fragment.id = id
+    let (read, types) = (fragment, try typeSelection(exchange, context))
+    guard try asksSources(exchange) else {
+      let result = try await hub.append(id, read, overwrites: !keeps, types: types, in: exchange.tenant)
+      return updateAnswer(result, exchange)
+    }
+    return try await distribute(
+      SourceWrite(
+        .appendAttrs, id: id, types: read.types, attributes: read.names, method: .post,
+        path: ["entities", id, "attrs"], parameters: exchange.sentOn, body: json.withoutContext, context: context),
+      exchange
+    ) { [hub] names throws(Problem) in
+      let part = read.keeping(names)
+      try (await hub.append(id, part, overwrites: !keeps, types: types, in: exchange.tenant)).throwRefusal()
+    }
   }
 
   private func updateAttributes(_ exchange: Exchange, _ id: String) async throws(Problem) -> APIResponse {
@@ -180,9 +253,20 @@ extension API {
     try exchange.takes(Parameters.type)
     let (json, context) = try await exchange.body(mergePatch: true)
     var fragment = try EntityReader(context: context, rules: .null).entity(json)
-    try Self.check(&fragment, id: id)
-    let result = try await hub.update(id, fragment, types: try typeSelection(exchange, context), in: exchange.tenant)
-    return updateAnswer(result, exchange)
+    // What the path names is meant, whatever the fragment calls itself.
+    fragment.id = id
+    let (read, types) = (fragment, try typeSelection(exchange, context))
+    guard try asksSources(exchange) else {
+      return updateAnswer(try await hub.update(id, read, types: types, in: exchange.tenant), exchange)
+    }
+    return try await distribute(
+      SourceWrite(
+        .updateEntity, id: id, types: read.types, attributes: read.names, method: .patch,
+        path: ["entities", id, "attrs"], parameters: exchange.sentOn, body: json.withoutContext, context: context),
+      exchange
+    ) { [hub] names throws(Problem) in
+      try (await hub.update(id, read.keeping(names), types: types, in: exchange.tenant)).throwRefusal()
+    }
   }
 
   private func updateAttribute(_ exchange: Exchange, _ id: String, _ name: String) async throws(Problem) -> APIResponse
@@ -193,9 +277,20 @@ extension API {
     let attribute = try exchange.attributeName(name, context)
     let fragments = try EntityReader(context: context, rules: .null).attribute(json.withoutContext, name: name)
     guard fragments.count == 1 else { throw .badRequest("one attribute instance is expected") }
-    try await hub.updateAttribute(
-      id, attribute, fragments[0], types: try typeSelection(exchange, context), in: exchange.tenant)
-    return .noContent
+    let (fragment, types) = (fragments[0], try typeSelection(exchange, context))
+    @Sendable func update() async throws(Problem) {
+      try await hub.updateAttribute(id, attribute, fragment, types: types, in: exchange.tenant)
+    }
+    guard try asksSources(exchange) else {
+      try await update()
+      return .noContent
+    }
+    return try await distribute(
+      SourceWrite(
+        .updateAttrs, id: id, types: nil, attributes: [attribute], method: .patch,
+        path: ["entities", id, "attrs", name], attributeInPath: attribute, parameters: exchange.sentOn,
+        body: json.withoutContext, context: context), exchange
+    ) { _ throws(Problem) in try await update() }
   }
 
   private func replaceAttribute(_ exchange: Exchange, _ id: String, _ name: String) async throws(Problem) -> APIResponse
@@ -206,9 +301,20 @@ extension API {
     let attribute = try exchange.attributeName(name, context)
     let fragments = try EntityReader(context: context).attribute(json.withoutContext, name: name)
     guard fragments.count == 1 else { throw .badRequest("one attribute instance is expected") }
-    try await hub.replaceAttribute(
-      id, attribute, fragments[0], types: try typeSelection(exchange, context), in: exchange.tenant)
-    return .noContent
+    let (fragment, types) = (fragments[0], try typeSelection(exchange, context))
+    @Sendable func replace() async throws(Problem) {
+      try await hub.replaceAttribute(id, attribute, fragment, types: types, in: exchange.tenant)
+    }
+    guard try asksSources(exchange) else {
+      try await replace()
+      return .noContent
+    }
+    return try await distribute(
+      SourceWrite(
+        .replaceAttrs, id: id, types: nil, attributes: [attribute], method: .put,
+        path: ["entities", id, "attrs", name], attributeInPath: attribute, parameters: exchange.sentOn,
+        body: json.withoutContext, context: context), exchange
+    ) { _ throws(Problem) in try await replace() }
   }
 
   private func deleteAttribute(_ exchange: Exchange, _ id: String, _ name: String) async throws(Problem) -> APIResponse
@@ -225,9 +331,20 @@ extension API {
       guard IRI.isAbsolute(datasetId) else { throw .badRequest("'datasetId' must be a URI") }
       selection = .dataset(datasetId)
     }
-    try await hub.deleteAttribute(
-      id, attribute, selection, types: try typeSelection(exchange, context), in: exchange.tenant)
-    return .noContent
+    let (chosen, types) = (selection, try typeSelection(exchange, context))
+    @Sendable func delete() async throws(Problem) {
+      try await hub.deleteAttribute(id, attribute, chosen, types: types, in: exchange.tenant)
+    }
+    guard try asksSources(exchange) else {
+      try await delete()
+      return .noContent
+    }
+    return try await distribute(
+      SourceWrite(
+        .deleteAttrs, id: id, types: nil, attributes: [attribute], method: .delete,
+        path: ["entities", id, "attrs", name], attributeInPath: attribute, parameters: exchange.sentOn,
+        context: context), exchange
+    ) { _ throws(Problem) in try await delete() }
   }
 
   /// 204 when all was done, otherwise 207 with an UpdateResult (clause 5.2.18).

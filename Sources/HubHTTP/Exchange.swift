@@ -18,7 +18,7 @@ struct Exchange {
     tenant = try Self.tenant(request.headers)
   }
 
-  private static func tenant(_ headers: HTTPHeaders) throws(Problem) -> Tenant {
+  static func tenant(_ headers: HTTPHeaders) throws(Problem) -> Tenant {
     guard let name = headers[first: HeaderName.tenant], !name.isEmpty else { return .default }
     let marks = Set("_-.:/".utf8)
     let allowed = name.utf8.allSatisfy { byte in
@@ -28,6 +28,20 @@ struct Exchange {
       throw .badRequest("a tenant name has 1 to 100 letters, digits or _ - . : /")
     }
     return Tenant(name)
+  }
+}
+
+extension Exchange {
+  /// What this hub's URL begins with for this client: what it called the hub by.
+  var base: String {
+    guard let host = request.headers[first: HeaderName.host], !host.isEmpty, host.utf8.count <= 300 else {
+      return Hub.localBase
+    }
+    let marks = Set("-._~:[]".utf8)
+    let isName = host.utf8.allSatisfy { byte in
+      (byte | 0x20) &- UInt8(ascii: "a") < 26 || byte &- UInt8(ascii: "0") < 10 || marks.contains(byte)
+    }
+    return isName ? "http://" + host : Hub.localBase
   }
 }
 
@@ -45,7 +59,14 @@ extension Exchange {
   ///
   /// - Throws: 415 for anything but JSON and JSON-LD (and merge-patch where it is allowed).
   func contentType(mergePatch: Bool = false) throws(Problem) -> MediaType {
-    let text = request.headers[first: HeaderName.contentType] ?? ""
+    guard let text = request.headers[first: HeaderName.contentType] else {
+      // Who names no type has the body looked at (RFC 9110 section 8.3), but not with a verb that a page of another
+      // site may send unasked.
+      guard request.method == .PATCH || request.method == .PUT else {
+        throw Problem(.unsupportedMediaType, "the Content-Type is missing: application/json or application/ld+json")
+      }
+      return .json
+    }
     let essence = text.split(separator: ";").first.map { String($0).trimmingSpaces.lowercased() } ?? ""
     switch MediaType(rawValue: essence) {
     case .json: return .json
@@ -137,6 +158,17 @@ extension Exchange {
     let link = try linkedContext()
     let source = try contextSource(of: json, type: type, link: link)
     return (json, try await hub.context(source))
+  }
+
+  /// Whether the request itself says what its names are read with.
+  func namesContext(_ json: JSON) throws(Problem) -> Bool {
+    if json["@context"] != nil { return true }
+    return try linkedContext() != nil
+  }
+
+  /// The context of a query in a body as the answer's `Link` header needs it: with an address (clause 6.3.6).
+  func linkable(_ context: Context) async throws(Problem) -> Context {
+    try accepted(geoJSON: true) == .jsonLD ? context : try await hub.linkable(context, base: base)
   }
 
   static let twoContexts = Problem.badRequest(

@@ -1,13 +1,14 @@
 import AsyncHTTPClient
+import Federation
 import Foundation
 import Hub
 import NGSI
 import NIOCore
 import NIOHTTP1
 
-/// The hub's way out over HTTP: notifications, and @contexts that clients name.
+/// The hub's way out over HTTP: notifications, calls to context sources, and @contexts that clients name.
 ///
-/// No redirect is followed for notifications, at most three for contexts; answers are read within a bound.
+/// No redirect is followed for notifications and calls, at most three for contexts; answers are read within a bound.
 public struct HTTPOutlet: Sendable {
   /// Largest @context document in bytes.
   public static let contextBytes = 2 << 20
@@ -53,6 +54,39 @@ extension HTTPOutlet: NotificationSending {
       return "the receiver could not be reached: \(error.shortDescription)"
     } catch {
       return "the receiver could not be reached: \(String(describing: error).prefix(200))"
+    }
+  }
+}
+
+extension HTTPOutlet: SourceCalling {
+  private struct TooLong: Error {}
+
+  public func call(_ call: SourceCall) async -> SourceReply {
+    var request = HTTPClientRequest(url: call.url)
+    request.method = HTTPMethod(rawValue: call.method.rawValue)
+    for (name, value) in call.headers { request.headers.add(name: name, value: value) }
+    if let body = call.body { request.body = .bytes(body) }
+    let sent = request
+    do {
+      return try await Self.within(call.timeout) {
+        let response = try await client.execute(sent, deadline: .distantFuture)
+        var body: [UInt8] = []
+        for try await chunk in response.body {
+          guard body.count + chunk.readableBytes <= call.answerBytes else { throw TooLong() }
+          body.append(contentsOf: chunk.readableBytesView)
+        }
+        return .answered(
+          status: Int(response.status.code), headers: response.headers.map { ($0.name, $0.value) }, body: body)
+      }
+    } catch is TooLong {
+      return .tooLong
+    } catch is Late {
+      return .late
+    } catch let error as HTTPClientError {
+      if error == .connectTimeout || error == .readTimeout || error == .deadlineExceeded { return .late }
+      return .unreachable("it could not be reached: \(error.shortDescription)")
+    } catch {
+      return .unreachable("it could not be reached: \(String(describing: error).prefix(200))")
     }
   }
 }
@@ -113,7 +147,7 @@ extension HTTPOutlet: ContextFetching {
         var body = try await response.body.collect(upTo: Self.contextBytes)
         return FetchedContext(
           bytes: body.readBytes(length: body.readableBytes) ?? [],
-          lifetime: Self.lifetime(response.headers.first(name: "Cache-Control")))
+          lifetime: Self.lifetime(response.headers))
       } catch let problem as Problem {
         throw problem
       } catch {
@@ -123,11 +157,21 @@ extension HTTPOutlet: ContextFetching {
     throw Problem(.ldContextNotAvailable, "the @context \(url.prefix(200)) redirects too often")
   }
 
-  /// Seconds of `max-age` (RFC 9111 section 5.2.2.1).
-  private static func lifetime(_ header: String?) -> Double? {
-    guard let directive = header?.split(separator: ",").first(where: { $0.contains("max-age=") }),
-      let mark = directive.firstIndex(of: "=")
-    else { return nil }
-    return Double(directive[directive.index(after: mark)...].trimmingPrefix(" "))
+  /// Seconds that an answer may be kept (RFC 9111 section 4.2.1; clause 6.3.16 of the standard): `s-maxage`,
+  /// `max-age`, or the time between `Date` and `Expires`; 0 where it may not be kept, `nil` where nothing is said.
+  static func lifetime(_ headers: HTTPHeaders) -> Double? {
+    var directives: [String: String] = [:]
+    for item in headers[canonicalForm: "Cache-Control"] {
+      let parts = item.split(separator: "=", maxSplits: 1)
+      let value = parts.count > 1 ? String(parts[1]).trimmingSpaces.replacing("\"", with: "") : ""
+      directives[parts.first.map { $0.lowercased() } ?? ""] = value
+    }
+    if directives["no-store"] != nil || directives["no-cache"] != nil { return 0 }
+    if let seconds = (directives["s-maxage"] ?? directives["max-age"]).flatMap(Double.init) { return max(0, seconds) }
+    guard let expires = headers.first(name: "Expires") else { return nil }
+    // A time that cannot be read has passed (section 5.3).
+    guard let end = HTTPDate.seconds(expires) else { return 0 }
+    let date = headers.first(name: "Date").flatMap(HTTPDate.seconds)
+    return max(0, end - (date ?? Date().timeIntervalSince1970))
   }
 }

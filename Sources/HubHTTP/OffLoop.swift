@@ -1,8 +1,14 @@
 import Hub
 import NGSI
 import NIOPosix
+import Store
 
 extension Hub {
+  /// ``quality(of:in:)`` on a thread that may wait.
+  public func judgedQuality(of dataset: Dataset, in tenant: Tenant) async throws(Problem) -> DatasetQuality {
+    try await offLoop { hub throws(Problem) in try hub.quality(of: dataset, in: tenant) }
+  }
+
   /// Runs a read that may take long on a thread that may wait, so that it holds up no other request.
   func offLoop<Value: Sendable>(_ body: @escaping @Sendable (Hub) throws(Problem) -> Value) async throws(Problem)
     -> Value

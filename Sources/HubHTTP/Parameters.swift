@@ -7,6 +7,8 @@ enum Parameters {
   static let form: Set<String> = ["options", "format"]
   static let type: Set<String> = ["type"]
   static let details: Set<String> = ["details"]
+  static let contexts: Set<String> = ["details", "kind"]
+  static let reload: Set<String> = ["reload"]
   static let instance: Set<String> = ["datasetId", "deleteAll", "type"]
   static let merge: Set<String> = ["type", "lang", "observedAt", "options", "format"]
   static let append: Set<String> = ["type", "options"]
@@ -27,6 +29,9 @@ enum Parameters {
   static let retrieve: Set<String> = shape.union(form).union(type)
   static let query: Set<String> = selection.union(shape).union(order).union(form).union(page)
   static let postQuery: Set<String> = shape.union(form).union(page)
+  static let registrations: Set<String> =
+    selection.union(["attrs", "datasetId", "lang", "timerel", "timeAt", "endTimeAt", "timeproperty", "options"])
+    .union(["geometryProperty"]).union(page)
   static let purge: Set<String> = selection.union(["keep", "drop"])
   static let retrieveTemporal: Set<String> =
     time.union(form).union(page).union(["attrs", "pick", "omit", "lang", "datasetId"])

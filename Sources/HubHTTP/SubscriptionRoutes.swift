@@ -3,9 +3,12 @@ import Hub
 import NGSI
 import Store
 
-/// `/subscriptions` (clauses 6.10 and 6.11).
+/// `/subscriptions` and `/csourceSubscriptions` (clauses 6.10 to 6.13).
 extension API {
-  func subscriptions(_ exchange: Exchange, _ path: [String]) async throws(Problem) -> APIResponse {
+  func subscriptions(
+    _ exchange: Exchange, _ path: [String], about subject: SubscriptionSubject = .entities
+  ) async throws(Problem) -> APIResponse {
+    let collection = subject == .entities ? "/subscriptions" : "/csourceSubscriptions"
     guard path.count <= 1 else { throw Self.unknown(exchange.request.path) }
     if exchange.request.method == .GET {
       try exchange.takes(path.isEmpty ? Parameters.page.union(["options"]) : ["options"])
@@ -19,9 +22,10 @@ extension API {
     case (.POST, nil):
       let (json, context) = try await exchange.body()
       guard case .object(let object) = json else { throw .badRequest("a Subscription object is expected") }
-      let id = try await hub.createSubscription(object, context: context, in: exchange.tenant)
+      let id = try await hub.createSubscription(
+        object, about: subject, context: context, base: exchange.base, in: exchange.tenant)
       var response = APIResponse(status: 201)
-      response.headers[first: HeaderName.location] = "/ngsi-ld/v1/subscriptions/" + PercentCoding.encode(id)
+      response.headers[first: HeaderName.location] = "/ngsi-ld/v1\(collection)/" + PercentCoding.encode(id)
       exchange.echoTenant(&response)
       return response
     case (.GET, nil):
@@ -30,28 +34,30 @@ extension API {
       let (page, countsByName) = try exchange.page()
       let counts = countsByName || options.contains("count")
       let (documents, total) = try hub.subscriptions(
-        context: context, showsTimes: showsTimes, in: exchange.tenant, page: page)
+        about: subject, context: context, showsTimes: showsTimes, in: exchange.tenant, page: page)
       let body = documents.map { shown($0, type, context, exchange) }
       var response = exchange.answer(JSONWriter.bytes(.array(body)), type: type, context: context)
       exchange.addPaging(
         &response, page: page, total: counts ? total : nil, hasMore: page.offset + documents.count < total,
-        path: "/subscriptions")
+        path: collection)
       return response
     case (.GET, let id?):
       let context = try await exchange.context()
       let type = try exchange.accepted()
       let document = try hub.subscription(
-        try subscriptionId(id), context: context, showsTimes: showsTimes, in: exchange.tenant)
+        try subscriptionId(id), about: subject, context: context, showsTimes: showsTimes, in: exchange.tenant)
       return exchange.answer(
         JSONWriter.bytes(shown(document, type, context, exchange)), type: type, context: context)
     case (.PATCH, let id?):
       let id = try subscriptionId(id)
-      let (json, context) = try await exchange.body(mergePatch: true)
+      let (json, given) = try await exchange.body(mergePatch: true)
+      let context = try exchange.namesContext(json) ? given : nil
       guard case .object(let object) = json else { throw .badRequest("a Subscription object is expected") }
-      try await hub.updateSubscription(id, with: object, context: context, in: exchange.tenant)
+      try await hub.updateSubscription(
+        id, about: subject, with: object, context: context, base: exchange.base, in: exchange.tenant)
       return .noContent
     case (.DELETE, let id?):
-      try await hub.deleteSubscription(try subscriptionId(id), in: exchange.tenant)
+      try await hub.deleteSubscription(try subscriptionId(id), about: subject, in: exchange.tenant)
       return .noContent
     default: throw Self.notAllowed(exchange)
     }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import City
 import Console
+import Federation
 import Foundation
 import Hub
 import HubHTTP
@@ -33,22 +34,31 @@ struct CityServer {
     var log = Logger(label: "madang")
     log.logLevel = .notice
     let store = try SQLiteStore(path: folder.store)
-    let outlet = HTTPOutlet()
-    let failure = await serve(store, outlet, log)
+    let outlets = Outlets(http: HTTPOutlet(), mqtt: MQTTOutlet(authorities: command.mqttAuthorities))
+    let failure = await serve(store, outlets, log)
     await store.close()
-    await outlet.shutdown()
+    await outlets.shutdown()
     if let failure { throw failure }
   }
 
   /// Runs until a signal ends it; gives what went wrong, if anything did.
-  private func serve(_ store: any Store, _ outlet: HTTPOutlet, _ log: Logger) async -> (any Error)? {
+  private func serve(_ store: any Store, _ outlets: Outlets, _ log: Logger) async -> (any Error)? {
     do {
-      let hub = makeHub(store, outlet, log)
+      let hub = makeHub(store, outlets, log)
       try await hub.resume()
+      if let manifest {
+        try await CityRegister(hub: hub, file: manifest).register()
+        try await ManifestSources(manifest: manifest.manifest, hub: hub).apply()
+      }
       let connections = Connections()
       let health: @Sendable () throws(Problem) -> JSON = { () throws(Problem) in
         guard case .object(var report) = try hub.health() else { return .null }
-        report["connections"] = connections.health
+        var section = connections.health.object ?? JSONObject()
+        let brokers = outlets.mqtt.figures
+        section["brokers"] = [
+          "value": .integer(Int64(brokers.connections)), "bound": .integer(Int64(brokers.bound)),
+        ]
+        report["connections"] = .object(section)
         return .object(report)
       }
       let router = Router()
@@ -61,7 +71,9 @@ struct CityServer {
       let app = Application(
         responder: router.buildResponder(),
         // Half-sent requests and silent connections are let go.
-        server: .api(of: hub, idleTimeout: .seconds(30)),
+        server: .api(
+          of: Federation(hub: hub, caller: outlets.http),
+          doors: (manifest?.manifest.adapters ?? []).map { IngestDoor(Adapter($0)) }, idleTimeout: .seconds(30)),
         configuration: ApplicationConfiguration(
           address: .hostname("127.0.0.1", port: command.port), serverName: "madang", backlog: 1024,
           availableConnectionsDelegate: connections),
@@ -102,14 +114,12 @@ struct CityServer {
     }
   }
 
-  private func makeHub(_ store: any Store, _ outlet: HTTPOutlet, _ log: Logger) -> Hub {
+  private func makeHub(_ store: any Store, _ outlets: Outlets, _ log: Logger) -> Hub {
     let now: @Sendable () -> DateTime = { RealClock().now }
     var limits = Limits()
     if let page = command.temporalPage { limits.temporalInstances = page }
     return Hub(
-      store: store,
-      contexts: ContextResolver(fetcher: StoredContexts(store: store, fetcher: outlet, now: now), now: now),
-      sender: outlet, limits: limits, now: now,
+      store: store, contexts: outlets.http, sender: outlets, limits: limits, address: command.address, now: now,
       log: log)
   }
 }
@@ -135,12 +145,11 @@ struct CityLife: Service {
     try await cancelWhenGracefulShutdown {
       for await _ in running {}
       do {
-        let sink = HubSink(hub: hub)
-        _ = try await Import.connectors(of: manifest, to: sink) { Terminal.note($0) }
+        _ = try await Import.connectors(of: manifest, to: HubSink(hub: hub, source: "connector")) { Terminal.note($0) }
         let simulation = Simulation(SimulatedCity(manifest.manifest, mode: mode))
         if simulation.city.deviceCount > 0 {
           Terminal.note("\(simulation.city.deviceCount) simulated devices report; all their data is synthetic")
-          try await simulation.run(clock: RealClock(), sink: sink)
+          try await simulation.run(clock: RealClock(), sink: HubSink(hub: hub, source: "simulator"))
         }
       } catch is CancellationError {
         return

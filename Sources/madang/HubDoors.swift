@@ -1,6 +1,8 @@
 import City
 import Console
 import Hub
+import HubHTTP
+import Ingest
 import NGSI
 import Query
 import Store
@@ -8,11 +10,30 @@ import Store
 /// The simulator's way into the hub: the same batch upsert that HTTP clients use.
 struct HubSink: EntitySink {
   let hub: Hub
+  /// Who writes, for the history of refused input.
+  let source: String
 
   func upsert(_ entities: [Entity]) async throws {
     let items = entities.map { BatchItem(id: $0.id, content: .success(EntityFragment($0))) }
     let result = try await hub.batch(.upsertUpdate, items, in: .default)
+    for error in result.errors {
+      hub.noteRefused(
+        RefusedInput(door: "city", source: source, tenant: .default, problem: error.problem, entityId: error.id))
+    }
     if let first = result.errors.first { throw first.problem }
+  }
+}
+
+extension IngestDoor {
+  /// The door of an adapter.
+  init(_ adapter: Adapter) {
+    self.init(id: adapter.id, mediaTypes: adapter.mediaTypes, context: adapter.context) {
+      (message, time) throws(Problem) in
+      let input = try adapter.read(message, at: time)
+      return Reading(
+        entities: input.entities,
+        refused: input.refused.map { ($0.entityId, JSONWriter.text($0.part), $0.problem) })
+    }
   }
 }
 
@@ -68,10 +89,43 @@ struct HubCitySource: CitySource {
 
   func indicators() async -> [Indicator] { await kpis?.indicators() ?? [] }
 
+  func dataReport(refusalsFrom offset: Int, limit: Int) async -> DataReport {
+    var report = DataReport()
+    report.mode = hub.validationMode(in: .default).rawValue
+    report.models = hub.dataModels(in: .default).map { .init(type: $0.type, judged: $0.judged, failed: $0.failed) }
+    let (lines, count) = hub.refusedInput(in: .default, page: Page(limit: limit, offset: offset))
+    report.refusals = lines.map { line in
+      .init(
+        door: line.door, source: line.source, problem: line.problem, detail: line.detail, sample: line.sample,
+        count: line.count, firstAt: line.firstAt, lastAt: line.lastAt)
+    }
+    report.refusalCount = count
+    for dataset in (try? await hub.datasets(in: .default)) ?? [] {
+      let quality = try? await hub.judgedQuality(of: dataset, in: .default)
+      report.datasets.append(
+        .init(
+          id: dataset.id, title: LocalizedText(dataset.title), publisher: LocalizedText(dataset.publisher),
+          licence: dataset.document["licence"]?.string ?? "", completeness: quality?.completeness,
+          timeliness: quality?.timeliness, validity: quality?.validity))
+    }
+    return report
+  }
+
   func health() async -> JSON {
     do { return try report() } catch {
       return ["failure": ["hub": ["value": .string(error.detail), "state": "red"]]]
     }
+  }
+}
+
+extension LocalizedText {
+  /// The Korean and the English text; where one is missing, whichever there is.
+  init(_ texts: LanguageTexts) {
+    func text(_ language: String) -> String? {
+      texts.texts.first { $0.language == language || $0.language.hasPrefix(language + "-") }?.text
+    }
+    let any = texts.texts.first?.text ?? ""
+    self.init(ko: text("ko") ?? text("en") ?? any, en: text("en") ?? any)
   }
 }
 

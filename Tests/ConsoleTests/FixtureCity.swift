@@ -62,6 +62,14 @@ struct FixtureCity: CitySource {
 
   func indicators() async -> [Indicator] { measured }
 
+  var report = DataReport()
+
+  func dataReport(refusalsFrom offset: Int, limit: Int) async -> DataReport {
+    var shown = report
+    shown.refusals = Array(report.refusals.dropFirst(offset).prefix(limit))
+    return shown
+  }
+
   func health() async -> JSON {
     [
       "time": .string(Self.noon.description), "uptimeSeconds": 90_061,

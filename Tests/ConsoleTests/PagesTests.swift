@@ -36,7 +36,7 @@ struct PagesTests {
     try await withCity(city) { client, _ in
       let path = Visit.entityPath(entity.id)
       let query = Percent.encode(FixtureCity.nasty)
-      for uri in ["/", "/entities", "/entities?q=\(query)", path, "/health", "/\(query)"] {
+      for uri in ["/", "/entities", "/entities?q=\(query)", path, "/data", "/health", "/\(query)"] {
         let status: HTTPResponse.Status = uri == "/\(query)" ? .notFound : .ok
         let text = try await html(client, uri, language: language, status: status)
         #expect(!text.contains("<script>"), "\(uri)")
@@ -46,6 +46,36 @@ struct PagesTests {
       }
       let page = try await html(client, path, language: language)
       #expect(page.contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&quot;=;()"))
+    }
+  }
+
+  @Test("the data page shows datasets, models and refusals, page by page, in both languages")
+  func data() async throws {
+    var city = FixtureCity()
+    city.report.mode = "strict"
+    city.report.datasets = [
+      .init(
+        id: "air", title: LocalizedText(ko: "대기질", en: "Air " + FixtureCity.nasty), publisher: LocalizedText("City"),
+        licence: "https://example.org/CC_BY_4_0", completeness: 0.9876)
+    ]
+    city.report.models = [.init(type: Core.defaultVocabulary + "AirQualityObserved", judged: 1234, failed: 7)]
+    city.report.refusals = (0..<60).map { number in
+      .init(
+        door: "POST /entities", source: "10.0.0.\(number)", problem: "BadRequestData", detail: FixtureCity.nasty,
+        sample: FixtureCity.nasty, count: number + 1, firstAt: FixtureCity.noon.adding(seconds: -9_000),
+        lastAt: FixtureCity.noon.adding(seconds: -300))
+    }
+    city.report.refusalCount = 60
+    try await withCity(city) { client, _ in
+      let english = try await html(client, "/data")
+      #expect(!english.contains("<script>alert"))
+      for text in ["98.8 %", "not known", "1,234", "CC_BY_4_0", "10.0.0.49", "5 min ago", "/data?offset=50", "Strict"] {
+        #expect(english.contains(text), "\(text)")
+      }
+      #expect(!english.contains("10.0.0.50"))
+      let second = try await html(client, "/data?offset=50", language: "ko")
+      #expect(second.contains("10.0.0.59") && second.contains("대기질") && second.contains("사유 60가지"))
+      #expect(second.contains("/data?") && !second.contains("10.0.0.49<"))
     }
   }
 

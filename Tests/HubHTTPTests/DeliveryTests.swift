@@ -7,6 +7,7 @@ import Testing
 @testable import Hub
 @testable import HubHTTP
 
+// Clauses: 5.8.6
 /// What becomes of notifications when receivers fail, hang, and the hub stops in between.
 @Suite struct DeliveryTests {
   private func isBalanced(_ hub: TestHub) -> Bool {
@@ -211,6 +212,7 @@ import Testing
     await second.remove()
   }
 
+  // Clauses: 4.22
   @Test func entitiesWhoseTimeHasComeGoUnlessTheyGotMore() async throws {
     try await withHub { hub in
       for number in 1...2 {

@@ -6,9 +6,11 @@ import NIOPosix
 import ServiceLifecycle
 import Testing
 
+import Federation
 @testable import Hub
 @testable import HubHTTP
 
+// Clauses: none: HTTP itself (RFC 9110, RFC 9112)
 /// What goes over the wire: one connection, several requests, in order, whatever they are.
 @Suite("server", .serialized) struct ServerTests {
   private static let entity = #"{"id":"urn:x:1","type":"Room","level":{"type":"Property","value":1}}"#
@@ -443,7 +445,8 @@ private func withServer(
     log.logLevel = .critical
     let eventLoops = MultiThreadedEventLoopGroup(numberOfThreads: loops)
     let app = Application(
-      responder: router.buildResponder(), server: .api(of: hub.hub, idleTimeout: idle, farewell: farewell),
+      responder: router.buildResponder(),
+      server: .api(of: Federation(hub: hub.hub), idleTimeout: idle, farewell: farewell),
       configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0)),
       onServerRunning: { channel in port.yield(channel.localAddress?.port ?? 0) },
       eventLoopGroupProvider: .shared(eventLoops), logger: log)

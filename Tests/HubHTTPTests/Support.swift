@@ -6,6 +6,7 @@ import Store
 import StoreSQLite
 import Synchronization
 
+import Federation
 @testable import Hub
 @testable import HubHTTP
 
@@ -42,15 +43,15 @@ final class Recorder: NotificationSending {
   func messages(to url: String) -> [NotificationMessage] { messages.filter { $0.url == url } }
 
   /// Waits until this many have come.
-  func wait(for count: Int, seconds: Double = 10) async -> [NotificationMessage] {
+  func wait(for count: Int, seconds: Double = 60) async -> [NotificationMessage] {
     await eventually(seconds) { self.messages.count >= count }
     return messages
   }
 }
 
-/// Waits until the condition holds; false when it does not in time.
+/// Waits until the condition holds; false when it does not in time, which is long: other tests may have all the cores.
 @discardableResult
-func eventually(_ seconds: Double = 10, _ condition: @Sendable () -> Bool) async -> Bool {
+func eventually(_ seconds: Double = 60, _ condition: @Sendable () -> Bool) async -> Bool {
   let end = ContinuousClock.now + .seconds(seconds)
   while ContinuousClock.now < end {
     if condition() { return true }
@@ -80,11 +81,13 @@ final class TestHub: Sendable {
   let store: SQLiteStore
   let hub: Hub
   let api: API
+  let federation: Federation
   let folder: String
 
   init(
     folder: String? = nil, clock: TestClock = TestClock(), recorder: Recorder = Recorder(), limits: Limits = Limits(),
-    contexts: any ContextFetching = TestContexts()
+    contexts: any ContextFetching = TestContexts(), sender: (any NotificationSending)? = nil,
+    network: any SourceCalling = NoSources()
   ) async throws {
     self.clock = clock
     self.recorder = recorder
@@ -93,10 +96,9 @@ final class TestHub: Sendable {
     let now: @Sendable () -> DateTime = { clock.now }
     store = try SQLiteStore(path: self.folder + "/city.sqlite", now: now)
     hub = Hub(
-      store: store,
-      contexts: ContextResolver(fetcher: StoredContexts(store: store, fetcher: contexts, now: now), now: now),
-      sender: recorder, limits: limits, now: now)
-    api = API(hub: hub)
+      store: store, contexts: contexts, sender: sender ?? recorder, limits: limits, now: now)
+    federation = Federation(hub: hub, caller: network)
+    api = API(federation: federation)
     try await hub.resume()
   }
 

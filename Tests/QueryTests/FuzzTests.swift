@@ -15,6 +15,7 @@ import Testing
     #expect(outcome.isTelling, "\(outcome.taken) of \(outcome.tried) were taken")
   }
 
+  // Clauses: 4.9
   @Test func q() throws {
     let target = try entity(
       #"{"id":"urn:x:1","type":"T","a":{"type":"Property","value":"aaaaaaaaaaaaaaaaaaaaaaaa!"},"b":[1,"x"],"c":true}"#)
@@ -40,6 +41,7 @@ import Testing
     }
   }
 
+  // Clauses: 4.17, 4.19
   @Test func selections() throws {
     try fuzz(
       ["(Home;Vehicle)|Motorhome", "A,B|C", "*", "https://example.org/(a);b"],
@@ -50,6 +52,7 @@ import Testing
     ) { _ = try ScopeFilter(scopeQ: $0).matches(["/a/b", "/Madrid/x/A"]) }
   }
 
+  // Clauses: 4.21, 4.23
   @Test func projectionsAndOrders() throws {
     try fuzz(["id,a{b,c{d}}|e", "type"], ["a", "id", "{", "}", ",", "|", " ", "é"]) {
       _ = try Projection($0, context: context).hops
@@ -64,6 +67,7 @@ import Testing
     }
   }
 
+  // Clauses: 4.10
   @Test func geometries() throws {
     let targets = try [
       #"{"type":"Point","coordinates":[0.5,0.5]}"#,

@@ -34,6 +34,12 @@ public protocol CitySource: Sendable {
   /// What the city is measured by, in the order of its plan; none where there is no plan. Asked for often: it may be a
   /// few seconds old.
   func indicators() async -> [Indicator]
+
+  /// What the city gives out, holds its entities against, and refused.
+  ///
+  /// - Parameters:
+  ///   - offset, limit: the window on the refusals.
+  func dataReport(refusalsFrom offset: Int, limit: Int) async -> DataReport
 }
 
 public struct EntityBatch: Sendable {

@@ -10,7 +10,7 @@ import ServiceLifecycle
 /// console.addRoutes(to: router)
 /// ```
 ///
-/// Routes: `/`, `/entities`, `/entities/{id}`, `/health`, `/events`, `/console/…` (data for the pages' modules),
+/// Routes: `/`, `/entities`, `/entities/{id}`, `/data`, `/health`, `/events`, `/console/…` (data for the pages' modules),
 /// `/static/…`, `/assets/…`, and, unless it is declined, an answer for every other `GET` that is not below
 /// `/ngsi-ld`.
 public struct Console: Sendable {
@@ -30,6 +30,7 @@ public struct Console: Sendable {
     page(router, "/") { visit, _ in try await CityPage.answer(visit) }
     page(router, "/entities") { visit, _ in try await EntitiesPage.answer(visit) }
     page(router, "/entities/:id") { visit, id in try await EntityPage.answer(visit, id: id) }
+    page(router, "/data") { visit, _ in try await DataPage.answer(visit) }
     page(router, "/health") { visit, _ in try await HealthPage.answer(visit) }
     page(router, "/console/map") { visit, _ in try await CityData.map(visit) }
     page(router, "/console/overview") { visit, _ in try await CityData.overview(visit) }

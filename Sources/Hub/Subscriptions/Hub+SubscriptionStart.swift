@@ -11,17 +11,20 @@ extension Hub {
       waiting[entry.tenant, default: [:]][entry.subscriptionId] = entry.count
     }
     for tenant in tenants {
-      var page = Page(limit: 1000)
-      while true {
-        let documents = try read { try $0.documents(Self.subscriptionCollection, in: tenant, page: page) }
-        for document in documents {
-          let count = waiting[tenant]?.removeValue(forKey: document.id) ?? 0
-          if try await !resume(document, in: tenant, waiting: count) {
-            book.putAside(document, in: tenant, waiting: count)
+      for subject in SubscriptionSubject.allCases {
+        var page = Page(limit: 1000)
+        while true {
+          let asked = page
+          let documents = try read { try $0.documents(subject.collection, in: tenant, page: asked) }
+          for document in documents {
+            let count = waiting[tenant]?.removeValue(forKey: subject.key(document.id)) ?? 0
+            if try await !resume(document, about: subject, in: tenant, waiting: count) {
+              book.putAside(document, about: subject, in: tenant, waiting: count)
+            }
           }
+          guard documents.count == page.limit else { break }
+          page.offset += page.limit
         }
-        guard documents.count == page.limit else { break }
-        page.offset += page.limit
       }
     }
     // Notifications whose subscription was deleted just before the hub stopped.
@@ -31,18 +34,26 @@ extension Hub {
   }
 
   /// False when the subscription cannot be read now: a context that it needs cannot be had.
-  private func resume(_ stored: StoredDocument, in tenant: Tenant, waiting: Int) async throws(Problem) -> Bool {
+  private func resume(
+    _ stored: StoredDocument, about subject: SubscriptionSubject, in tenant: Tenant, waiting: Int
+  ) async throws(Problem) -> Bool {
     guard case .object(let document)? = stored.body["document"] else {
       throw Problem(.internalError, "the stored subscription \(stored.id) cannot be read")
     }
     let createdAt = stored.body["createdAt"]?.string.flatMap { DateTime($0) } ?? now()
     var subscription: Subscription
     do {
-      let context = try await context(stored.body["context"] ?? .null)
+      var context = try await context(stored.body["context"] ?? .null)
+      if let address = stored.body["contextAddress"]?.string { context = context.restated(address: address) }
       // A subscription that has expired meanwhile stays readable.
       var readable = document
       readable["expiresAt"] = nil
-      subscription = try await compile(readable, id: stored.id, context: context, createdAt: createdAt, in: tenant)
+      subscription = try await compile(
+        readable, id: stored.id, about: subject, context: context,
+        notificationSource: stored.body["notificationContext"], createdAt: createdAt, in: tenant)
+      if let address = stored.body["notificationAddress"]?.string {
+        subscription.notificationContext = subscription.notificationContext.restated(address: address)
+      }
       subscription.document = document
       subscription.rule.expiresAt = document["expiresAt"]?.string.flatMap { DateTime($0) }
       subscription.modifiedAt = stored.body["modifiedAt"]?.string.flatMap { DateTime($0) } ?? createdAt
@@ -51,9 +62,10 @@ extension Hub {
         "a subscription waits to be taken up", metadata: ["id": "\(stored.id)", "error": "\(error.detail)"])
       return false
     }
-    let record = try read { try $0.document(stored.id, collection: Notifier.recordCollection, in: tenant) }
+    let key = subscription.key
+    let record = try read { try $0.document(key, collection: Notifier.recordCollection, in: tenant) }
     book.put(subscription)
-    notifier.resume(stored.id, in: tenant, record: record?.body, waiting: waiting)
+    notifier.resume(key, in: tenant, record: record?.body, waiting: waiting)
     return true
   }
 
@@ -61,18 +73,20 @@ extension Hub {
   func takeUpLater() async {
     while !Task.isCancelled {
       try? await Task.sleep(for: .seconds(10))
-      for aside in book.takeAside() where book.subscription(aside.document.id, in: aside.tenant) == nil {
+      for aside in book.takeAside() {
+        let key = aside.subject.key(aside.document.id)
+        guard book.subscription(key, in: aside.tenant) == nil else { continue }
         do {
           let current = try read {
-            try $0.document(aside.document.id, collection: Self.subscriptionCollection, in: aside.tenant)
+            try $0.document(aside.document.id, collection: aside.subject.collection, in: aside.tenant)
           }
           guard let current else {
-            notifier.resume(aside.document.id, in: aside.tenant, record: nil, waiting: aside.waiting)
+            notifier.resume(key, in: aside.tenant, record: nil, waiting: aside.waiting)
             continue
           }
-          if try await resume(current, in: aside.tenant, waiting: aside.waiting) { continue }
+          if try await resume(current, about: aside.subject, in: aside.tenant, waiting: aside.waiting) { continue }
         } catch { log.error("a subscription cannot be taken up", metadata: ["error": "\(error.detail)"]) }
-        book.putAside(aside.document, in: aside.tenant, waiting: aside.waiting)
+        book.putAside(aside.document, about: aside.subject, in: aside.tenant, waiting: aside.waiting)
       }
     }
   }
@@ -88,7 +102,7 @@ extension Hub {
       var scheduled: [String: DateTime] = [:]
       for subscription in periodic where subscription.status(at: now()) == "active" {
         guard let interval = subscription.rule.timeInterval else { continue }
-        let key = subscription.tenant.name + " " + subscription.id
+        let key = subscription.tenant.name + " " + subscription.key
         let time = now()
         // A clock that was set back must not make the next period longer.
         let due = min(nextAt[key] ?? subscription.modifiedAt.adding(seconds: interval), time.adding(seconds: interval))
@@ -98,7 +112,7 @@ extension Hub {
         let next = due.adding(seconds: interval)
         scheduled[key] = next > time ? next : time.adding(seconds: interval)
         // Nor does one that cannot be delivered pile up.
-        guard notifier.record(of: subscription.id, in: subscription.tenant).waiting == 0 else { continue }
+        guard notifier.record(of: subscription.key, in: subscription.tenant).waiting == 0 else { continue }
         do { try await enqueuePeriodic(subscription) } catch {
           log.warning("a periodic notification is put off", metadata: ["error": "\(error.detail)"])
         }
@@ -109,6 +123,9 @@ extension Hub {
 
   /// All entities that match now, a page in each notification; none when nothing matches.
   private func enqueuePeriodic(_ subscription: Subscription) async throws(Problem) {
+    if subscription.subject == .registrations {
+      return try await write { writer in try self.tellOfMatches(subscription, writer) }
+    }
     let (limits, notifier, at) = (limits, notifier, now())
     var page = Page(limit: limits.maxPage)
     while true {
@@ -118,7 +135,7 @@ extension Hub {
       }
       guard !found.entities.isEmpty else { return }
       let item = OutboxItem(
-        tenant: subscription.tenant, subscriptionId: subscription.id, payload: Notification.payload(found.entities),
+        tenant: subscription.tenant, subscriptionId: subscription.key, payload: Notification.payload(found.entities),
         dueAt: at)
       try await write { writer in
         guard notifier.waiting < limits.outboxItems else {

@@ -3,14 +3,14 @@ import Query
 import Store
 
 extension Hub {
-  static let subscriptionCollection = "subscriptions"
-
-  /// Makes a subscription (clause 5.8.1).
+  /// Makes a subscription (clauses 5.8.1 and 5.11.2). One to registrations is told of those that match already.
   ///
+  /// - Parameter base: what this hub's URL begins with, for the address of a context that is an array or an object.
   /// - Returns: its id, generated where the document has none.
-  public func createSubscription(_ object: JSONObject, context: Context, in tenant: Tenant) async throws(Problem)
-    -> String
-  {
+  public func createSubscription(
+    _ object: JSONObject, about subject: SubscriptionSubject = .entities, context: Context,
+    base: String = Hub.localBase, in tenant: Tenant
+  ) async throws(Problem) -> String {
     var document = object
     let id: String
     switch object["id"] {
@@ -19,36 +19,46 @@ extension Hub {
     default: throw .badRequest("the subscription's 'id' must be a URI")
     }
     document["id"] = .string(id)
-    let subscription = try await compile(document, id: id, context: context, createdAt: now(), in: tenant)
+    var subscription = try await compile(
+      document, id: id, about: subject, context: context, createdAt: now(), in: tenant)
+    try await makeLinkable(&subscription, base: base)
+    let made = subscription
     let (book, limits, stored) = (book, limits, subscription.stored)
     try await write { writer in
       try self.requireRoom(for: tenant, writer)
-      guard try writer.document(id, collection: Self.subscriptionCollection, in: tenant) == nil else {
+      guard try writer.document(id, collection: subject.collection, in: tenant) == nil else {
         throw Problem(.alreadyExists, "there is a subscription \(id) already")
       }
-      guard try writer.documentCount(Self.subscriptionCollection, in: tenant) < limits.subscriptions else {
+      guard try writer.documentCount(subject.collection, in: tenant) < limits.subscriptions else {
         throw Problem(.tooManyResults, "a tenant may have at most \(limits.subscriptions) subscriptions")
       }
-      try writer.put(StoredDocument(id: id, body: stored), collection: Self.subscriptionCollection, in: tenant)
-      writer.afterCommit { book.put(subscription) }
+      try writer.put(StoredDocument(id: id, body: stored), collection: subject.collection, in: tenant)
+      writer.afterCommit { book.put(made) }
+      try self.tellOfMatches(made, writer)
     }
     return id
   }
 
-  /// Changes members of a subscription; the NGSI-LD Null removes one (clause 5.8.2).
-  public func updateSubscription(_ id: String, with patch: JSONObject, context: Context, in tenant: Tenant)
-    async throws(Problem)
-  {
+  /// Changes members of a subscription; the NGSI-LD Null removes one (clauses 5.8.2 and 5.11.3).
+  ///
+  /// - Parameter context: what the client reads names with; `nil` where it names none: then they are read as before.
+  public func updateSubscription(
+    _ id: String, about subject: SubscriptionSubject = .entities, with patch: JSONObject, context: Context?,
+    base: String = Hub.localBase, in tenant: Tenant
+  ) async throws(Problem) {
     if let other = patch["id"], other != .string(id) { throw .badRequest("the id of a subscription cannot change") }
     // Someone else may change it while this one is compiled; then it is done again on the new state.
-    for _ in 0..<5 where try await tryUpdate(id, with: patch, context: context, in: tenant) { return }
+    for _ in 0..<5 where try await tryUpdate(id, subject, with: patch, context: context, base: base, in: tenant) {
+      return
+    }
     throw Problem(.conflict, "the subscription \(id) is being changed by others")
   }
 
-  private func tryUpdate(_ id: String, with patch: JSONObject, context: Context, in tenant: Tenant)
-    async throws(Problem) -> Bool
-  {
-    let known = try existing(id, in: tenant)
+  private func tryUpdate(
+    _ id: String, _ subject: SubscriptionSubject, with patch: JSONObject, context: Context?, base: String,
+    in tenant: Tenant
+  ) async throws(Problem) -> Bool {
+    let known = try existing(id, subject, in: tenant)
     var document = known.document
     for member in patch.members where !SubscriptionParser.readOnly.contains(member.key) && member.key != "@context" {
       if member.value == .null { throw .badRequest("'\(member.key)' is null; to remove it send \"\(Core.null)\"") }
@@ -57,78 +67,98 @@ extension Hub {
     }
     document["type"] = "Subscription"
     // Names that stay are read with the context they came with, unless the patch brings one of its own.
-    let context = context.source == .null ? known.context : context
+    let context = context ?? known.context
     var expiresAt: DateTime?
     if patch["expiresAt"] == nil, let stays = known.rule.expiresAt, stays <= now() {
       // One that has expired may be changed and stays expired.
       expiresAt = stays
       document["expiresAt"] = nil
     }
-    var subscription = try await compile(document, id: id, context: context, createdAt: known.createdAt, in: tenant)
+    var subscription = try await compile(
+      document, id: id, about: subject, context: context, createdAt: known.createdAt, in: tenant)
     if let expiresAt {
       subscription.rule.expiresAt = expiresAt
       subscription.document["expiresAt"] = .string(expiresAt.description)
     }
+    try await makeLinkable(&subscription, base: base)
     let changed = subscription
     let (book, stored, before) = (book, subscription.stored, known.stored)
     return try await write { writer in
-      guard let current = try writer.document(id, collection: Self.subscriptionCollection, in: tenant) else {
+      guard let current = try writer.document(id, collection: subject.collection, in: tenant) else {
         throw Problem.notFound("there is no subscription \(id)")
       }
       guard current.body == before else { return false }
-      try writer.put(StoredDocument(id: id, body: stored), collection: Self.subscriptionCollection, in: tenant)
+      try writer.put(StoredDocument(id: id, body: stored), collection: subject.collection, in: tenant)
       writer.afterCommit { book.put(changed) }
+      try self.tellOfMatches(changed, writer)
       return true
     }
   }
 
-  public func deleteSubscription(_ id: String, in tenant: Tenant) async throws(Problem) {
-    let (book, notifier) = (book, notifier)
+  public func deleteSubscription(
+    _ id: String, about subject: SubscriptionSubject = .entities, in tenant: Tenant
+  ) async throws(Problem) {
+    let (book, notifier, key) = (book, notifier, subject.key(id))
     try await write { writer in
       try self.requireTenant(tenant, writer)
-      guard try writer.deleteDocument(id, collection: Self.subscriptionCollection, in: tenant) else {
+      guard try writer.deleteDocument(id, collection: subject.collection, in: tenant) else {
         throw Problem.notFound("there is no subscription \(id)")
       }
-      _ = try writer.deleteDocument(id, collection: Notifier.recordCollection, in: tenant)
+      _ = try writer.deleteDocument(key, collection: Notifier.recordCollection, in: tenant)
       writer.afterCommit {
-        book.remove(id, in: tenant)
-        notifier.forget(id, in: tenant)
+        book.remove(key, in: tenant)
+        notifier.forget(key, in: tenant)
       }
     }
   }
 
   /// The subscription as a client sees it, with status and counters.
   public func subscription(
-    _ id: String, context: Context, showsTimes: Bool = false, in tenant: Tenant
+    _ id: String, about subject: SubscriptionSubject = .entities, context: Context, showsTimes: Bool = false,
+    in tenant: Tenant
   ) throws(Problem) -> JSONObject {
-    try read { try self.requireTenant(tenant, $0) }
-    guard let subscription = book.subscription(id, in: tenant) else {
-      throw .notFound("there is no subscription \(id)")
-    }
-    return shown(subscription, context, showsTimes)
+    shown(try existing(id, subject, in: tenant), context, showsTimes)
   }
 
   /// A page of subscriptions in the order they were made, and how many there are.
   public func subscriptions(
-    context: Context, showsTimes: Bool = false, in tenant: Tenant, page: Page
+    about subject: SubscriptionSubject = .entities, context: Context, showsTimes: Bool = false, in tenant: Tenant,
+    page: Page
   ) throws(Problem) -> ([JSONObject], total: Int) {
     let (ids, total) = try read { reader in
       try self.requireTenant(tenant, reader)
-      let documents = try reader.documents(Self.subscriptionCollection, in: tenant, page: page)
-      return (documents.map(\.id), try reader.documentCount(Self.subscriptionCollection, in: tenant))
+      let documents = try reader.documents(subject.collection, in: tenant, page: page)
+      return (documents.map(\.id), try reader.documentCount(subject.collection, in: tenant))
     }
-    return (ids.compactMap { book.subscription($0, in: tenant).map { shown($0, context, showsTimes) } }, total)
+    let known = ids.compactMap { book.subscription(subject.key($0), in: tenant) }
+    return (known.map { shown($0, context, showsTimes) }, total)
   }
 
-  private func existing(_ id: String, in tenant: Tenant) throws(Problem) -> Subscription {
+  private func existing(_ id: String, _ subject: SubscriptionSubject, in tenant: Tenant) throws(Problem)
+    -> Subscription
+  {
     try read { try self.requireTenant(tenant, $0) }
-    guard let known = book.subscription(id, in: tenant) else { throw .notFound("there is no subscription \(id)") }
+    guard let known = book.subscription(subject.key(id), in: tenant) else {
+      throw .notFound("there is no subscription \(id)")
+    }
     return known
   }
 
-  func compile(_ document: JSONObject, id: String, context: Context, createdAt: DateTime, in tenant: Tenant)
-    async throws(Problem) -> Subscription
-  {
+  /// What an address of this hub begins with where neither a client nor whoever runs it has said so.
+  public static let localBase = "http://localhost"
+
+  /// Gives the context of the notifications an address where it has none (clause 5.13.1).
+  private func makeLinkable(_ subscription: inout Subscription, base: String) async throws(Problem) {
+    guard subscription.document["jsonldContext"] == nil else { return }
+    subscription.notificationContext = try await linkable(subscription.notificationContext, base: base)
+  }
+
+  /// - Parameter notificationSource: what the `jsonldContext` said, where it can be had no more.
+  func compile(
+    _ document: JSONObject, id: String, about subject: SubscriptionSubject, context: Context,
+    notificationSource: JSON? = nil, createdAt: DateTime,
+    in tenant: Tenant
+  ) async throws(Problem) -> Subscription {
     var document = document
     document["@context"] = nil
     for member in SubscriptionParser.readOnly { document[member] = nil }
@@ -136,16 +166,19 @@ extension Hub {
       for member in SubscriptionParser.readOnlyNotification { notification[member] = nil }
       document["notification"] = .object(notification)
     }
-    var rule = try SubscriptionParser(context: context, limits: limits, now: now()).subscription(document)
+    var rule = try SubscriptionParser(context: context, limits: limits, now: now(), sender: sender)
+      .subscription(document)
     rule.matcher = try EntityMatcher(rule.query)
     var notificationContext = context
     if let url = document["jsonldContext"]?.string {
       guard IRI.isAbsolute(url) else { throw .badRequest("'jsonldContext' must be a URL") }
-      notificationContext = try await self.context(.string(url))
+      notificationContext = try await self.context(notificationSource ?? .string(url))
+      if notificationSource != nil { notificationContext = notificationContext.restated(address: url) }
     }
     return Subscription(
-      id: id, tenant: tenant, document: document, context: context, notificationContext: notificationContext,
-      createdAt: createdAt, modifiedAt: now(), rule: rule)
+      subject: subject, id: id, tenant: tenant, document: document, context: context,
+      notificationContext: notificationContext, notificationSource: notificationSource, createdAt: createdAt,
+      modifiedAt: now(), rule: rule)
   }
 
   private func shown(_ subscription: Subscription, _ context: Context, _ showsTimes: Bool) -> JSONObject {
@@ -153,10 +186,10 @@ extension Hub {
     var object = subscription.document.renamed { context.compact(subscription.context.expand($0)) }
     object["status"] = .string(subscription.status(at: at))
     // The default is told (clause 5.2.12); what is sent at intervals has no trigger.
-    if object["notificationTrigger"] == nil, subscription.rule.timeInterval == nil {
+    if object["notificationTrigger"] == nil, subscription.rule.timeInterval == nil, subscription.subject == .entities {
       object["notificationTrigger"] = ["attributeCreated", "attributeUpdated"]
     }
-    let record = notifier.record(of: subscription.id, in: subscription.tenant)
+    let record = notifier.record(of: subscription.key, in: subscription.tenant)
     if case .object(var notification)? = object["notification"] {
       if record.timesSent > 0 {
         notification["timesSent"] = .integer(Int64(record.timesSent))
@@ -172,7 +205,9 @@ extension Hub {
       object["createdAt"] = .string(subscription.createdAt.description)
       object["modifiedAt"] = .string(subscription.modifiedAt.description)
     }
-    if object["jsonldContext"] == nil { object["jsonldContext"] = .string(subscription.context.url) }
+    if object["jsonldContext"] == nil, subscription.subject == .entities {
+      object["jsonldContext"] = .string(subscription.notificationContext.url)
+    }
     return object
   }
 }
@@ -180,10 +215,18 @@ extension Hub {
 extension Subscription {
   /// What the store keeps.
   var stored: JSON {
-    [
-      "document": .object(document), "context": context.source, "createdAt": .string(createdAt.description),
-      "modifiedAt": .string(modifiedAt.description),
-    ]
+    var object = JSONObject()
+    object["document"] = .object(document)
+    object["context"] = context.source
+    // Where they can be had beside what they say.
+    object["contextAddress"] = context.address.map { .string($0) }
+    object["notificationContext"] = notificationSource
+    if document["jsonldContext"] == nil {
+      object["notificationAddress"] = notificationContext.address.map { .string($0) }
+    }
+    object["createdAt"] = .string(createdAt.description)
+    object["modifiedAt"] = .string(modifiedAt.description)
+    return .object(object)
   }
 }
 

@@ -65,6 +65,9 @@ enum Notification {
     do { json = try JSONParser.parse(payload) } catch {
       throw Problem(.internalError, "the outbox holds what cannot be read: \(error)")
     }
+    guard subscription.subject == .entities else {
+      return registrationMessage(payload: json, subscription: subscription, now: now)
+    }
     let reader = EntityReader(context: .identity, rules: .systemMembers)
     var entities: [Entity] = []
     for item in json.items { entities.append(subscription.reduced(try reader.entity(item).entity())) }
@@ -102,10 +105,10 @@ enum Notification {
     writer.close("}")
     return NotificationMessage(
       url: parameters.uri, headers: headers(subscription, context), body: writer.bytes,
-      timeout: min(parameters.timeout ?? 10, 30))
+      settings: parameters.settings, timeout: subscription.timeout)
   }
 
-  private static func headers(_ subscription: Subscription, _ context: Context) -> [(String, String)] {
+  static func headers(_ subscription: Subscription, _ context: Context) -> [(String, String)] {
     let parameters = subscription.rule.notification
     var headers = [("Content-Type", parameters.accept.mediaType)]
     if parameters.accept == .json || (parameters.accept == .geoJSON && parameters.plainGeoJSON) {
@@ -195,22 +198,11 @@ extension AttributeSet {
 }
 
 extension Subscription.Accept {
-  fileprivate var mediaType: String {
+  var mediaType: String {
     switch self {
     case .json: "application/json"
     case .jsonLD: "application/ld+json"
     case .geoJSON: "application/geo+json"
-    }
-  }
-}
-
-extension Context {
-  /// The URL that a `Link` header names: the client's own, or the core context's.
-  public var url: String {
-    switch source {
-    case .string(let url): url
-    case .array(let items): items.compactMap(\.string).first ?? CoreContext.url
-    default: CoreContext.url
     }
   }
 }

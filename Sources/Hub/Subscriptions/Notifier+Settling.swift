@@ -90,7 +90,8 @@ extension Notifier {
     try writer.removeFromOutbox(batch.settled)
     for (key, json) in batch.records {
       // Judged by the transaction: the subscription may have been deleted in this same group.
-      let isThere = try writer.document(key.subscriptionId, collection: Hub.subscriptionCollection, in: key.tenant)
+      let (subject, id) = SubscriptionSubject.parts(ofKey: key.subscriptionId)
+      let isThere = try writer.document(id, collection: subject.collection, in: key.tenant)
       guard isThere != nil else { continue }
       try writer.put(StoredDocument(id: key.subscriptionId, body: json), collection: recordCollection, in: key.tenant)
     }

@@ -2,8 +2,29 @@ import NGSI
 import Query
 import Store
 
+/// What subscribers want to hear of: entities (clause 5.8) or registrations of context sources (clause 5.11).
+public enum SubscriptionSubject: Sendable, CaseIterable {
+  case entities
+  case registrations
+
+  /// Where their documents are kept.
+  var collection: String { self == .entities ? "subscriptions" : "registration-subscriptions" }
+
+  private static let mark = "registrations "
+
+  /// The name under which a subscription is known to the outbox; an id may stand in both collections.
+  func key(_ id: String) -> String { self == .entities ? id : Self.mark + id }
+
+  /// What the key of ``key(_:)`` stands for.
+  static func parts(ofKey key: String) -> (subject: SubscriptionSubject, id: String) {
+    guard key.hasPrefix(mark) else { return (.entities, key) }
+    return (.registrations, String(key.dropFirst(mark.count)))
+  }
+}
+
 /// A subscription, ready to be matched against changes.
 struct Subscription: Sendable {
+  var subject = SubscriptionSubject.entities
   var id: String
   var tenant: Tenant
   /// The document as the client sent it, less what the hub generates.
@@ -12,6 +33,8 @@ struct Subscription: Sendable {
   var context: Context
   /// What the names in notifications are written with (`jsonldContext`).
   var notificationContext: Context
+  /// What ``notificationContext`` said when its address ended.
+  var notificationSource: JSON?
   var createdAt: DateTime
   var modifiedAt: DateTime
   var rule: Rule
@@ -59,6 +82,8 @@ struct Subscription: Sendable {
     var joinLevel = 1
     /// `receiverInfo`.
     var headers: [(String, String)] = []
+    /// `notifierInfo`.
+    var settings: [(String, String)] = []
     /// Seconds.
     var timeout: Double?
     /// Seconds.
@@ -70,6 +95,8 @@ struct Subscription: Sendable {
     var plainGeoJSON: Bool { headers.contains { $0.0.lowercased() == "prefer" && $0.1.contains("body=json") } }
   }
 
+  var key: String { subject.key(id) }
+
   struct Rule: Sendable {
     /// Expanded names; empty watches all.
     var watched: Set<String> = []
@@ -79,6 +106,9 @@ struct Subscription: Sendable {
     var matcher: EntityMatcher?
     var languages: [String] = []
     var datasetIds: [String] = []
+    /// `temporalQ` and `csf` of a subscription to registrations.
+    var time: TemporalFilter?
+    var sourceFilter: Filter?
     var expiresAt: DateTime?
     var isActive = true
     /// Seconds.

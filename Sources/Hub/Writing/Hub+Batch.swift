@@ -54,6 +54,7 @@ extension Hub {
     -> BatchResult
   {
     var result = BatchResult()
+    let notes = WriteNotes.current
     var start = 0
     while start < items.count {
       let step = await Self.sound(items[start..<min(start + Self.batchStep, items.count)])
@@ -70,6 +71,7 @@ extension Hub {
             let known = latest[item.id]
             let entity = try known ?? writer.entity(item.id, in: tenant)
             guard let update = try operation.apply(fragment, to: entity, at: at) else { continue }
+            try self.judge(update, in: tenant, notes)
             updates.append(update)
             latest[item.id] = .some(update.entity)
             if let refusal = update.refusal {
@@ -157,6 +159,7 @@ extension Hub {
     -> BatchResult
   {
     var result = BatchResult()
+    let notes = WriteNotes.current
     var offset = 0
     while true {
       let at = now()
@@ -166,6 +169,7 @@ extension Hub {
         let found = try writer.entities(query, in: tenant, page: page, countsTotal: false)
         var part = BatchResult()
         var updates: [EntityUpdate] = []
+        var kept = 0
         for entity in found.entities {
           let update: EntityUpdate
           if keep.isEmpty && drop.isEmpty {
@@ -174,13 +178,19 @@ extension Hub {
             update = entity.deletingAttributes(
               where: { keep.isEmpty ? drop.contains($0) : !keep.contains($0) }, at: at)
           }
+          do throws(Problem) { try self.judge(update, in: tenant, notes) } catch {
+            part.errors.append((entity.id, error))
+            kept += 1
+            continue
+          }
           updates.append(update)
           part.updated.append(entity.id)
         }
         try self.commit(updates, in: tenant, at: at, writer)
-        return (part, found.hasMore, updates.count { $0.entity.deletedAt == nil })
+        return (part, found.hasMore, kept + updates.count { $0.entity.deletedAt == nil })
       }
       result.updated += part.updated
+      result.errors += part.errors
       // Entities that stay are passed over in the next step.
       offset += left
       guard more else { return result }

@@ -18,11 +18,13 @@ extension Hub {
     try fragment.requireSoundGeometries()
     let update = try fragment.creation(at: at)
     guard update.entity.expiresAt.map({ $0 > at }) ?? true else { throw .badRequest("'expiresAt' lies in the past") }
+    let notes = WriteNotes.current
     try await write { writer in
       try self.requireRoom(for: tenant, writer)
       guard try writer.entity(update.entity.id, in: tenant) == nil else {
         throw Problem(.alreadyExists, "there is an entity \(update.entity.id) already")
       }
+      try self.judge(update, in: tenant, notes)
       try self.commit([update], in: tenant, at: at, writer)
     }
   }
@@ -108,6 +110,7 @@ extension Hub {
     _ id: String, _ name: String, _ selection: Entity.InstanceSelection, types: TypeSelection?, in tenant: Tenant
   ) async throws(Problem) {
     let at = now()
+    let notes = WriteNotes.current
     try await write { writer in
       if types == nil, try writer.entity(id, in: tenant) == nil,
         try self.endHistory(of: id, attribute: name, selection, at: at, in: tenant, writer)
@@ -115,7 +118,9 @@ extension Hub {
         return
       }
       let entity = try self.existing(id, types: types, in: tenant, writer)
-      try self.commit([try entity.deletingAttribute(name, selection, at: at)], in: tenant, at: at, writer)
+      let update = try entity.deletingAttribute(name, selection, at: at)
+      try self.judge(update, in: tenant, notes)
+      try self.commit([update], in: tenant, at: at, writer)
     }
   }
 
@@ -125,9 +130,11 @@ extension Hub {
     _ operation: @escaping @Sendable (Entity, DateTime) throws(Problem) -> EntityUpdate
   ) async throws(Problem) -> UpdateOutcome {
     let at = now()
+    let notes = WriteNotes.current
     return try await write { writer in
       let entity = try self.existing(id, types: types, in: tenant, writer)
       let update = try operation(entity, at)
+      try self.judge(update, in: tenant, notes)
       try self.commit([update], in: tenant, at: at, writer)
       return UpdateOutcome(updated: update.updated, notUpdated: update.notUpdated)
     }
@@ -217,7 +224,7 @@ extension Hub {
         let payload = payloads[showsChanges] ?? Notification.payload(change, showsChanges: showsChanges)
         payloads[showsChanges] = payload
         items.append(
-          OutboxItem(tenant: tenant, subscriptionId: subscription.id, payload: payload, dueAt: change.at))
+          OutboxItem(tenant: tenant, subscriptionId: subscription.key, payload: payload, dueAt: change.at))
       }
     }
     try enqueue(&items, writer)

@@ -1,7 +1,9 @@
+import Federation
 import Hub
 import Hummingbird
 import HummingbirdCore
 import Logging
+import NGSI
 import NIOCore
 import NIOHTTP1
 import NIOHTTPTypes
@@ -15,42 +17,48 @@ extension HTTPServerBuilder {
   /// otherwise (`docs/decisions/006-api-on-the-event-loop.md`).
   ///
   /// - Parameters:
+  ///   - doors: the ways in for messages of other standards.
   ///   - idleTimeout: how long a connection may stand without a request, or a request without its next byte.
   ///   - farewell: how long requests and answers may go on when the server stops; who has not read its answer by then
   ///     is not waited for.
   public static func api(
-    of hub: Hub, idleTimeout: TimeAmount, farewell: TimeAmount = .seconds(8)
+    of federation: Federation, doors: [IngestDoor] = [], idleTimeout: TimeAmount, farewell: TimeAmount = .seconds(8)
   ) -> HTTPServerBuilder {
     HTTPServerBuilder { responder in
       APIChannel(
-        doors: HubDoors(hub: hub), pages: HTTP1Channel(responder: responder), idleTimeout: idleTimeout,
+        doors: HubDoors(federation, ingest: doors), pages: HTTP1Channel(responder: responder), idleTimeout: idleTimeout,
         farewell: farewell)
     }
   }
 }
 
-/// What the hub answers itself: the API and its administration.
+/// What the hub answers itself: the API, its administration and the city's own resources.
 struct HubDoors: Sendable {
   private let api: API
   private let administration: Administration
+  private let city: CityAPI
   /// Most bytes of a request's body.
   let bodyBytes: Int
 
-  init(hub: Hub) {
-    api = API(hub: hub)
+  init(_ federation: Federation, ingest: [IngestDoor] = []) {
+    let hub = federation.hub
+    api = API(federation: federation)
     administration = Administration(hub: hub)
+    city = CityAPI(hub: hub, doors: ingest)
     bodyBytes = hub.limits.bodyBytes
   }
 
   enum Door {
     case api
     case administration
+    case city
 
     /// What its paths begin with.
     var prefix: StaticString {
       switch self {
       case .api: "/ngsi-ld/v1/"
       case .administration: "/admin/"
+      case .city: "/city/v1/"
       }
     }
   }
@@ -58,7 +66,13 @@ struct HubDoors: Sendable {
   /// The door that a request's target leads to.
   static func door(of target: String) -> Door? {
     if target.utf8.begins(with: Door.api.prefix) { return .api }
+    if target.utf8.begins(with: Door.city.prefix) { return .city }
     return target.utf8.begins(with: Door.administration.prefix) ? .administration : nil
+  }
+
+  /// Notes a request that is refused before its body is read.
+  func noteRefused(_ request: APIRequest, at door: Door, _ problem: Problem) {
+    if door == .api { api.noteRefused(request, problem) }
   }
 
   /// The answer to what can be answered without waiting for anything but the disk; `nil` for everything else.
@@ -70,6 +84,7 @@ struct HubDoors: Sendable {
     switch door {
     case .api: await api.respond(to: request)
     case .administration: await administration.respond(to: request)
+    case .city: await city.respond(to: request)
     }
   }
 }

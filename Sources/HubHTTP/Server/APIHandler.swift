@@ -70,6 +70,7 @@ final class APIHandler: ChannelInboundHandler, ChannelOutboundHandler {
   /// When the client last did something; a slow body only buys time by its bytes.
   private var lastActive = NIODeadline.now()
   private var idleCheck: Scheduled<Void>?
+  private var remoteAddress: String?
 
   /// - Parameters:
   ///   - idleTimeout: how long the client may do nothing when it is the one to act.
@@ -295,8 +296,13 @@ extension APIHandler {
   }
 
   private func refuse(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
-    var response = Exchange.problem(
-      Problem(.payloadTooLarge, "a body may have at most \(doors.bodyBytes) bytes"))
+    let problem = Problem(.payloadTooLarge, "a body may have at most \(doors.bodyBytes) bytes")
+    if let door = HubDoors.door(of: head.uri) {
+      var request = APIRequest(head, door, ByteBuffer())
+      request.remote = remote(context)
+      doors.noteRefused(request, at: door, problem)
+    }
+    var response = Exchange.problem(problem)
     if head.method == .HEAD { response.leaveOutBody() }
     state = .discarding(0)
     // Who announced a body and is refused may send it or not: what comes next is not known.
@@ -312,7 +318,8 @@ extension APIHandler {
     _ head: HTTPRequestHead, at door: HubDoors.Door, _ body: ByteBuffer, _ context: ChannelHandlerContext
   ) {
     state = .answering
-    let request = APIRequest(head, door, body)
+    var request = APIRequest(head, door, body)
+    if head.method != .GET { request.remote = remote(context) }
     let keepsAlive = Self.keepsAlive(head)
     if let response = doors.answerAtOnce(request, at: door) {
       return finish(response, keepsAlive: keepsAlive, context)
@@ -329,6 +336,14 @@ extension APIHandler {
         loop.execute { own.value.handler.finish(response, keepsAlive: keepsAlive, own.value.context) }
       }
     }
+  }
+
+  /// The address of the client, read once for the connection.
+  private func remote(_ context: ChannelHandlerContext) -> String {
+    if let remoteAddress { return remoteAddress }
+    let address = context.channel.remoteAddress?.ipAddress ?? ""
+    remoteAddress = address
+    return address
   }
 
   private func finish(_ response: APIResponse, keepsAlive: Bool, _ context: ChannelHandlerContext) {

@@ -59,7 +59,8 @@ extension Entity {
     editor.addTypes(fragment.types)
     switch fragment.scopes {
     case .unchanged: break
-    case _ where scopes.isEmpty: editor.refuse(Core.scope, "the entity has no scope to update")
+    // Scopes of an entity that has none are passed over (clause 5.6.2.4).
+    case _ where scopes.isEmpty: break
     case .removed: editor.setScopes([])
     case .set(let new): editor.setScopes(new)
     }

@@ -20,6 +20,9 @@ public struct Problem: Error, Sendable, Hashable {
     case unsupportedMediaType = "UnsupportedMediaType"
     case tooManyRequests = "TooManyRequests"
     case unavailable = "ServiceUnavailable"
+    case badGateway = "BadGateway"
+    case gatewayTimeout = "GatewayTimeout"
+    case loopDetected = "LoopDetected"
   }
 
   public var kind: Kind
@@ -57,6 +60,9 @@ public struct Problem: Error, Sendable, Hashable {
     case .unsupportedMediaType: "The media type is not supported"
     case .tooManyRequests: "Too many requests"
     case .unavailable: "The hub cannot take this now"
+    case .badGateway: "A context source could not do its part"
+    case .gatewayTimeout: "A context source did not answer in time"
+    case .loopDetected: "The request runs in a circle"
     }
   }
 
@@ -77,7 +83,9 @@ public struct Problem: Error, Sendable, Hashable {
     case .noMultiTenantSupport: 501
     case .tooComplexQuery, .tooManyResults: 403
     case .unavailable: 503
-    case .ldContextNotAvailable: 504
+    case .badGateway: 502
+    case .ldContextNotAvailable, .gatewayTimeout: 504
+    case .loopDetected: 508
     }
   }
 

@@ -1,4 +1,5 @@
 import NGSI
+import Patterns
 
 /// A query made ready to be applied to many entities: geometry prepared, regular expressions compiled.
 public struct EntityMatcher: Sendable {

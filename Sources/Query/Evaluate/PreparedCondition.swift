@@ -1,4 +1,5 @@
 import NGSI
+import Patterns
 
 /// A condition with its patterns compiled and its times read, applied to values (clause 4.9).
 struct PreparedCondition: Sendable {

@@ -1,4 +1,5 @@
 import NGSI
+import Patterns
 
 // The right-hand side of a term of `q`.
 

@@ -1,3 +1,5 @@
+import Patterns
+
 /// What a query may cost at most; the health page lists these.
 public enum QueryLimits {
   /// Characters of one query text.
@@ -9,7 +11,7 @@ public enum QueryLimits {
   /// Relationships that one path may follow.
   public static let linkedDepth = 8
   /// Characters of a regular expression.
-  public static let pattern = 1_024
+  public static let pattern = Pattern.maxCharacters
   /// Positions of the geometry of a geographic query.
   public static let positions = 10_000
   /// Positions of the geometry of `near` and of ordering by distance.

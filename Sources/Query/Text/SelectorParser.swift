@@ -1,4 +1,5 @@
 import NGSI
+import Patterns
 
 extension EntitySelector {
   /// Reads one member of `entities` (clause 5.2.33).

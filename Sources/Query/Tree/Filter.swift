@@ -7,6 +7,16 @@ public indirect enum Filter: Sendable, Hashable {
   case test(AttributePath, Condition)
 }
 
+extension Filter {
+  /// Expanded names of the attributes that it looks at.
+  public var attributes: Set<String> {
+    switch self {
+    case .all(let parts), .any(let parts): parts.reduce(into: []) { $0.formUnion($1.attributes) }
+    case .test(let path, _): [path.attribute]
+    }
+  }
+}
+
 /// What a `q` term points at: an attribute, attributes of it, members inside its value, or attributes of a linked
 /// entity.
 public struct AttributePath: Sendable, Hashable {

@@ -4,25 +4,41 @@ import Synchronization
 
 /// A compiled regular expression that looks for a match anywhere in a text.
 ///
-/// PCRE2, whose syntax covers the extended expressions of IEEE 1003.2 that the standard asks for. What a match may
-/// cost is bounded: PCRE2's match limit is set so that all starting points together take at most about
-/// ``stepBudget`` steps; a text on which that is not enough is an error, not a silent "no".
+/// PCRE2, whose syntax covers the extended expressions of IEEE 1003.2 that NGSI-LD asks for and, as ``Dialect/ecmaScript``,
+/// those of ECMA-262 that JSON Schema asks for. What a match may cost is bounded: PCRE2's match limit is set so that all
+/// starting points together take at most about ``stepBudget`` steps; a text on which that is not enough is an error, not
+/// a silent "no".
 // Compiled PCRE2 code is read only once it is made, and the match data is made for each call.
-final class Pattern: @unchecked Sendable {
+public final class Pattern: @unchecked Sendable {
+  public enum Dialect: Sendable, Hashable {
+    case pcre
+    /// `\uXXXX` is a code point, `$` the very end of the text.
+    case ecmaScript
+
+    fileprivate var options: UInt32 {
+      switch self {
+      case .pcre: 0
+      case .ecmaScript: UInt32(PCRE2_DOLLAR_ENDONLY) | UInt32(PCRE2_ALT_BSUX) | UInt32(PCRE2_MATCH_UNSET_BACKREF)
+      }
+    }
+  }
+
   static let stepBudget = 2_000_000
   /// Longest text that is searched, in bytes.
   static let maxText = 65_536
+  /// Most characters of an expression.
+  public static let maxCharacters = 1_024
 
-  let text: String
+  public let text: String
   private let code: OpaquePointer
   private let limits: OpaquePointer
 
   /// - Throws: ``Problem`` whose detail says what is wrong with the expression, and where.
-  init(_ text: String) throws(Problem) {
-    guard text.unicodeScalars.count <= QueryLimits.pattern else {
-      throw .badRequest("it may have at most \(QueryLimits.pattern) characters")
+  public init(_ text: String, dialect: Dialect = .pcre) throws(Problem) {
+    guard text.unicodeScalars.count <= Self.maxCharacters else {
+      throw .badRequest("it may have at most \(Self.maxCharacters) characters")
     }
-    let (code, failure) = Self.compile(text)
+    let (code, failure) = Self.compile(text, dialect)
     guard let code else { throw .badRequest(failure) }
     guard let limits = pcre2_match_context_create_8(nil) else {
       pcre2_code_free_8(code)
@@ -39,7 +55,7 @@ final class Pattern: @unchecked Sendable {
     pcre2_code_free_8(code)
   }
 
-  private static func compile(_ text: String) -> (OpaquePointer?, String) {
+  private static func compile(_ text: String, _ dialect: Dialect) -> (OpaquePointer?, String) {
     guard let context = pcre2_compile_context_create_8(nil) else { return (nil, "no memory") }
     defer { pcre2_compile_context_free_8(context) }
     pcre2_set_parens_nest_limit_8(context, 50)
@@ -50,7 +66,8 @@ final class Pattern: @unchecked Sendable {
     var copy = text
     let code = copy.withUTF8 { bytes in
       pcre2_compile_8(
-        bytes.baseAddress, bytes.count, UInt32(PCRE2_UTF) | UInt32(PCRE2_NEVER_BACKSLASH_C), &error, &offset, context)
+        bytes.baseAddress, bytes.count, UInt32(PCRE2_UTF) | UInt32(PCRE2_NEVER_BACKSLASH_C) | dialect.options, &error,
+        &offset, context)
     }
     guard let code else { return (nil, "\(message(error)) (byte \(offset + 1))") }
     // A small pattern can be written that compiles to megabytes.
@@ -70,7 +87,7 @@ final class Pattern: @unchecked Sendable {
   }
 
   /// - Throws: ``Problem`` `TooComplexQuery` when the match would cost more than its budget.
-  func matches(_ subject: String) throws(Problem) -> Bool {
+  public func matches(_ subject: String) throws(Problem) -> Bool {
     var subject = subject
     let outcome: Int32 = subject.withUTF8 { bytes in
       guard bytes.count <= Self.maxText else { return PCRE2_ERROR_MATCHLIMIT }
@@ -94,7 +111,7 @@ final class Pattern: @unchecked Sendable {
   /// Most expressions that are kept compiled.
   static let maxCached = 256
 
-  static func cached(_ text: String) throws(Problem) -> Pattern {
+  public static func cached(_ text: String) throws(Problem) -> Pattern {
     if let known = cache.withLock({ $0[text] }) { return known }
     let made = try Pattern(text)
     cache.withLock { cache in

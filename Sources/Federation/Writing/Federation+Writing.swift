@@ -1,0 +1,73 @@
+import Hub
+import NGSI
+import Store
+
+extension Federation {
+  /// Carries out a write at all sources that it concerns and at the hub.
+  ///
+  /// - Parameter local: does the hub's part, given the names that are its own (`nil` for the entity as a whole); called
+  ///   once when something is left for the hub.
+  /// - Throws: what keeps the write from being begun.
+  public func write(
+    _ write: SourceWrite, _ origin: RequestOrigin,
+    local: @escaping @Sendable (Set<String>?) async throws(Problem) -> Void
+  ) async throws(Problem) -> WriteOutcome {
+    let (matches, loops) = try sources(write.sourceQuery, origin)
+    let plan = WritePlan(
+      matches.filter { $0.registration.mode != .auxiliary }, write.operation, id: write.id, types: write.types,
+      write.attributes)
+    if loops, let step = plan.steps.first { throw SourceFailure.loop.problem(at: step.registration.id) }
+    let results = await withTaskGroup(of: (Int, Problem?).self) { group in
+      for (index, step) in plan.steps.enumerated() {
+        group.addTask { (index, await carryOut(step, write, origin)) }
+      }
+      var results = [Problem?](repeating: nil, count: plan.steps.count)
+      for await (index, problem) in group { results[index] = problem }
+      return results
+    }
+    var outcome = WriteOutcome()
+    for (step, problem) in zip(plan.steps, results) {
+      guard let problem else {
+        outcome.hasSuccess = true
+        continue
+      }
+      outcome.failures.append(WriteOutcome.Failure(problem: problem, registration: step.registration.id))
+    }
+    if plan.staysLocal {
+      do throws(Problem) {
+        try await local(plan.local)
+        outcome.hasSuccess = true
+      } catch { outcome.failures.append(WriteOutcome.Failure(problem: error, registration: nil)) }
+    }
+    return outcome
+  }
+
+  private func carryOut(_ step: WritePlan.Step, _ write: SourceWrite, _ origin: RequestOrigin) async -> Problem? {
+    let registration = step.registration
+    guard step.isOffered else {
+      return Problem(
+        .conflict,
+        "what \(registration.id) holds alone cannot be changed so: it does not offer \(write.operation.rawValue)")
+    }
+    let wording = await wording(for: registration, write.context)
+    let request = write.request(step.attributes, wording)
+    switch await call(call(for: request, to: registration, origin), registration) {
+    case .success(let answer):
+      // 207: the source did a part (clause 5.2.18); what it did not do is told.
+      guard answer.status == 207 else { return nil }
+      let json = try? JSONParser.parse(answer.body)
+      let names = json?["notUpdated"]?.items.compactMap { $0["attributeName"]?.string } ?? []
+      let errors = json?["errors"]?.items.compactMap { $0["error"]?["detail"]?.string } ?? []
+      let told = (names + errors).prefix(10).joined(separator: ", ")
+      return Problem(
+        .badGateway, "the source of \(registration.id) did only a part of it" + (told.isEmpty ? "" : ": \(told)"))
+    case .failure(.refused(409, let why)):
+      return Problem(
+        write.operation == .createEntity ? .alreadyExists : .conflict,
+        "the source of \(registration.id) refused: \(why)")
+    case .failure(.refused(400, let why)) where !registration.mode.isProxied:
+      return .badRequest("the source of \(registration.id) refused: \(why)")
+    case .failure(let failure): return failure.problem(at: registration.id)
+    }
+  }
+}

@@ -1,0 +1,50 @@
+import Foundation
+
+import NGSI
+
+/// Python programs that answer by a library we did not write. They live in `Tests/oracles` with a pinned environment
+/// that `make setup` makes; where it is missing, a test says so and is skipped.
+enum Oracle {
+  static let root = URL(filePath: #filePath).resolvingSymlinksInPath()
+    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+
+  /// The files of `MADANG_DATA`; `nil`, and a line in the output, when they are absent.
+  static func data(_ path: String, for test: String) -> URL? {
+    let base =
+      ProcessInfo.processInfo.environment["MADANG_DATA"].map { URL(filePath: $0) }
+      ?? root.appending(path: "../shared/data").standardized
+    let url = base.appending(path: path)
+    if FileManager.default.fileExists(atPath: url.path) { return url }
+    print("skipped: \(test), \(url.path) is absent")
+    return nil
+  }
+
+  /// What a script in `Tests/oracles` prints for an input, as JSON; `nil`, and a line in the output, without oracles.
+  static func ask(_ script: String, _ input: JSON, for test: String) throws -> JSON? {
+    let folder = root.appending(path: "Tests/oracles")
+    let python = folder.appending(path: ".venv/bin/python")
+    guard FileManager.default.isExecutableFile(atPath: python.path) else {
+      print("skipped: \(test), the oracle environment \(python.path) is absent (make setup)")
+      return nil
+    }
+    let process = Process()
+    process.executableURL = python
+    process.arguments = [folder.appending(path: script).path]
+    let given = Pipe()
+    let answer = Pipe()
+    process.standardInput = given
+    process.standardOutput = answer
+    try process.run()
+    try given.fileHandleForWriting.write(contentsOf: Data(JSONWriter.bytes(input)))
+    try given.fileHandleForWriting.close()
+    let output = try answer.fileHandleForReading.readToEnd() ?? Data()
+    process.waitUntilExit()
+    guard process.terminationStatus == 0 else { throw OracleFailure(script: script, status: process.terminationStatus) }
+    return try JSONParser.parse(Array(output))
+  }
+}
+
+struct OracleFailure: Error {
+  let script: String
+  let status: Int32
+}
