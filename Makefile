@@ -9,11 +9,11 @@ export MADANG_DATA ?= $(abspath $(CURDIR)/../shared/data)
 export MADANG_PYTHON ?= $(CURDIR)/Tests/oracles/.venv/bin/python
 export MADANG_WEB_ASSETS ?= $(CURDIR)/.web-assets
 
-.PHONY: help setup build demo test bench format lint docs soak fuzz clean
+.PHONY: help setup build demo test bench format lint docs soak week fuzz powercut clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## fetch Debian packages, Python oracles, browser libraries (again: at once)
 	@scripts/setup.sh
@@ -33,8 +33,14 @@ bench: setup ## speed beside its anchors, into .build-bench/
 soak: setup ## a city for SOAK_MINUTES=10: does it grow?
 	@scripts/soak.sh $(CITY)
 
+week: setup ## WEEKS=208 of real readings at top speed: does the city grow?
+	@scripts/week.sh
+
 fuzz: setup ## the parsers under FUZZ=1000000 seeded inputs each (a short form is part of make test)
 	MADANG_FUZZ=$${FUZZ:-1000000} swift test --filter FuzzTests
+
+powercut: setup ## POWERCUT=10000 crash states of recorded runs, opened and compared (a short form is part of make test)
+	@scripts/powercut.sh
 
 format: ## bring the Swift sources into the project's format
 	swift format format --in-place --parallel --recursive Sources Tests Package.swift
@@ -42,8 +48,9 @@ format: ## bring the Swift sources into the project's format
 lint: ## format, forbidden words, shell syntax
 	@scripts/lint.sh
 
-docs: ## does every link in the documentation lead somewhere?
+docs: ## does every link lead somewhere, and has every clause of the standard its test?
 	@python3 scripts/check-docs.py
+	@python3 scripts/clauses.py
 
 clean: ## remove what was built, keep what was fetched
-	rm -rf .build .build-bench .build-soak .build-test .build-anchors
+	rm -rf .build .build-bench .build-powercut .build-soak .build-test .build-week .build-anchors

@@ -23,8 +23,10 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CGEOS", pkgConfig: "geos", providers: [.apt(["libgeos-dev"])]),
     .target(name: "CICU", linkerSettings: [.linkedLibrary("icui18n"), .linkedLibrary("icuuc")]),
+    .systemLibrary(name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
     .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .target(name: "MQTT", dependencies: ["CMosquitto"]),
     .target(name: "NGSI"),
     .target(name: "Patterns", dependencies: ["CPCRE2", "NGSI"]),
     .target(name: "JSONSchema", dependencies: ["NGSI", "Patterns"]),
@@ -43,7 +45,7 @@ let package = Package(
     .target(
       name: "HubHTTP",
       dependencies: [
-        "Federation", "Hub", "NGSI", "Query", "Store",
+        "Federation", "Hub", "MQTT", "NGSI", "Query", "Store",
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "NIOCore", package: "swift-nio"),
@@ -88,19 +90,24 @@ let package = Package(
       dependencies: [
         "Bench", "City", "Console", "Federation", "Hub", "HubHTTP", "Ingest", "NGSI", "Query", "Store", "StoreSQLite",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ]),
     .target(name: "StoreContract", dependencies: ["NGSI", "Query", "Store"]),
     .executableTarget(name: "StoreProbe", dependencies: ["NGSI", "Store", "StoreSQLite"]),
-    .testTarget(name: "NGSITests", dependencies: ["NGSI"]),
+    .testTarget(name: "MQTTTests", dependencies: ["MQTT"]),
+    .target(name: "Fuzzing", dependencies: ["NGSI"]),
+    .target(name: "CDiskRecorder"),
+    .executableTarget(name: "PowerCut", dependencies: ["CDiskRecorder", "NGSI", "Query", "Store", "StoreSQLite"]),
+    .testTarget(name: "NGSITests", dependencies: ["Fuzzing", "NGSI"]),
     .testTarget(name: "JSONSchemaTests", dependencies: ["JSONSchema", "NGSI"]),
-    .testTarget(name: "QueryTests", dependencies: ["NGSI", "Query"]),
+    .testTarget(name: "QueryTests", dependencies: ["Fuzzing", "NGSI", "Query"]),
     .testTarget(
       name: "StoreSQLiteTests",
       dependencies: [
-        "NGSI", "Query", "Store", "StoreContract", "StoreProbe", "StoreSQLite",
+        "Fuzzing", "NGSI", "Query", "Store", "StoreContract", "StoreProbe", "StoreSQLite",
         .product(name: "GRDB", package: "GRDB.swift"),
       ]),
     .testTarget(name: "HubTests", dependencies: ["Hub", "NGSI", "Query", "Store", "StoreSQLite"]),
@@ -114,7 +121,7 @@ let package = Package(
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ]),
-    .testTarget(name: "CityTests", dependencies: ["City", "NGSI"]),
+    .testTarget(name: "CityTests", dependencies: ["City", "Fuzzing", "NGSI"]),
     .testTarget(
       name: "IngestTests",
       dependencies: [

@@ -22,6 +22,7 @@ extension Hub {
     let lanes = notifier.figures
     let totals = notifier.totals
     let cache = contexts.statistics
+    let shelf = library.shelf.withLock { $0 }
     return [
       "time": .string(now().description), "uptimeSeconds": .count(uptimeSeconds),
       "entities": ["count": .count(entities), "tenants": .gauge(tenants, limits.tenants)],
@@ -53,9 +54,14 @@ extension Hub {
       ],
       "contexts": [
         "documents": .gauge(cache.documents, cache.limits.documents),
-        "bytes": ["value": .count(cache.bytes), "bound": .count(cache.limits.bytes), "unit": "B"],
+        "bytes": .gauge(cache.bytes, cache.limits.bytes, unit: "B"),
         "processed": .gauge(cache.contexts, cache.limits.contexts), "fetches": .count(cache.fetches),
         "failures": .count(cache.failures), "hits": .count(cache.hits),
+        "cached": .gauge(shelf.counts[.cached] ?? 0, limits.cachedContexts),
+        "cachedBytes": .gauge(shelf.cachedBytes, limits.cachedContextBytes, unit: "B"),
+        "hosted": .gauge(shelf.counts[.hosted] ?? 0, limits.hostedContexts),
+        "implicitlyCreated": .gauge(shelf.counts[.implicitlyCreated] ?? 0, limits.implicitContexts),
+        "servedBytes": .gauge(shelf.servedBytes, limits.servedContextBytes, unit: "B"),
       ],
       "bounds": [
         "bodyBytes": .count(limits.bodyBytes, unit: "B"), "batchEntities": .count(limits.batchEntities),
@@ -65,6 +71,7 @@ extension Hub {
         "attributes": .count(EntityReader.maxAttributes), "deliveryAttempts": .count(limits.deliveryAttempts),
         "deadLetters": .count(limits.deadLetters), "contextDocuments": .count(cache.limits.documentsPerRequest),
         "contextSeconds": .count(Int(cache.limits.secondsPerRequest), unit: "s"),
+        "contextBytes": .count(limits.contextBytes, unit: "B"),
       ],
     ]
   }
@@ -79,5 +86,9 @@ extension JSON {
 
   fileprivate static func gauge(_ value: Int, _ bound: Int) -> JSON {
     ["value": .integer(Int64(value)), "bound": .integer(Int64(bound))]
+  }
+
+  fileprivate static func gauge(_ value: Int, _ bound: Int, unit: String) -> JSON {
+    ["value": .integer(Int64(value)), "bound": .integer(Int64(bound)), "unit": .string(unit)]
   }
 }

@@ -12,6 +12,9 @@ public final class Hub: Sendable {
   public let limits: Limits
   public let contexts: ContextResolver
   public let changes: ChangeStream
+  /// Where clients reach this hub (`https://hub.example`), when whoever runs it has said so.
+  public let address: String?
+  let library: ContextLibrary
   let store: any Store
   let book: SubscriptionBook
   let registry: RegistrationBook
@@ -19,6 +22,7 @@ public final class Hub: Sendable {
   /// Who this hub is among others: a pseudonym for `Via` (clause 5.2.40).
   let identity: Mutex<String>
   let notifier: Notifier
+  let sender: any NotificationSending
   let models = ModelBook()
   let refusals: RefusalBook
   let now: @Sendable () -> DateTime
@@ -26,36 +30,44 @@ public final class Hub: Sendable {
   let startedAt: DateTime
 
   /// - Parameters:
-  ///   - now: the clock that stamps what is written.
+  ///   - contexts: fetches the contexts that clients name.
   ///   - sender: carries notifications out.
+  ///   - address: where clients reach this hub, without a slash at the end; where it is not given, what a client
+  ///     called it by.
+  ///   - now: the clock that stamps what is written.
   public init(
-    store: any Store, contexts: ContextResolver, sender: any NotificationSending = NoNotifications(),
-    limits: Limits = Limits(), now: @escaping @Sendable () -> DateTime, log: Logger = Logger(label: "madang.hub")
+    store: any Store, contexts fetcher: any ContextFetching = NoContextFetching(),
+    sender: any NotificationSending = NoNotifications(), limits: Limits = Limits(), address: String? = nil,
+    now: @escaping @Sendable () -> DateTime, log: Logger = Logger(label: "madang.hub")
   ) {
     self.store = store
-    self.contexts = contexts
+    self.address = address
+    self.sender = sender
+    library = ContextLibrary(store: store, fetcher: fetcher, limits: limits, now: now, log: log)
+    contexts = ContextResolver(fetcher: library, now: now)
     self.limits = limits
     self.now = now
     self.log = log
     startedAt = now()
     changes = ChangeStream(buffer: limits.streamBuffer, maxListeners: limits.streamListeners)
     book = SubscriptionBook()
-    refusals = RefusalBook(limits: limits)
     registry = RegistrationBook()
     identity = Mutex("madang-" + Identifier.random().prefix(8))
+    refusals = RefusalBook(limits: limits)
     notifier = Notifier(store: store, book: book, sender: sender, limits: limits, now: now, log: log)
   }
 
   /// The time on the hub's clock.
   public var time: DateTime { now() }
 
-  /// Takes up what an earlier run left: registrations, data models, subscriptions, notifications that still wait. Call it
-  /// once, before requests come in.
+  /// Takes up what an earlier run left: identity, contexts, data models, registrations, subscriptions, notifications that
+  /// still wait. Call it once, before requests come in.
   public func resume() async throws(Problem) {
     try await resumeIdentity()
-    try await resumeRegistrations()
+    try await library.load()
     try resumeRefusals()
     try await resumeModels()
+    try await resumeRegistrations()
     try await resumeSubscriptions()
   }
 
@@ -65,15 +77,17 @@ public final class Hub: Sendable {
       group.addTask { await self.sendPeriodically() }
       group.addTask { await self.removeExpired() }
       group.addTask { await self.takeUpLater() }
+      group.addTask { await self.keepSourceRecordsNowAndThen() }
+      group.addTask { await self.library.saveUsageRegularly() }
       group.addTask { await self.takeUpModelsLater() }
       group.addTask { await self.keepRefusals() }
-      group.addTask { await self.keepSourceRecordsNowAndThen() }
       await group.waitForAll()
     }
+    await library.saveUsage()
     changes.finish()
     await notifier.stop()
-    while await flushRefusals() {}
     await keepSourceRecords()
+    while await flushRefusals() {}
   }
 
   /// The processed form of a context; `null` gives the core context.

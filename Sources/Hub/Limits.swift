@@ -42,6 +42,15 @@ public struct Limits: Sendable {
   public var deliveryAttempts = 5
   /// Dead letters kept for one tenant; the oldest go first.
   public var deadLetters = 10_000
+  /// Contexts that clients have the hub serve, and contexts that it made itself for arrays and objects of theirs.
+  public var hostedContexts = 10_000
+  public var implicitContexts = 10_000
+  /// Bytes of them together, and of one.
+  public var servedContextBytes = 64 << 20
+  public var contextBytes = 2 << 20
+  /// Fetched contexts that are kept in the store, and their bytes; those fetched longest ago go first.
+  public var cachedContexts = 500
+  public var cachedContextBytes = 64 << 20
   /// Data models in one tenant.
   public var dataModels = 500
   /// Schemas in one tenant that its data models may refer to.

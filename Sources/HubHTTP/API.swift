@@ -119,6 +119,7 @@ public struct API: Sendable {
     case "types": return try await types(exchange, path)
     case "attributes": return try await attributes(exchange, path)
     case "info": return try info(exchange, path)
+    case "jsonldContexts": return try await jsonldContexts(exchange, path)
     default: throw Self.unknown(exchange.request.path)
     }
   }
@@ -153,6 +154,8 @@ public struct API: Sendable {
     case ("subscriptions", 1), ("csourceSubscriptions", 1), ("csourceRegistrations", 1):
       "GET, HEAD, PATCH, DELETE, OPTIONS"
     case ("types", 0...1), ("attributes", 0...1): "GET, HEAD, OPTIONS"
+    case ("jsonldContexts", 0): "GET, HEAD, POST, OPTIONS"
+    case ("jsonldContexts", 1): "GET, HEAD, DELETE, OPTIONS"
     case ("info", 1) where path == ["sourceIdentity"]: "GET, HEAD, OPTIONS"
     default: nil
     }
@@ -166,7 +169,7 @@ public struct API: Sendable {
       "\(exchange.request.method.rawValue) does not apply to '\(exchange.request.path.prefix(200))'")
   }
 
-  /// `GET /info/sourceIdentity` (clause 6.37): who answers here.
+  /// `GET /info/sourceIdentity` (clause 6.33): who answers here.
   private func info(_ exchange: Exchange, _ path: [String]) throws(Problem) -> APIResponse {
     guard path == ["sourceIdentity"] else { throw Self.unknown(exchange.request.path) }
     guard exchange.request.method == .GET else { throw Self.notAllowed(exchange) }

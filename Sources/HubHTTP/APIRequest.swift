@@ -53,17 +53,18 @@ public struct APIResponse: Sendable {
 /// Header names that the binding reads and writes (clause 6.3).
 enum HeaderName {
   static let accept = "Accept"
-  static let warning = "NGSILD-Warning"
-  static let via = "Via"
   static let allow = "Allow"
   static let contentRange = "Content-Range"
   static let contentType = "Content-Type"
+  static let host = "Host"
   static let link = "Link"
   static let location = "Location"
   static let prefer = "Prefer"
   static let resultsCount = "NGSILD-Results-Count"
   static let retryAfter = "Retry-After"
   static let tenant = "NGSILD-Tenant"
+  static let via = "Via"
+  static let warning = "NGSILD-Warning"
 }
 
 extension HTTPHeaders {

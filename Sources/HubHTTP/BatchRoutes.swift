@@ -143,7 +143,8 @@ extension API {
   // MARK: Query by POST (clause 6.23)
 
   private func postQuery(_ exchange: Exchange) async throws(Problem) -> APIResponse {
-    let (json, context) = try await exchange.body()
+    let (json, given) = try await exchange.body()
+    let context = try await exchange.linkable(given)
     guard case .object(let object) = json else { throw .badRequest("a Query object is expected") }
     guard object["type"]?.string == "Query" else { throw .badRequest("'type' must be \"Query\"") }
     var presenter = try Presenter(exchange, context: context)

@@ -31,6 +31,20 @@ struct Exchange {
   }
 }
 
+extension Exchange {
+  /// What this hub's URL begins with for this client: what it called the hub by.
+  var base: String {
+    guard let host = request.headers[first: HeaderName.host], !host.isEmpty, host.utf8.count <= 300 else {
+      return Hub.localBase
+    }
+    let marks = Set("-._~:[]".utf8)
+    let isName = host.utf8.allSatisfy { byte in
+      (byte | 0x20) &- UInt8(ascii: "a") < 26 || byte &- UInt8(ascii: "0") < 10 || marks.contains(byte)
+    }
+    return isName ? "http://" + host : Hub.localBase
+  }
+}
+
 // MARK: - Media types
 
 enum MediaType: String {
@@ -150,6 +164,11 @@ extension Exchange {
   func namesContext(_ json: JSON) throws(Problem) -> Bool {
     if json["@context"] != nil { return true }
     return try linkedContext() != nil
+  }
+
+  /// The context of a query in a body as the answer's `Link` header needs it: with an address (clause 6.3.6).
+  func linkable(_ context: Context) async throws(Problem) -> Context {
+    try accepted(geoJSON: true) == .jsonLD ? context : try await hub.linkable(context, base: base)
   }
 
   static let twoContexts = Problem.badRequest(

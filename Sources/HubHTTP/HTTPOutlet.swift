@@ -147,7 +147,7 @@ extension HTTPOutlet: ContextFetching {
         var body = try await response.body.collect(upTo: Self.contextBytes)
         return FetchedContext(
           bytes: body.readBytes(length: body.readableBytes) ?? [],
-          lifetime: Self.lifetime(response.headers.first(name: "Cache-Control")))
+          lifetime: Self.lifetime(response.headers))
       } catch let problem as Problem {
         throw problem
       } catch {
@@ -157,11 +157,21 @@ extension HTTPOutlet: ContextFetching {
     throw Problem(.ldContextNotAvailable, "the @context \(url.prefix(200)) redirects too often")
   }
 
-  /// Seconds of `max-age` (RFC 9111 section 5.2.2.1).
-  private static func lifetime(_ header: String?) -> Double? {
-    guard let directive = header?.split(separator: ",").first(where: { $0.contains("max-age=") }),
-      let mark = directive.firstIndex(of: "=")
-    else { return nil }
-    return Double(directive[directive.index(after: mark)...].trimmingPrefix(" "))
+  /// Seconds that an answer may be kept (RFC 9111 section 4.2.1; clause 6.3.16 of the standard): `s-maxage`,
+  /// `max-age`, or the time between `Date` and `Expires`; 0 where it may not be kept, `nil` where nothing is said.
+  static func lifetime(_ headers: HTTPHeaders) -> Double? {
+    var directives: [String: String] = [:]
+    for item in headers[canonicalForm: "Cache-Control"] {
+      let parts = item.split(separator: "=", maxSplits: 1)
+      let value = parts.count > 1 ? String(parts[1]).trimmingSpaces.replacing("\"", with: "") : ""
+      directives[parts.first.map { $0.lowercased() } ?? ""] = value
+    }
+    if directives["no-store"] != nil || directives["no-cache"] != nil { return 0 }
+    if let seconds = (directives["s-maxage"] ?? directives["max-age"]).flatMap(Double.init) { return max(0, seconds) }
+    guard let expires = headers.first(name: "Expires") else { return nil }
+    // A time that cannot be read has passed (section 5.3).
+    guard let end = HTTPDate.seconds(expires) else { return 0 }
+    let date = headers.first(name: "Date").flatMap(HTTPDate.seconds)
+    return max(0, end - (date ?? Date().timeIntervalSince1970))
   }
 }

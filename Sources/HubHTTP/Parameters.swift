@@ -7,6 +7,8 @@ enum Parameters {
   static let form: Set<String> = ["options", "format"]
   static let type: Set<String> = ["type"]
   static let details: Set<String> = ["details"]
+  static let contexts: Set<String> = ["details", "kind"]
+  static let reload: Set<String> = ["reload"]
   static let instance: Set<String> = ["datasetId", "deleteAll", "type"]
   static let merge: Set<String> = ["type", "lang", "observedAt", "options", "format"]
   static let append: Set<String> = ["type", "options"]

@@ -22,7 +22,8 @@ extension API {
     case (.POST, nil):
       let (json, context) = try await exchange.body()
       guard case .object(let object) = json else { throw .badRequest("a Subscription object is expected") }
-      let id = try await hub.createSubscription(object, about: subject, context: context, in: exchange.tenant)
+      let id = try await hub.createSubscription(
+        object, about: subject, context: context, base: exchange.base, in: exchange.tenant)
       var response = APIResponse(status: 201)
       response.headers[first: HeaderName.location] = "/ngsi-ld/v1\(collection)/" + PercentCoding.encode(id)
       exchange.echoTenant(&response)
@@ -52,7 +53,8 @@ extension API {
       let (json, given) = try await exchange.body(mergePatch: true)
       let context = try exchange.namesContext(json) ? given : nil
       guard case .object(let object) = json else { throw .badRequest("a Subscription object is expected") }
-      try await hub.updateSubscription(id, about: subject, with: object, context: context, in: exchange.tenant)
+      try await hub.updateSubscription(
+        id, about: subject, with: object, context: context, base: exchange.base, in: exchange.tenant)
       return .noContent
     case (.DELETE, let id?):
       try await hub.deleteSubscription(try subscriptionId(id), about: subject, in: exchange.tenant)

@@ -146,7 +146,8 @@ extension API {
 
   private func postTemporalQuery(_ exchange: Exchange) async throws(Problem) -> APIResponse {
     try exchange.takes(Parameters.postTemporalQuery)
-    let (json, context) = try await exchange.body()
+    let (json, given) = try await exchange.body()
+    let context = try await exchange.linkable(given)
     guard case .object(let object) = json, object["type"]?.string == "Query" else {
       throw .badRequest("a Query object is expected")
     }

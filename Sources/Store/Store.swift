@@ -66,6 +66,16 @@ public enum StoreError: Error, Sendable, Equatable {
   case failed(String)
   /// A query touched more than its bound allows.
   case tooComplex(String)
+
+  /// What happened, for a sentence.
+  public var reason: String {
+    switch self {
+    case .busy: "too many writes wait"
+    case .closed: "the store is closed"
+    case .full: "no space is left"
+    case .failed(let why), .tooComplex(let why): why
+    }
+  }
 }
 
 public struct StoreStatistics: Sendable {

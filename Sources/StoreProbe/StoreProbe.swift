@@ -3,10 +3,9 @@ import NGSI
 import Store
 import StoreSQLite
 
-/// A writer for the durability tests to kill, trace and starve. Prints `ready`, then one line for each acknowledged
+/// A writer for the durability tests to trace and starve. Prints `ready`, then one line for each acknowledged
 /// write: `<task> <number>`.
 ///
-/// - `run DATABASE ROUND`: eight tasks write without end, in their own entities of this round.
 /// - `lone DATABASE COUNT`: one task writes so many times.
 /// - `many DATABASE COUNT`: 64 tasks write so many times together.
 /// - `starve DATABASE`: writes until files may not grow any more, then on when they may.
@@ -15,27 +14,26 @@ struct StoreProbe {
   static func main() async throws {
     let arguments = CommandLine.arguments
     guard arguments.count >= 3 else {
-      say("usage: StoreProbe run|lone|many|starve DATABASE [ROUND|COUNT]")
+      say("usage: StoreProbe lone|many|starve DATABASE [COUNT]")
       exit(64)
     }
     let store = try SQLiteStore(path: arguments[2])
     let number = arguments.count > 3 ? Int(arguments[3]) ?? 0 : 0
     say("ready")
     switch arguments[1] {
-    case "run": try await write(store, tasks: 8, round: number, count: .max)
-    case "lone": try await write(store, tasks: 1, round: 0, count: number)
-    case "many": try await write(store, tasks: 64, round: 0, count: number / 64)
+    case "lone": try await write(store, tasks: 1, count: number)
+    case "many": try await write(store, tasks: 64, count: number / 64)
     default: try await starve(store)
     }
     await store.close()
   }
 
-  private static func write(_ store: SQLiteStore, tasks: Int, round: Int, count: Int) async throws {
+  private static func write(_ store: SQLiteStore, tasks: Int, count: Int) async throws {
     try await withThrowingTaskGroup(of: Void.self) { group in
       for task in 0..<tasks {
         group.addTask {
           for number in 1...max(1, count) {
-            try await ProbeWrite(round: round, task: task, number: number, padding: 300).perform(in: store)
+            try await ProbeWrite(task: task, number: number, padding: 300).perform(in: store)
             say("\(task) \(number)")
           }
         }
@@ -51,7 +49,7 @@ struct StoreProbe {
     var number = 1
     while number < 10_000 {
       do {
-        try await ProbeWrite(round: 0, task: 0, number: number, padding: 20_000).perform(in: store)
+        try await ProbeWrite(task: 0, number: number, padding: 20_000).perform(in: store)
         say("0 \(number)")
         number += 1
       } catch let error as StoreError {
@@ -61,13 +59,13 @@ struct StoreProbe {
     }
     // Still full: refused again, and reading goes on.
     do {
-      try await ProbeWrite(round: 0, task: 1, number: 1, padding: 3_000_000).perform(in: store)
+      try await ProbeWrite(task: 1, number: 1, padding: 3_000_000).perform(in: store)
       say("taken although full")
     } catch let error as StoreError { say("refused \(error)") }
     say("count \(try store.read { try $0.entityCount(in: .default) })")
     setFileLimit(1 << 30)
     for next in number..<number + 20 {
-      try await ProbeWrite(round: 0, task: 0, number: next, padding: 20_000).perform(in: store)
+      try await ProbeWrite(task: 0, number: next, padding: 20_000).perform(in: store)
       say("0 \(next)")
     }
     say("recovered")
@@ -83,12 +81,11 @@ struct StoreProbe {
 
 /// One write that touches every kind of table: the numbered state of one entity, its history and an outbox item.
 struct ProbeWrite: Sendable {
-  let round: Int
   let task: Int
   let number: Int
   let padding: Int
 
-  var id: String { "urn:probe:\(round):\(task)" }
+  var id: String { "urn:probe:\(task)" }
 
   func perform(in store: SQLiteStore) async throws {
     try await store.write { writer in

@@ -50,15 +50,16 @@ public final class SQLiteStore: Store {
     groups = GroupCommit(writer: writer, session: session, log: log, options: options)
   }
 
-  private static func openWriter(
+  static func openWriter(
     _ path: String, options: Options, names: Names, now: @escaping @Sendable () -> DateTime
   ) throws -> (DatabaseQueue, WriteSession) {
     do {
       var configuration = Configuration()
       configuration.label = "store.writer"
-      configuration.busyMode = .timeout(5)
+      configuration.busyMode = .timeout(Double(Connection.busyMilliseconds) / 1000)
       let writer = try DatabaseQueue(path: path, configuration: configuration)
       let session = try writer.writeWithoutTransaction { database in
+        try Schema.requireKnown(database)
         try prepare(database, options: options)
         try Schema.migrate(database)
         guard let handle = database.sqliteConnection else { throw StoreError.failed("the file \(path) is not open") }

@@ -33,24 +33,32 @@ struct CityServer {
     defer { folder.removeIfTemporary() }
     var log = Logger(label: "madang")
     log.logLevel = .notice
-    let store = try SQLiteStore(path: folder.path + "/city.sqlite")
-    let outlet = HTTPOutlet()
-    let failure = await serve(store, outlet, log)
+    let store = try SQLiteStore(path: folder.store)
+    let outlets = Outlets(http: HTTPOutlet(), mqtt: MQTTOutlet(authorities: command.mqttAuthorities))
+    let failure = await serve(store, outlets, log)
     await store.close()
-    await outlet.shutdown()
+    await outlets.shutdown()
     if let failure { throw failure }
   }
 
   /// Runs until a signal ends it; gives what went wrong, if anything did.
-  private func serve(_ store: any Store, _ outlet: HTTPOutlet, _ log: Logger) async -> (any Error)? {
+  private func serve(_ store: any Store, _ outlets: Outlets, _ log: Logger) async -> (any Error)? {
     do {
-      let hub = makeHub(store, outlet, log)
+      let hub = makeHub(store, outlets, log)
       try await hub.resume()
-      if let manifest { try await CityRegister(hub: hub, file: manifest).register() }
+      if let manifest {
+        try await CityRegister(hub: hub, file: manifest).register()
+        try await ManifestSources(manifest: manifest.manifest, hub: hub).apply()
+      }
       let connections = Connections()
       let health: @Sendable () throws(Problem) -> JSON = { () throws(Problem) in
         guard case .object(var report) = try hub.health() else { return .null }
-        report["connections"] = connections.health
+        var section = connections.health.object ?? JSONObject()
+        let brokers = outlets.mqtt.figures
+        section["brokers"] = [
+          "value": .integer(Int64(brokers.connections)), "bound": .integer(Int64(brokers.bound)),
+        ]
+        report["connections"] = .object(section)
         return .object(report)
       }
       let router = Router()
@@ -64,7 +72,7 @@ struct CityServer {
         responder: router.buildResponder(),
         // Half-sent requests and silent connections are let go.
         server: .api(
-          of: Federation(hub: hub, caller: outlet),
+          of: Federation(hub: hub, caller: outlets.http),
           doors: (manifest?.manifest.adapters ?? []).map { IngestDoor(Adapter($0)) }, idleTimeout: .seconds(30)),
         configuration: ApplicationConfiguration(
           address: .hostname("127.0.0.1", port: command.port), serverName: "madang", backlog: 1024,
@@ -106,14 +114,12 @@ struct CityServer {
     }
   }
 
-  private func makeHub(_ store: any Store, _ outlet: HTTPOutlet, _ log: Logger) -> Hub {
+  private func makeHub(_ store: any Store, _ outlets: Outlets, _ log: Logger) -> Hub {
     let now: @Sendable () -> DateTime = { RealClock().now }
     var limits = Limits()
     if let page = command.temporalPage { limits.temporalInstances = page }
     return Hub(
-      store: store,
-      contexts: ContextResolver(fetcher: StoredContexts(store: store, fetcher: outlet, now: now), now: now),
-      sender: outlet, limits: limits, now: now,
+      store: store, contexts: outlets.http, sender: outlets, limits: limits, address: command.address, now: now,
       log: log)
   }
 }
@@ -151,26 +157,6 @@ struct CityLife: Service {
       // A city that simulates nothing waits for its devices.
       while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
     }
-  }
-}
-
-/// The folder that holds a city's data.
-struct DataFolder {
-  let path: String
-  let isTemporary: Bool
-
-  init(path: String?) throws {
-    isTemporary = path == nil
-    self.path = path ?? NSTemporaryDirectory() + "madang-" + UUID().uuidString
-    do {
-      try FileManager.default.createDirectory(atPath: self.path, withIntermediateDirectories: true)
-    } catch {
-      throw ValidationError("The data folder \(self.path) cannot be made: \(error.localizedDescription)")
-    }
-  }
-
-  func removeIfTemporary() {
-    if isTemporary { try? FileManager.default.removeItem(atPath: path) }
   }
 }
 

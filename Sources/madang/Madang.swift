@@ -7,5 +7,8 @@ struct Madang: AsyncParsableCommand {
 
   static let configuration = CommandConfiguration(
     commandName: "madang", abstract: "A smart city in one program.", version: version,
-    subcommands: [UpCommand.self, ImportCommand.self, ReplayCommand.self, LockCommand.self, BenchCommand.self])
+    subcommands: [
+      UpCommand.self, ImportCommand.self, ReplayCommand.self, LockCommand.self, BackupCommand.self, RestoreCommand.self,
+      CheckCommand.self, BenchCommand.self,
+    ])
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import City
+import Foundation
 
 struct UpCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -27,11 +28,26 @@ struct UpCommand: AsyncParsableCommand {
   @Option(help: "Most instances of one attribute in one temporal answer.")
   var temporalPage: Int?
 
+  @Option(help: "Where clients reach the hub, e.g. https://hub.example; by default what each client called it by.")
+  var address: String?
+
+  @Option(help: "File with the certificates of authorities to trust for mqtts; by default the system's.")
+  var mqttAuthorities: String?
+
   func validate() throws {
     guard empty != (manifest != nil) else {
       throw ValidationError("Give a manifest, or --empty: madang up Examples/demo.city.yaml")
     }
     guard (0...65535).contains(port) else { throw ValidationError("--port must be from 0 to 65535.") }
+    if let address {
+      let isURL = address.hasPrefix("http://") || address.hasPrefix("https://")
+      guard isURL, !address.hasSuffix("/"), URL(string: address)?.host != nil else {
+        throw ValidationError("--address must be an http or https URL without a slash at the end.")
+      }
+    }
+    if let mqttAuthorities, !FileManager.default.isReadableFile(atPath: mqttAuthorities) {
+      throw ValidationError("--mqtt-authorities: the file \(mqttAuthorities) cannot be read.")
+    }
     if let temporalPage, !(1...1_000_000).contains(temporalPage) {
       throw ValidationError("--temporal-page must be from 1 to 1000000.")
     }

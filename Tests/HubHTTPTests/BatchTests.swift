@@ -5,6 +5,7 @@ import Testing
 @testable import HubHTTP
 
 @Suite struct BatchTests {
+  // Clauses: 5.6.7, 5.6.8, 5.6.9, 5.6.10, 5.6.20, 5.2.16, 5.2.17, 6.14, 6.15, 6.16, 6.17, 6.31
   @Test func eachItemHasItsResult() async throws {
     try await withHub { hub in
       _ = await hub.post("entities", room(1))
@@ -32,6 +33,7 @@ import Testing
     }
   }
 
+  // Clauses: 5.5.11, 4.6.6
   /// An id that stands several times: each is one change, in order, with its place in the history.
   @Test func idsMayStandTwice() async throws {
     try await withHub { hub in
@@ -47,6 +49,7 @@ import Testing
     }
   }
 
+  // Clauses: 5.6.7, 5.6.10
   @Test func batchesAreBounded() async throws {
     var limits = Limits()
     limits.batchEntities = 2
@@ -60,6 +63,7 @@ import Testing
     }
   }
 
+  // Clauses: 6.3.5, 5.2.3
   @Test func aBatchCarriesItsContextsItself() async throws {
     try await withHub { hub in
       let station = #"{"id": "urn:x:1", "type": "Station", "@context": "\#(TestContexts.city)"}"#
@@ -74,6 +78,7 @@ import Testing
     }
   }
 
+  // Clauses: 5.6.21, 6.4
   @Test func purgeTakesEntitiesOrAttributes() async throws {
     try await withHub { hub in
       let rooms = (1...700).map {

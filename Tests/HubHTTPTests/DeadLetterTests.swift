@@ -8,6 +8,7 @@ import Testing
 @testable import Hub
 @testable import HubHTTP
 
+// Clauses: none: dead letters are our own
 /// What was given up can be seen, sent again, and thrown away.
 @Suite struct DeadLetterTests {
   private static func once() -> Limits {

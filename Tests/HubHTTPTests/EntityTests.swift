@@ -5,6 +5,7 @@ import Testing
 @testable import HubHTTP
 
 @Suite struct EntityTests {
+  // Clauses: 5.6.1, 5.7.1, 5.2.4, 5.2.5, 6.4, 6.5
   @Test func createdEntityIsReadBackAsItCame() async throws {
     try await withHub { hub in
       let created = await hub.post("entities", room(1))
@@ -20,6 +21,7 @@ import Testing
     }
   }
 
+  // Clauses: 6.3.5, 6.3.6, 5.2.3
   @Test func jsonLDCarriesItsContextAndNoLink() async throws {
     try await withHub { hub in
       _ = await hub.post("entities", room(1))
@@ -30,6 +32,7 @@ import Testing
     }
   }
 
+  // Clauses: 4.4, 5.5.7, 5.7.2
   @Test func namesFollowTheContextOfTheRequest() async throws {
     try await withHub { hub in
       let link = "<\(TestContexts.city)>; rel=\"http://www.w3.org/ns/json-ld#context\"; type=\"application/ld+json\""
@@ -43,6 +46,7 @@ import Testing
     }
   }
 
+  // Clauses: 5.5.2, 5.5.3, 5.5.4, 5.5.6, 6.3.2, 6.3.3, 6.3.4, 6.3.20
   @Test func problemsHaveTheirTypeAndStatus() async throws {
     try await withHub { hub in
       _ = await hub.post("entities", room(1))
@@ -86,6 +90,7 @@ import Testing
     }
   }
 
+  // Clauses: 6.2, 6.3.2
   @Test func methodsThatDoNotApplyNameThoseThatDo() async throws {
     try await withHub { hub in
       let put = await hub.send(.PUT, "entities", room(1))
@@ -104,6 +109,7 @@ import Testing
     }
   }
 
+  // Clauses: 5.6.2, 5.6.3, 5.6.4, 5.6.5, 5.6.6, 5.6.17, 5.6.18, 5.6.19, 5.2.18, 5.2.19, 6.3.7, 6.5, 6.6, 6.7
   @Test func updatesOfEveryKind() async throws {
     try await withHub { hub in
       let path = "entities/urn:ngsi-ld:Room:1"
@@ -137,6 +143,7 @@ import Testing
     }
   }
 
+  // Clauses: 5.5.12, 5.6.17
   @Test func whatCannotBeMergedIsRefusedWhole() async throws {
     try await withHub { hub in
       let path = "entities/urn:ngsi-ld:Room:1"
@@ -151,6 +158,7 @@ import Testing
     }
   }
 
+  // Clauses: 4.6.4
   @Test func strangeContentComesBackAsItCame() async throws {
     try await withHub { hub in
       let body = room(1, #""note": {"type": "Property", "value": "<script>\"a'=;()</script> 마당 \u0000 \\"}"#)
@@ -160,6 +168,7 @@ import Testing
     }
   }
 
+  // Clauses: 4.6.1, 5.5.4
   @Test func badInputIsRefusedClearly() async throws {
     try await withHub { hub in
       let deep = String(repeating: "[", count: 10_000) + String(repeating: "]", count: 10_000)

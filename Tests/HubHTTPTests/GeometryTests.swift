@@ -4,6 +4,7 @@ import Testing
 @testable import Hub
 @testable import HubHTTP
 
+// Clauses: 4.7.1
 /// Polygons that cross themselves, at every door (docs/decisions/005-crossing-polygons.md).
 @Suite struct GeometryTests {
   private let bowTie = #"{"type": "Polygon", "coordinates": [[[0,0],[2,2],[2,0],[0,2],[0,0]]]}"#

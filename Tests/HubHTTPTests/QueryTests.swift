@@ -5,6 +5,7 @@ import Testing
 @testable import HubHTTP
 
 @Suite struct QueryTests {
+  // Clauses: 4.12, 4.13, 5.5.9, 5.7.2, 6.3.10, 6.3.13
   @Test func pagesCountAndLink() async throws {
     try await withHub { hub in
       let rooms = (1...7).map { room($0) }.joined(separator: ",")
@@ -23,6 +24,7 @@ import Testing
     }
   }
 
+  // Clauses: 5.2.23, 5.7.2, 6.23
   @Test func queriesByPostAnswerLikeQueriesByGet() async throws {
     try await withHub { hub in
       for number in 1...4 {
@@ -36,6 +38,7 @@ import Testing
     }
   }
 
+  // Clauses: 4.21, 5.7.1
   @Test func pickOmitAndAttrs() async throws {
     try await withHub { hub in
       let more = #""a": {"type": "Property", "value": 1}, "b": {"type": "Property", "value": 2}"#
@@ -53,6 +56,7 @@ import Testing
     }
   }
 
+  // Clauses: 4.5.23
   /// A circle of three: joining must end, and give each entity once.
   @Test func joinsEndInCircles() async throws {
     try await withHub { hub in
@@ -76,6 +80,7 @@ import Testing
     }
   }
 
+  // Clauses: 4.5.16, 4.10, 5.2.29, 5.2.30, 6.3.15
   @Test func geoJSONWithAndWithoutContext() async throws {
     try await withHub { hub in
       let point = #""location": {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [126.8, 37.4]}}"#
@@ -97,6 +102,7 @@ import Testing
     }
   }
 
+  // Clauses: 4.14, 5.5.10, 6.3.14
   @Test func tenantsSeeOnlyTheirOwn() async throws {
     try await withHub { hub in
       let one = ["NGSILD-Tenant": "one"]
@@ -108,6 +114,7 @@ import Testing
     }
   }
 
+  // Clauses: 4.14
   @Test func tenantsAreBounded() async throws {
     var limits = Limits()
     limits.tenants = 3
@@ -119,6 +126,7 @@ import Testing
     }
   }
 
+  // Clauses: 4.5.10-4.5.15, 5.2.24-5.2.28, 5.7.5-5.7.10, 6.25-6.28
   @Test func typesAndAttributesAreFound() async throws {
     try await withHub { hub in
       _ = await hub.post("entities", room(1))

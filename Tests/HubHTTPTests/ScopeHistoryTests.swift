@@ -4,6 +4,7 @@ import Testing
 @testable import Hub
 @testable import HubHTTP
 
+// Clauses: 4.18, 4.5.6
 /// Deletions and scopes in histories (clauses 4.5.6, 4.5.7, 4.18, C.5.16).
 @Suite struct ScopeHistoryTests {
   private let path = "temporal/entities/urn:ngsi-ld:Room:1"

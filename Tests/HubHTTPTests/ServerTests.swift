@@ -10,6 +10,7 @@ import Federation
 @testable import Hub
 @testable import HubHTTP
 
+// Clauses: none: HTTP itself (RFC 9110, RFC 9112)
 /// What goes over the wire: one connection, several requests, in order, whatever they are.
 @Suite("server", .serialized) struct ServerTests {
   private static let entity = #"{"id":"urn:x:1","type":"Room","level":{"type":"Property","value":1}}"#

@@ -9,6 +9,7 @@ import Testing
     (try? JSONParser.parse(message.body))?["data"]?.items ?? []
   }
 
+  // Clauses: 5.8.4, 6.10
   /// Clients of earlier versions of the standard ask for the count among the options.
   @Test func theCountMayStandAmongTheOptions() async throws {
     try await withHub { hub in
@@ -19,6 +20,7 @@ import Testing
     }
   }
 
+  // Clauses: 5.2.12, 5.8.1, 5.8.2, 5.8.3, 5.8.4, 5.8.5, 6.3.11, 6.10, 6.11
   @Test func documentsAreCheckedShownChangedAndDeleted() async throws {
     try await withHub { hub in
       let path = await hub.subscribe(#""entities": [{"type": "Room"}], "q": "temperature>1""#)
@@ -46,6 +48,7 @@ import Testing
     }
   }
 
+  // Clauses: 5.2.12, 5.2.14, 5.2.15, 5.8.1
   @Test(arguments: [
     "{}", #"{"type": "Subscription"}"#,
     #"{"type": "Subscription", "entities": [{"type": "T"}], "notification": {}}"#,
@@ -62,6 +65,7 @@ import Testing
     try await withHub { hub in #expect(await hub.post("subscriptions", body).problem == "BadRequestData") }
   }
 
+  // Clauses: 5.2.12, 5.8.6
   @Test(arguments: [
     ("entityCreated", [true, false, false, false, false]), ("attributeCreated", [true, true, false, false, false]),
     ("attributeUpdated", [false, false, true, false, false]), ("attributeDeleted", [false, false, false, true, true]),
@@ -94,6 +98,7 @@ import Testing
     }
   }
 
+  // Clauses: 5.2.14, 5.3.1, 5.8.6, 6.3.8
   @Test func messagesHaveTheWantedForm() async throws {
     try await withHub { hub in
       _ = await hub.subscribe(
@@ -114,6 +119,7 @@ import Testing
     }
   }
 
+  // Clauses: 5.2.15, 5.2.22, 6.3.8, 6.3.14
   @Test func jsonLDAndTenantsAndReceiverInfo() async throws {
     try await withHub { hub in
       let body = #"""
@@ -131,6 +137,7 @@ import Testing
     }
   }
 
+  // Clauses: 5.2.14, 5.8.6
   @Test func throttlingPauseAndExpiryHoldBackAndAreCounted() async throws {
     try await withHub { hub in
       let path = await hub.subscribe(#""entities": [{"type": "Room"}], "throttling": 60"#)
@@ -156,6 +163,7 @@ import Testing
     }
   }
 
+  // Clauses: 5.8.6
   @Test func periodicOnesTellThePresentState() async throws {
     try await withHub { hub in
       let task = Task { await hub.hub.run() }

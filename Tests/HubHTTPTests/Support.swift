@@ -86,7 +86,8 @@ final class TestHub: Sendable {
 
   init(
     folder: String? = nil, clock: TestClock = TestClock(), recorder: Recorder = Recorder(), limits: Limits = Limits(),
-    contexts: any ContextFetching = TestContexts(), network: any SourceCalling = NoSources()
+    contexts: any ContextFetching = TestContexts(), sender: (any NotificationSending)? = nil,
+    network: any SourceCalling = NoSources()
   ) async throws {
     self.clock = clock
     self.recorder = recorder
@@ -95,9 +96,7 @@ final class TestHub: Sendable {
     let now: @Sendable () -> DateTime = { clock.now }
     store = try SQLiteStore(path: self.folder + "/city.sqlite", now: now)
     hub = Hub(
-      store: store,
-      contexts: ContextResolver(fetcher: StoredContexts(store: store, fetcher: contexts, now: now), now: now),
-      sender: recorder, limits: limits, now: now)
+      store: store, contexts: contexts, sender: sender ?? recorder, limits: limits, now: now)
     federation = Federation(hub: hub, caller: network)
     api = API(federation: federation)
     try await hub.resume()

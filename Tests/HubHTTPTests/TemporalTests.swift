@@ -22,6 +22,7 @@ import Testing
     (answer.json["level"]?["values"]?.array ?? []).compactMap { $0.array?.first }
   }
 
+  // Clauses: 4.11, 5.2.21, 5.7.3, 5.7.4, 6.18, 6.19, 6.24
   @Test func rangesAreReadExactly() async throws {
     try await withHub { hub in
       await fill(hub)
@@ -45,6 +46,7 @@ import Testing
     }
   }
 
+  // Clauses: 5.7.3, 6.3.10
   @Test func longAnswersAreCutAndSaySo() async throws {
     var limits = Limits()
     limits.temporalInstances = 4
@@ -59,6 +61,7 @@ import Testing
     }
   }
 
+  // Clauses: 4.5.8, 5.7.3, 6.3.10
   /// Attributes without an instance in the span of a cut answer are there, empty, in every form.
   @Test func attributesOutsideACutAreEmpty() async throws {
     var limits = Limits()
@@ -77,6 +80,7 @@ import Testing
     }
   }
 
+  // Clauses: 4.23, 5.2.43, 5.7.4
   @Test func historiesAreOrderedById() async throws {
     try await withHub { hub in
       for number in [2, 10, 1] { _ = await hub.post("entities", room(number)) }
@@ -96,6 +100,7 @@ import Testing
     }
   }
 
+  // Clauses: 4.5.19, 5.2.44, 6.3.12
   @Test func aggregatesByPeriod() async throws {
     try await withHub { hub in
       await fill(hub)
@@ -112,6 +117,7 @@ import Testing
     }
   }
 
+  // Clauses: 4.5.6, 4.5.7, 5.2.20, 5.6.11, 5.6.12, 5.6.13, 5.6.14, 5.6.15, 5.6.16, 6.18, 6.19, 6.20, 6.21, 6.22
   @Test func historiesAreWrittenAndDeletedPieceByPiece() async throws {
     try await withHub { hub in
       await fill(hub)
@@ -133,6 +139,7 @@ import Testing
     }
   }
 
+  // Clauses: 4.11, 5.7.3, 5.7.4
   @Test func questionsWithoutSenseAreRefused() async throws {
     try await withHub { hub in
       await fill(hub)
@@ -149,6 +156,7 @@ import Testing
     }
   }
 
+  // Clauses: 4.5.9
   @Test func simplifiedValuesKeepTheirKind() async throws {
     try await withHub { hub in
       let text = #"{"type": "LanguageProperty", "languageMap": {"ko": "마당"}, "observedAt": "2026-01-01T00:00:00Z"}"#
@@ -160,6 +168,7 @@ import Testing
     }
   }
 
+  // Clauses: 4.5.6, 4.8
   /// What is written through `/entities` is history at once, deletions included.
   @Test func changesOfEntitiesAreHistory() async throws {
     try await withHub { hub in

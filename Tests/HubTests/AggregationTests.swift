@@ -4,6 +4,7 @@ import Testing
 
 @testable import Hub
 
+// Clauses: 4.5.19
 @Suite struct AggregationTests {
   private func time(_ text: String) throws -> DateTime { try #require(DateTime(text)) }
 

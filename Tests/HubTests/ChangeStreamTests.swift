@@ -4,6 +4,7 @@ import Testing
 
 @testable import Hub
 
+// Clauses: none: the change stream is our own
 @Suite struct ChangeStreamTests {
   private func change(_ id: String) -> EntityChange {
     EntityChange(

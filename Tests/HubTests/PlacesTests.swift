@@ -2,6 +2,7 @@ import Testing
 
 @testable import Hub
 
+// Clauses: none: sending within bounds is our own
 @Suite struct PlacesTests {
   @Test func oneEndpointAndTroubledOnesLeaveRoom() async {
     let places = Places(16)

@@ -43,6 +43,7 @@ private final class Clock: Sendable {
   var now: DateTime { time.withLock { $0 } }
 }
 
+// Clauses: 4.4, 5.13.1
 @Suite("Context resolver")
 struct ContextResolverTests {
   private let clock = Clock()
@@ -52,6 +53,7 @@ struct ContextResolverTests {
     return ContextResolver(fetcher: web, limits: limits) { clock.now }
   }
 
+  // Clauses: 5.5.5
   @Test("core contexts are never fetched")
   func core() async throws {
     let web = Web([:])

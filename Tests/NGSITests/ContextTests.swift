@@ -2,6 +2,7 @@ import Testing
 
 @testable import NGSI
 
+// Clauses: 4.4, 5.5.7
 @Suite("Contexts")
 struct ContextTests {
   private func read(_ source: JSON, _ documents: [String: JSON] = [:]) throws(Problem) -> Context {

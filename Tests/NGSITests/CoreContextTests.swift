@@ -3,6 +3,7 @@ import Testing
 
 @testable import NGSI
 
+// Clauses: B
 @Suite("Core contexts")
 struct CoreContextTests {
   /// ETSI's published texts, read by a simple reading of their own: prefix and name.

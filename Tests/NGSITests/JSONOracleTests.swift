@@ -36,6 +36,7 @@ struct JSONOracleTests {
     return texts
   }
 
+  // Clauses: 4.6.1
   @Test("a corpus of good and broken texts is judged and read as by Python's json")
   func json() throws {
     let texts = corpus()
@@ -57,6 +58,7 @@ struct JSONOracleTests {
     #expect(good > 200 && good < texts.count - 200)
   }
 
+  // Clauses: 4.6.3
   @Test("times are the microseconds that Python's datetime makes of them, and are written back alike")
   func times() throws {
     var random = SplitMix(state: 7)
@@ -92,6 +94,7 @@ struct JSONOracleTests {
     #expect(good > 500)
   }
 
+  // Clauses: 4.6.3
   @Test(
     "times that are none are refused; odd ones end at the edges",
     arguments: [

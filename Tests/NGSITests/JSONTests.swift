@@ -1,6 +1,7 @@
 import NGSI
 import Testing
 
+// Clauses: 4.6.1
 @Suite struct JSONTests {
   @Test(arguments: [
     "0", "-1", "9223372036854775807", "-9223372036854775808", "0.1", "1e-7", "\"한글 \\u0001\"", "[]", "{}",

@@ -30,6 +30,7 @@ enum Sample {
   static func iri(_ name: String) -> String { Context.core.expand(name) }
 }
 
+// Clauses: 5.4, 5.5.8
 @Suite("Write operations")
 struct OperationTests {
   static let temperature =
@@ -76,6 +77,7 @@ struct OperationTests {
     #expect(update.entity.attributes.count == 1)
   }
 
+  // Clauses: 5.5.12
   @Test("5.5.12 example 1: a merge leaves the members that it does not name")
   func merge() throws {
     let update = try Sample.entity(Self.temperature).merging(
@@ -84,6 +86,7 @@ struct OperationTests {
     #expect(try Sample.json(update.entity)["temperature"]?["value"] == 100)
   }
 
+  // Clauses: 5.5.12
   @Test("5.5.12 example 2: a merge goes into the value; NGSI-LD Null takes a member of it away")
   func mergeValue() throws {
     let address = #"{"street": "Straße des 17. Juni", "city": "Berlin", "country": "Germany"}"#
@@ -167,6 +170,7 @@ struct OperationTests {
     #expect(sub[subAttribute: Sample.iri("q")]?.instances.first?.createdAt == Sample.then)
   }
 
+  // Clauses: 4.5.5, 5.6.5
   @Test("deletions: default instance, dataset, all, scope, and what is not there")
   func deletion() throws {
     let entity = try Sample.entity(
@@ -240,6 +244,7 @@ struct OperationTests {
     #expect(refused.isUnchanged && refused.notUpdated.count == 2)
   }
 
+  // Clauses: 5.5.12
   @Test("a merge sets the common observedAt only where there was one and none is given")
   func commonObservedAt() throws {
     let old = #""observedAt": "2020-01-01T00:00:00Z""#
@@ -257,6 +262,7 @@ struct OperationTests {
     #expect(observedAt("c") == DateTime("2022-01-01T00:00:00Z"))
   }
 
+  // Clauses: 5.5.12
   @Test("a merge can change the kind when it says so, and a Null in a language map takes one language away")
   func mergeKinds() throws {
     let entity = try Sample.entity(
@@ -274,6 +280,7 @@ struct OperationTests {
     #expect(emptied.changes.map(\.kind) == [.deleted])
   }
 
+  // Clauses: 5.5.12
   @Test("a Null merged into nothing leaves nothing")
   func mergeNullIntoNothing() throws {
     let entity = try Sample.entity(#""a": 1"#)
@@ -286,6 +293,7 @@ struct OperationTests {
     #expect(update.entity[attribute: Sample.iri("b")] == nil)
   }
 
+  // Clauses: 5.5.12
   @Test(
     "JSON Merge Patch gives the results of RFC 7396, appendix A",
     arguments: [

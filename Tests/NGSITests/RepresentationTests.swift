@@ -22,10 +22,11 @@ struct RepresentationTests {
     "typed": {"type": "Property", "value": {"type": "Anything", "value": 1}},
     "empty": {"type": "Property", "value": []},
     "instances": {"type": "Property", "value": [{"value": 1}]},
-    "ngsildproof": {"type": "Property", "value": {"proof": 1}, "entityIdSealed": "urn:e:1", "entityTypeSealed": "T"},
+    "ngsildproof": {"type": "Property", "value": {"proof": 1}, "entityIdSealed": "urn:e:1", "entityTypeSealed": ["T", "U"]},
     "scope": ["/Seoul/Mapo", "/a_1"], "expiresAt": "2030-01-01T00:00:00Z"
     """#
 
+  // Clauses: 4.5.1, 4.5.2, 4.5.3, 4.5.5, 4.5.18, 4.5.20, 4.5.21, 4.5.22, 4.5.24, 5.2.5-5.2.7, 5.2.32, 5.2.35-5.2.38
   @Test(
     "normalized and concise forms are read back as what was written",
     arguments: [
@@ -45,6 +46,7 @@ struct RepresentationTests {
     #expect(entity == read)
   }
 
+  // Clauses: 4.5.1
   @Test("the stored form is read back whole")
   func stored() throws {
     var entity = try Sample.entity(Self.everything)
@@ -58,6 +60,7 @@ struct RepresentationTests {
     #expect(read == entity)
   }
 
+  // Clauses: 4.5.1
   @Test("the normalized form equals what was sent")
   func normalized() throws {
     let sent = try JSONParser.parse(#"{"id": "urn:e:1", "type": "T", \#(Self.everything)}"#)
@@ -66,6 +69,7 @@ struct RepresentationTests {
     #expect(try Sample.json(Sample.entity(Self.everything)) == .object(expected))
   }
 
+  // Clauses: 4.5.4
   @Test("the simplified form of clause 4.5.4")
   func simplified() throws {
     let json = try Sample.json(Sample.entity(Self.everything), Representation(.simplified))
@@ -82,6 +86,7 @@ struct RepresentationTests {
     #expect(json == expected)
   }
 
+  // Clauses: 4.15
   @Test(
     "a language filter turns a LanguageProperty into a Property that names its language",
     arguments: [
@@ -95,6 +100,7 @@ struct RepresentationTests {
     #expect(try Sample.json(entity, Representation(.simplified, languages: ranges))["l"] == value)
   }
 
+  // Clauses: 4.8, 6.3.11
   @Test("times of the hub are shown only when asked for")
   func systemAttributes() throws {
     let entity = try Sample.entity(Self.everything)
@@ -106,6 +112,7 @@ struct RepresentationTests {
     #expect(full["p"]?["accuracy"]?["createdAt"] == "1970-01-01T00:00:01Z")
   }
 
+  // Clauses: 4.5.16, 4.5.17, 5.2.29, 5.2.30, 5.2.31
   @Test("GeoJSON: the selected geometry, null where there is none, and the context once")
   func geoJSON() throws {
     let entity = try Sample.entity(

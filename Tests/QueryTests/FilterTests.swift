@@ -2,6 +2,7 @@ import NGSI
 import Query
 import Testing
 
+// Clauses: 4.9
 /// Clause 4.9: its examples, its semantics, and what the official suite's queries expect.
 @Suite struct FilterTests {
   let station = """

@@ -1,40 +1,21 @@
-import Foundation
+import Fuzzing
 import NGSI
 import Query
 import Testing
 
-/// Mutated and assembled texts against every parser: an answer or a problem, quickly, never a crash.
-///
-/// `MADANG_FUZZ=N` tries N inputs for each parser instead of the short default; `MADANG_FUZZ_SEED` starts elsewhere.
+/// Mutated and assembled texts against every parser of queries (see `Fuzz`).
 @Suite(.serialized) struct FuzzTests {
-  private static let environment = ProcessInfo.processInfo.environment
-  private static let count = environment["MADANG_FUZZ"].flatMap(Int.init) ?? 20_000
-  private static let seed = environment["MADANG_FUZZ_SEED"].flatMap(UInt64.init) ?? 42
-  /// No single input may take longer, however slow the machine.
-  private static let patience = Duration.seconds(2)
-
   private func fuzz(_ seeds: [String], _ tokens: [String], _ parse: (String) throws -> Void) throws {
-    var random = Seeded(Self.seed)
-    let clock = ContinuousClock()
-    var taken = 0
-    for _ in 0..<Self.count {
-      let text = Mutation.text(&random, seeds, tokens)
-      let time = clock.measure {
-        do {
-          try parse(text)
-          taken += 1
-        } catch let problem as Problem {
-          if problem.kind == .internalError { Issue.record("\(text.debugDescription): \(problem.detail)") }
-        } catch {
-          Issue.record("\(text.debugDescription): \(error)")
-        }
-      }
-      if time > Self.patience { Issue.record("\(text.debugDescription) took \(time)") }
+    let outcome = Fuzz().run {
+      Mutation.text(&$0, seeds, tokens)
+    } parse: {
+      try parse($0)
     }
-    // Inputs that are all refused at the first character would prove little.
-    #expect(taken > Self.count / 200, "\(taken) of \(Self.count) were taken")
+    #expect(outcome.findings == [])
+    #expect(outcome.isTelling, "\(outcome.taken) of \(outcome.tried) were taken")
   }
 
+  // Clauses: 4.9
   @Test func q() throws {
     let target = try entity(
       #"{"id":"urn:x:1","type":"T","a":{"type":"Property","value":"aaaaaaaaaaaaaaaaaaaaaaaa!"},"b":[1,"x"],"c":true}"#)
@@ -60,6 +41,7 @@ import Testing
     }
   }
 
+  // Clauses: 4.17, 4.19
   @Test func selections() throws {
     try fuzz(
       ["(Home;Vehicle)|Motorhome", "A,B|C", "*", "https://example.org/(a);b"],
@@ -70,6 +52,7 @@ import Testing
     ) { _ = try ScopeFilter(scopeQ: $0).matches(["/a/b", "/Madrid/x/A"]) }
   }
 
+  // Clauses: 4.21, 4.23
   @Test func projectionsAndOrders() throws {
     try fuzz(["id,a{b,c{d}}|e", "type"], ["a", "id", "{", "}", ",", "|", " ", "é"]) {
       _ = try Projection($0, context: context).hops
@@ -84,6 +67,7 @@ import Testing
     }
   }
 
+  // Clauses: 4.10
   @Test func geometries() throws {
     let targets = try [
       #"{"type":"Point","coordinates":[0.5,0.5]}"#,
@@ -111,29 +95,16 @@ import Testing
       _ = try GeoFilter(georel: $0, geometry: "Point", coordinates: "[1,2]", context: context)
     }
   }
-}
 
-enum Mutation {
-  /// A seed with a few changes, or tokens one after another.
-  static func text(_ random: inout Seeded, _ seeds: [String], _ tokens: [String]) -> String {
-    if random.chance(40) {
-      let length = 1 + random.below(random.below(500) == 0 ? 3_000 : 14)
-      return (0..<length).map { _ in random.pick(tokens) }.joined()
+  @Test func temporal() throws {
+    let times = ["2017-12-24T12:00:00Z", "2017-12-24T12:00:00.123456Z", "2017-02-29", "", "24:00:00Z"]
+    var choice = Seeded(7)
+    try fuzz(
+      ["before", "after", "between"], ["be", "fore", "after", "tween", " ", "é", "\u{0}"]
+    ) { relation in
+      _ = try TemporalFilter(
+        timerel: relation, timeAt: choice.pick(times), endTimeAt: choice.chance(50) ? choice.pick(times) : nil,
+        timeproperty: choice.chance(50) ? choice.pick(["observedAt", "createdAt", "x"]) : nil)
     }
-    var scalars = Array(random.pick(seeds).unicodeScalars)
-    for _ in 0..<random.below(4) {
-      let position = random.below(scalars.count + 1)
-      switch random.below(4) {
-      case 0: scalars.insert(contentsOf: random.pick(tokens).unicodeScalars, at: position)
-      case 1 where position < scalars.count: scalars.remove(at: position)
-      case 2 where position < scalars.count: scalars[position] = Unicode.Scalar(UInt8(random.below(128)))
-      default:
-        let end = min(scalars.count, position + random.below(8))
-        scalars.insert(contentsOf: scalars[position..<end], at: random.below(scalars.count + 1))
-      }
-    }
-    var view = String.UnicodeScalarView()
-    view.append(contentsOf: scalars)
-    return String(view)
   }
 }

@@ -1,7 +1,9 @@
+import Fuzzing
 import NGSI
 import Query
 import Testing
 
+// Clauses: 4.10
 /// Against shapely and GeographicLib, on seeded random and degenerate geometries.
 @Suite struct GeoOracleTests {
   private static let relations: [(GeoFilter.Relation, String)] = [

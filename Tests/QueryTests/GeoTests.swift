@@ -1,8 +1,10 @@
 import Foundation
+import Fuzzing
 import NGSI
 import Query
 import Testing
 
+// Clauses: 4.10, 5.2.13
 @Suite struct GeoTests {
   private func filter(_ georel: String, _ geometry: String, _ coordinates: String) throws -> GeoFilter {
     try GeoFilter(georel: georel, geometry: geometry, coordinates: coordinates, context: context)

@@ -1,7 +1,9 @@
+import Fuzzing
 import NGSI
 import Query
 import Testing
 
+// Clauses: none: what an index may decide is our own
 @Suite struct NarrowingTests {
   /// Matches ⇒ narrowing holds, on random filters and entities.
   @Test func neverUnderSelects() throws {

@@ -2,6 +2,7 @@ import NGSI
 import Query
 import Testing
 
+// Clauses: 4.23, 5.2.43
 @Suite struct OrderTests {
   private func ids(_ orderBy: String, _ bodies: [String], from: String? = nil, collation: String? = nil) throws
     -> [String]

@@ -3,6 +3,7 @@ import Query
 import Testing
 
 @Suite struct SelectionTests {
+  // Clauses: 4.16, 4.17
   @Test(arguments: [
     ("Building|House", ["House"], true), ("Building,House", ["Shop"], false),
     ("(Home;Vehicle)", ["Home", "Vehicle"], true),
@@ -15,11 +16,13 @@ import Testing
     #expect(selection.matches(types.map { example + $0 }) == expected)
   }
 
+  // Clauses: 4.17
   @Test(arguments: ["", "A||B", "A;", "(A", "A)", "A B", "*,A", "9", "A\"B", "A<b>"])
   func refusesTypes(_ text: String) {
     #expect(throws: Problem.self) { try TypeSelection(text, context: context) }
   }
 
+  // Clauses: 4.19
   @Test(arguments: [
     ("/Madrid", ["/Madrid"], true), ("/Madrid", ["/Madrid/Gardens"], false),
     ("/Madrid/Gardens/#", ["/Madrid/Gardens"], true), ("/Madrid/Gardens/#", ["/Madrid/Gardens/ParqueNorte/P1"], true),
@@ -37,11 +40,13 @@ import Testing
     #expect(try ScopeFilter(scopeQ: text).matches(scopes) == expected)
   }
 
+  // Clauses: 4.19
   @Test(arguments: ["", "/", "//a", "/a/", "/#/a", "(/a", "/a;;/b", "/a b", "/a/1b", "#a"])
   func refusesScopes(_ text: String) {
     #expect(throws: Problem.self) { try ScopeFilter(scopeQ: text) }
   }
 
+  // Clauses: 5.2.33
   @Test func readsSelectors() throws {
     let json = try JSONParser.parse(
       #"[{"type":"Room","idPattern":"^urn:r:"},{"type":"A|B","id":["urn:x:1","urn:x:2"]},{"type":"*"}]"#)
@@ -60,6 +65,7 @@ import Testing
     }
   }
 
+  // Clauses: 4.11, 5.2.21
   @Test func readsTimes() throws {
     let between = try TemporalFilter(
       timerel: "between", timeAt: "2017-12-13T14:20:00Z", endTimeAt: "2017-12-13T14:40:00Z", timeproperty: "modifiedAt")
@@ -82,6 +88,7 @@ import Testing
     }
   }
 
+  // Clauses: 4.21
   @Test func readsProjections() throws {
     let projection = try Projection("id,locatedAt{id|name,isIn{description}}|name", context: context)
     #expect(projection.hops == 2)

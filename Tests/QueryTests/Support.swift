@@ -1,25 +1,7 @@
 import Foundation
+import Fuzzing
 import NGSI
 import Query
-
-/// A seeded generator: one seed, one run (SplitMix64).
-struct Seeded: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(_ seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-
-  mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
-  mutating func chance(_ percent: Int) -> Bool { below(100) < percent }
-  mutating func pick<Item>(_ items: [Item]) -> Item { items[below(items.count)] }
-}
 
 /// Terms of a test context: `a` is `https://example.org/a`.
 let example = "https://example.org/"

@@ -1,8 +1,11 @@
 import GRDB
+import StoreSQLite
 import Testing
 
-/// SQLite's own check, and that every index row belongs to an entity, on a closed store.
+/// The store's own check, SQLite's, and that every index row belongs to an entity, on a closed store.
 func checkIntegrity(_ path: String) throws {
+  let findings = try SQLiteStore.check(path: path).findings
+  #expect(findings == [])
   let database = try DatabaseQueue(path: path)
   try database.read { database in
     #expect(try String.fetchAll(database, sql: "PRAGMA integrity_check") == ["ok"])

@@ -1,20 +1,25 @@
 import Foundation
 import Testing
 
-/// The `StoreProbe` program, built beside the tests.
+/// A program built beside the tests.
 struct Probe {
-  static func executable() throws -> URL {
+  static let store = Probe(name: "StoreProbe")
+  static let powerCut = Probe(name: "PowerCut")
+
+  let name: String
+
+  func executable() throws -> URL {
     let tests = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
     let candidates =
       [tests.deletingLastPathComponent(), Bundle.main.bundleURL, Bundle.main.bundleURL.deletingLastPathComponent()]
       + Bundle.allBundles.map { $0.bundleURL.deletingLastPathComponent() }
-    let found = candidates.map { $0.appending(path: "StoreProbe") }
+    let found = candidates.map { $0.appending(path: name) }
       .first { FileManager.default.isExecutableFile(atPath: $0.path) }
-    return try #require(found, "StoreProbe is not built beside the tests")
+    return try #require(found, "\(name) is not built beside the tests")
   }
 
   /// Starts it; the pipe gives what it prints.
-  static func start(_ arguments: [String], through launcher: [String] = []) throws -> (process: Process, output: Pipe) {
+  func start(_ arguments: [String], through launcher: [String] = []) throws -> (process: Process, output: Pipe) {
     let command = launcher + [try executable().path] + arguments
     let process = Process()
     process.executableURL = URL(filePath: command[0])
@@ -26,11 +31,12 @@ struct Probe {
   }
 
   /// Runs it to its end; gives its lines.
-  static func run(_ arguments: [String], through launcher: [String] = []) throws -> [String] {
+  func run(_ arguments: [String], through launcher: [String] = [], expecting status: Int32 = 0) throws -> [String] {
     let (process, output) = try start(arguments, through: launcher)
     let text = String(decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
     process.waitUntilExit()
-    #expect(process.terminationStatus == 0, "the probe ended with \(process.terminationStatus)")
+    #expect(
+      process.terminationStatus == status, "\(name) ended with \(process.terminationStatus): \(text.suffix(2000))")
     return text.split(separator: "\n").map(String.init)
   }
 }

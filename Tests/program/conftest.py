@@ -37,7 +37,8 @@ class City:
     """A running program."""
 
     def __init__(self, binary, *arguments):
-        self.process = subprocess.Popen([binary, "up", *map(str, arguments), "--port", "0"], cwd=ROOT,
+        port = [] if "--port" in arguments else ["--port", "0"]
+        self.process = subprocess.Popen([binary, "up", *map(str, arguments), *port], cwd=ROOT,
                                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         line = self.process.stdout.readline()
         assert line.startswith("ready "), f"the program said {line!r} instead of being ready"

@@ -1,5 +1,7 @@
 """Contexts of users come from servers that nobody vouches for: they hang, drip, loop and swell."""
 
+# Clauses: 5.13.1
+
 import json
 import socketserver
 import threading

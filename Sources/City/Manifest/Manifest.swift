@@ -18,6 +18,7 @@ public struct Manifest: Codable, Sendable, Hashable {
   public var services: [Service]
   public var fleets: [FleetPlan]
   public var connectors: [Connector]?
+  public var sources: [Source]?
   public var roles: [Role]?
   public var kpis: [KPI]?
   public var legal: Legal?
@@ -63,6 +64,28 @@ public struct Manifest: Codable, Sendable, Hashable {
     public var file: String
     public var mapping: String?
     public var optional: Bool?
+  }
+
+  /// Another hub, or any NGSI-LD context source, that holds a part of what this city shows.
+  public struct Source: Codable, Sendable, Hashable {
+    public enum Mode: String, Codable, Sendable, CaseIterable { case inclusive, exclusive, redirect, auxiliary }
+
+    public var id: String
+    public var name: Text
+    /// Base URL of its interface, without `/ngsi-ld/v1`.
+    public var endpoint: String
+    /// Inclusive where it is not said.
+    public var mode: Mode?
+    /// Entity types that it has.
+    public var types: [String]
+    /// Attributes that it has of them; all where they are not said.
+    public var attributes: [String]?
+    /// Operations that it offers, by the names of ETSI GS CIM 009 clause 4.20.
+    public var operations: [String]?
+    /// Tenant to name there.
+    public var tenant: String?
+    /// Time until it counts as silent.
+    public var timeout: Span?
   }
 
   public struct Role: Codable, Sendable, Hashable {

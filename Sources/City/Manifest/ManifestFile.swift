@@ -75,6 +75,7 @@ struct ManifestRules {
     }
     distinct("fleets", manifest.fleets.map(\.id))
     distinct("connectors", (manifest.connectors ?? []).map(\.id))
+    distinct("sources", (manifest.sources ?? []).map(\.id))
     distinct("roles", (manifest.roles ?? []).map(\.id))
     distinct("kpis", (manifest.kpis ?? []).map(\.id))
     distinct("adapters", (manifest.adapters ?? []).map(\.id))

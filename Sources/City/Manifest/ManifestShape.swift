@@ -74,6 +74,25 @@ enum ManifestShape {
     .optional("optional", .flag, "whether the city boots without the file"),
   ])
 
+  private static let term = Shape.pattern("[A-Za-z][A-Za-z0-9_:/.#-]{0,200}", example: "AirQualityObserved")
+
+  static let source = Shape.object([
+    .required("id", identifier, "unique among the sources"), .required("name", bilingual, "as people see it"),
+    .required(
+      "endpoint", .pattern("https?://[^ ?#]{1,500}", example: "https://north.example"),
+      "base URL of its interface, without /ngsi-ld/v1"),
+    .optional(
+      "mode", .choice(Manifest.Source.Mode.allCases.map(\.rawValue)),
+      "inclusive: beside what is here; redirect, exclusive: there alone; auxiliary: adds what nobody else has"),
+    .required("types", .list(term, count: 1...200), "entity types that it has"),
+    .optional("attributes", .list(term, count: 1...500), "attributes that it has of them; all where they are not said"),
+    .optional(
+      "operations", .list(.pattern("[A-Za-z]{1,60}", example: "federationOps"), count: 1...60),
+      "what it offers, by the names of ETSI GS CIM 009 clause 4.20; federationOps where it is not said"),
+    .optional("tenant", .text(maxLength: 100), "tenant to name there"),
+    .optional("timeout", duration, "time until it counts as silent"),
+  ])
+
   static let root = Shape.object([
     .required("madang", .integer(1...1), "version of this format"),
     .required("id", identifier, "short name, part of every simulated entity's id"),
@@ -93,6 +112,7 @@ enum ManifestShape {
       "services", .list(.choice(Manifest.Service.allCases.map(\.rawValue)), count: 1...7), "services that run"),
     .required("fleets", .list(fleet, count: 1...100), "its devices"),
     .optional("connectors", .list(connector, count: 0...50), "files that are imported at boot"),
+    .optional("sources", .list(source, count: 0...100), "other hubs that hold a part of what this city shows"),
     .optional(
       "roles",
       .list(

@@ -96,7 +96,8 @@ extension Notification {
     if isLD { object["@context"] = context.embedded }
     return NotificationMessage(
       url: subscription.rule.notification.uri, headers: headers(subscription, context),
-      body: JSONWriter.bytes(.object(object)), timeout: subscription.timeout)
+      body: JSONWriter.bytes(.object(object)), settings: subscription.rule.notification.settings,
+      timeout: subscription.timeout)
   }
 }
 

@@ -43,12 +43,17 @@ extension Hub {
     let createdAt = stored.body["createdAt"]?.string.flatMap { DateTime($0) } ?? now()
     var subscription: Subscription
     do {
-      let context = try await context(stored.body["context"] ?? .null)
+      var context = try await context(stored.body["context"] ?? .null)
+      if let address = stored.body["contextAddress"]?.string { context = context.restated(address: address) }
       // A subscription that has expired meanwhile stays readable.
       var readable = document
       readable["expiresAt"] = nil
       subscription = try await compile(
-        readable, id: stored.id, about: subject, context: context, createdAt: createdAt, in: tenant)
+        readable, id: stored.id, about: subject, context: context,
+        notificationSource: stored.body["notificationContext"], createdAt: createdAt, in: tenant)
+      if let address = stored.body["notificationAddress"]?.string {
+        subscription.notificationContext = subscription.notificationContext.restated(address: address)
+      }
       subscription.document = document
       subscription.rule.expiresAt = document["expiresAt"]?.string.flatMap { DateTime($0) }
       subscription.modifiedAt = stored.body["modifiedAt"]?.string.flatMap { DateTime($0) } ?? createdAt

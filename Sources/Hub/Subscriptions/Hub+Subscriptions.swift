@@ -5,9 +5,11 @@ import Store
 extension Hub {
   /// Makes a subscription (clauses 5.8.1 and 5.11.2). One to registrations is told of those that match already.
   ///
+  /// - Parameter base: what this hub's URL begins with, for the address of a context that is an array or an object.
   /// - Returns: its id, generated where the document has none.
   public func createSubscription(
-    _ object: JSONObject, about subject: SubscriptionSubject = .entities, context: Context, in tenant: Tenant
+    _ object: JSONObject, about subject: SubscriptionSubject = .entities, context: Context,
+    base: String = Hub.localBase, in tenant: Tenant
   ) async throws(Problem) -> String {
     var document = object
     let id: String
@@ -17,8 +19,10 @@ extension Hub {
     default: throw .badRequest("the subscription's 'id' must be a URI")
     }
     document["id"] = .string(id)
-    let subscription = try await compile(
+    var subscription = try await compile(
       document, id: id, about: subject, context: context, createdAt: now(), in: tenant)
+    try await makeLinkable(&subscription, base: base)
+    let made = subscription
     let (book, limits, stored) = (book, limits, subscription.stored)
     try await write { writer in
       try self.requireRoom(for: tenant, writer)
@@ -29,8 +33,8 @@ extension Hub {
         throw Problem(.tooManyResults, "a tenant may have at most \(limits.subscriptions) subscriptions")
       }
       try writer.put(StoredDocument(id: id, body: stored), collection: subject.collection, in: tenant)
-      writer.afterCommit { book.put(subscription) }
-      try self.tellOfMatches(subscription, writer)
+      writer.afterCommit { book.put(made) }
+      try self.tellOfMatches(made, writer)
     }
     return id
   }
@@ -40,16 +44,19 @@ extension Hub {
   /// - Parameter context: what the client reads names with; `nil` where it names none: then they are read as before.
   public func updateSubscription(
     _ id: String, about subject: SubscriptionSubject = .entities, with patch: JSONObject, context: Context?,
-    in tenant: Tenant
+    base: String = Hub.localBase, in tenant: Tenant
   ) async throws(Problem) {
     if let other = patch["id"], other != .string(id) { throw .badRequest("the id of a subscription cannot change") }
     // Someone else may change it while this one is compiled; then it is done again on the new state.
-    for _ in 0..<5 where try await tryUpdate(id, subject, with: patch, context: context, in: tenant) { return }
+    for _ in 0..<5 where try await tryUpdate(id, subject, with: patch, context: context, base: base, in: tenant) {
+      return
+    }
     throw Problem(.conflict, "the subscription \(id) is being changed by others")
   }
 
   private func tryUpdate(
-    _ id: String, _ subject: SubscriptionSubject, with patch: JSONObject, context: Context?, in tenant: Tenant
+    _ id: String, _ subject: SubscriptionSubject, with patch: JSONObject, context: Context?, base: String,
+    in tenant: Tenant
   ) async throws(Problem) -> Bool {
     let known = try existing(id, subject, in: tenant)
     var document = known.document
@@ -73,6 +80,7 @@ extension Hub {
       subscription.rule.expiresAt = expiresAt
       subscription.document["expiresAt"] = .string(expiresAt.description)
     }
+    try await makeLinkable(&subscription, base: base)
     let changed = subscription
     let (book, stored, before) = (book, subscription.stored, known.stored)
     return try await write { writer in
@@ -136,8 +144,19 @@ extension Hub {
     return known
   }
 
+  /// What an address of this hub begins with where neither a client nor whoever runs it has said so.
+  public static let localBase = "http://localhost"
+
+  /// Gives the context of the notifications an address where it has none (clause 5.13.1).
+  private func makeLinkable(_ subscription: inout Subscription, base: String) async throws(Problem) {
+    guard subscription.document["jsonldContext"] == nil else { return }
+    subscription.notificationContext = try await linkable(subscription.notificationContext, base: base)
+  }
+
+  /// - Parameter notificationSource: what the `jsonldContext` said, where it can be had no more.
   func compile(
-    _ document: JSONObject, id: String, about subject: SubscriptionSubject, context: Context, createdAt: DateTime,
+    _ document: JSONObject, id: String, about subject: SubscriptionSubject, context: Context,
+    notificationSource: JSON? = nil, createdAt: DateTime,
     in tenant: Tenant
   ) async throws(Problem) -> Subscription {
     var document = document
@@ -147,17 +166,19 @@ extension Hub {
       for member in SubscriptionParser.readOnlyNotification { notification[member] = nil }
       document["notification"] = .object(notification)
     }
-    var rule = try SubscriptionParser(context: context, limits: limits, now: now()).subscription(document)
+    var rule = try SubscriptionParser(context: context, limits: limits, now: now(), sender: sender)
+      .subscription(document)
     rule.matcher = try EntityMatcher(rule.query)
     var notificationContext = context
     if let url = document["jsonldContext"]?.string {
       guard IRI.isAbsolute(url) else { throw .badRequest("'jsonldContext' must be a URL") }
-      notificationContext = try await self.context(.string(url))
+      notificationContext = try await self.context(notificationSource ?? .string(url))
+      if notificationSource != nil { notificationContext = notificationContext.restated(address: url) }
     }
     return Subscription(
       subject: subject, id: id, tenant: tenant, document: document, context: context,
-      notificationContext: notificationContext,
-      createdAt: createdAt, modifiedAt: now(), rule: rule)
+      notificationContext: notificationContext, notificationSource: notificationSource, createdAt: createdAt,
+      modifiedAt: now(), rule: rule)
   }
 
   private func shown(_ subscription: Subscription, _ context: Context, _ showsTimes: Bool) -> JSONObject {
@@ -185,7 +206,7 @@ extension Hub {
       object["modifiedAt"] = .string(subscription.modifiedAt.description)
     }
     if object["jsonldContext"] == nil, subscription.subject == .entities {
-      object["jsonldContext"] = .string(subscription.context.url)
+      object["jsonldContext"] = .string(subscription.notificationContext.url)
     }
     return object
   }
@@ -194,10 +215,18 @@ extension Hub {
 extension Subscription {
   /// What the store keeps.
   var stored: JSON {
-    [
-      "document": .object(document), "context": context.source, "createdAt": .string(createdAt.description),
-      "modifiedAt": .string(modifiedAt.description),
-    ]
+    var object = JSONObject()
+    object["document"] = .object(document)
+    object["context"] = context.source
+    // Where they can be had beside what they say.
+    object["contextAddress"] = context.address.map { .string($0) }
+    object["notificationContext"] = notificationSource
+    if document["jsonldContext"] == nil {
+      object["notificationAddress"] = notificationContext.address.map { .string($0) }
+    }
+    object["createdAt"] = .string(createdAt.description)
+    object["modifiedAt"] = .string(modifiedAt.description)
+    return .object(object)
   }
 }
 

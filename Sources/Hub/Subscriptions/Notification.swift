@@ -105,7 +105,7 @@ enum Notification {
     writer.close("}")
     return NotificationMessage(
       url: parameters.uri, headers: headers(subscription, context), body: writer.bytes,
-      timeout: subscription.timeout)
+      settings: parameters.settings, timeout: subscription.timeout)
   }
 
   static func headers(_ subscription: Subscription, _ context: Context) -> [(String, String)] {
@@ -198,22 +198,11 @@ extension AttributeSet {
 }
 
 extension Subscription.Accept {
-  fileprivate var mediaType: String {
+  var mediaType: String {
     switch self {
     case .json: "application/json"
     case .jsonLD: "application/ld+json"
     case .geoJSON: "application/geo+json"
-    }
-  }
-}
-
-extension Context {
-  /// The URL that a `Link` header names: the client's own, or the core context's.
-  public var url: String {
-    switch source {
-    case .string(let url): url
-    case .array(let items): items.compactMap(\.string).first ?? CoreContext.url
-    default: CoreContext.url
     }
   }
 }

@@ -33,6 +33,8 @@ struct Subscription: Sendable {
   var context: Context
   /// What the names in notifications are written with (`jsonldContext`).
   var notificationContext: Context
+  /// What ``notificationContext`` said when its address ended.
+  var notificationSource: JSON?
   var createdAt: DateTime
   var modifiedAt: DateTime
   var rule: Rule
@@ -80,6 +82,8 @@ struct Subscription: Sendable {
     var joinLevel = 1
     /// `receiverInfo`.
     var headers: [(String, String)] = []
+    /// `notifierInfo`.
+    var settings: [(String, String)] = []
     /// Seconds.
     var timeout: Double?
     /// Seconds.

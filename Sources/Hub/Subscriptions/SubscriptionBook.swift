@@ -94,6 +94,9 @@ final class SubscriptionBook: Sendable {
 
   var total: Int { shelves.withLock { $0.values.reduce(0) { $0 + $1.byKey.count } } }
 
+  /// Every subscription of every tenant.
+  func all() -> [Subscription] { shelves.withLock { $0.values.flatMap(\.byKey.values) } }
+
   /// Subscriptions that are sent by the clock rather than by changes.
   func periodic() -> [Subscription] {
     shelves.withLock { shelves in

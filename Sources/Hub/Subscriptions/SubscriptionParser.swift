@@ -6,6 +6,8 @@ struct SubscriptionParser {
   let context: Context
   let limits: Limits
   let now: DateTime
+  /// Says whether something can be sent to an endpoint.
+  let sender: any NotificationSending
 
   /// Members that the hub itself generates; what clients send for them is ignored.
   static let readOnly: Set<String> = ["status", "createdAt", "modifiedAt"]
@@ -82,9 +84,6 @@ struct SubscriptionParser {
     guard let uri = endpoint["uri"]?.string, IRI.isAbsolute(uri) else {
       throw .badRequest("'notification.endpoint.uri' must be a URL")
     }
-    guard let scheme = uri.split(separator: ":").first?.lowercased(), scheme == "http" || scheme == "https" else {
-      throw .badRequest("'notification.endpoint.uri' must be an http or https URL, found '\(uri.prefix(40))'")
-    }
     var parameters = Subscription.Parameters(uri: uri)
     switch try string(endpoint["accept"], "notification.endpoint.accept") ?? "application/json" {
     case "application/json": parameters.accept = .json
@@ -95,7 +94,9 @@ struct SubscriptionParser {
     parameters.timeout = try positive(endpoint["timeout"], "notification.endpoint.timeout").map { $0 / 1000 }
     parameters.cooldown = try positive(endpoint["cooldown"], "notification.endpoint.cooldown").map { $0 / 1000 }
     parameters.headers = try pairs(endpoint["receiverInfo"], "receiverInfo")
-    _ = try pairs(endpoint["notifierInfo"], "notifierInfo")
+    parameters.settings = try pairs(endpoint["notifierInfo"], "notifierInfo")
+    let refusal = sender.refusal(of: uri, mediaType: parameters.accept.mediaType, settings: parameters.settings)
+    if let refusal { throw .badRequest("nothing can be sent to 'notification.endpoint': \(refusal)") }
     switch try string(object["format"], "notification.format") ?? "normalized" {
     case "normalized": parameters.form = .normalized
     case "concise": parameters.form = .concise
@@ -189,9 +190,9 @@ extension SubscriptionParser {
     }
     var pairs: [(String, String)] = []
     for item in items {
-      guard let key = item["key"]?.string, let value = item["value"]?.string else {
-        throw .badRequest("'\(member)' must be an array of {key, value}")
-      }
+      // Clients write a number such as the quality of service as a number too.
+      guard let key = item["key"]?.string, let value = item["value"]?.string ?? item["value"]?.integer.map({ "\($0)" })
+      else { throw .badRequest("'\(member)' must be an array of {key, value}") }
       let clean = (key + value).utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
       guard clean, !key.isEmpty else { throw .badRequest("'\(member)' has a control character") }
       pairs.append((key, value))

@@ -44,6 +44,8 @@ public final class Context: Sendable {
   private let leavesNamesAlone: Bool
   /// The context as the client gave it: a URL, an array, or an object. For the `Link` header, and for subscriptions.
   public let source: JSON
+  /// Where the context can be had as a whole, when it is not ``source`` that says so: a context of the hub's own.
+  public let address: String?
   /// Whether ``source`` itself, or the last document that it names, puts the core context in last position.
   private let endsInCore: Bool
 
@@ -62,6 +64,7 @@ public final class Context: Sendable {
     self.vocabulary = vocabulary
     self.source = source
     self.endsInCore = endsInCore
+    address = nil
     leavesNamesAlone = false
     // Of several terms for one IRI JSON-LD takes the shortest, then the least.
     func isBetter(_ term: String, than known: String?) -> Bool {
@@ -88,7 +91,26 @@ public final class Context: Sendable {
     vocabulary = ""
     leavesNamesAlone = true
     source = .null
+    address = nil
     endsInCore = false
+  }
+
+  private init(_ other: Context, source: JSON, address: String?) {
+    terms = other.terms
+    nullTerms = other.nullTerms
+    termOfIRI = other.termOfIRI
+    prefixOfIRI = other.prefixOfIRI
+    prefixLengths = other.prefixLengths
+    vocabulary = other.vocabulary
+    leavesNamesAlone = other.leavesNamesAlone
+    self.source = source
+    self.address = address
+    endsInCore = other.endsInCore
+  }
+
+  /// The same names, given in another way or to be had elsewhere.
+  public func restated(source: JSON? = nil, address: String?) -> Context {
+    Context(self, source: source ?? self.source, address: address)
   }
 
   /// The form of the store: every name already is an IRI and stays one.
@@ -109,6 +131,31 @@ public final class Context: Sendable {
   /// not stand there already.
   public var embedded: JSON {
     endsInCore ? source : .array(source.items + [.string(CoreContext.url)])
+  }
+
+  /// The URL that a `Link` header names: where the context can be had, or the first of its documents.
+  public var url: String {
+    if let address { return address }
+    switch source {
+    case .string(let url): return url
+    case .array(let items):
+      return items.compactMap(\.string).first { CoreContext.version(of: $0) == nil } ?? CoreContext.url
+    default: return CoreContext.url
+    }
+  }
+
+  /// Whether one URL, with the core context that is always there, says all of ``source``.
+  public var isSaidByOneURL: Bool {
+    var isSaid = true
+    var urls = 0
+    for item in source.items {
+      switch item {
+      case .string(let url): if CoreContext.version(of: url) == nil { urls += 1 }
+      case .null where source == .null: break
+      default: isSaid = false
+      }
+    }
+    return isSaid && urls <= 1
   }
 
   /// The IRI of an attribute name, entity type or vocabulary value.

@@ -14,6 +14,12 @@ public struct FetchedContext: Sendable {
 public protocol ContextFetching: Sendable {
   /// - Throws: ``Problem`` `LdContextNotAvailable` when the document cannot be had.
   func fetch(_ url: String) async throws(Problem) -> FetchedContext
+  /// Where the uses of the document at this address are counted; `nil` where nobody counts them.
+  func usage(of url: String) -> ContextUsage?
+}
+
+extension ContextFetching {
+  public func usage(of url: String) -> ContextUsage? { nil }
 }
 
 /// Fetches nothing: for hubs and tools without a network.

@@ -57,6 +57,9 @@ public final class ContextResolver: Sendable {
   private struct Processed {
     var context: Context
     var expiresAt: DateTime
+    /// The documents it was made of.
+    var addresses: Set<String>
+    var usages: [ContextUsage]
   }
 
   private struct Failure {
@@ -70,6 +73,8 @@ public final class ContextResolver: Sendable {
     var byAddress: LeastRecentlyUsed<JSON, Processed>
     var inline: LeastRecentlyUsed<JSON, Processed>
     var underWay: [String: Task<Result<JSON, Problem>, Never>] = [:]
+    /// Counts what was forgotten: what was begun before is not kept after.
+    var generation = 0
     var statistics = Statistics()
   }
 
@@ -96,12 +101,15 @@ public final class ContextResolver: Sendable {
   public func cached(_ source: JSON) -> Context? {
     if Self.isCoreAlone(source) { return .core }
     let time = now()
-    return state.withLock { state in
+    let known: Processed? = state.withLock { state in
       let found = Self.isByAddress(source) ? state.byAddress.value(source) : state.inline.value(source)
       guard let found, found.expiresAt > time else { return nil }
       state.statistics.hits += 1
-      return found.context
+      return found
     }
+    guard let known else { return nil }
+    for usage in known.usages { usage.note(time) }
+    return known.context
   }
 
   /// The context for a context value: a URL, an object, an array of both, or `null` for the core context.
@@ -110,10 +118,56 @@ public final class ContextResolver: Sendable {
   ///   names cannot be had or is no context.
   public func context(_ source: JSON) async throws(Problem) -> Context {
     if let context = cached(source) { return context }
-    state.withLock { $0.statistics.misses += 1 }
+    let generation = state.withLock { state in
+      state.statistics.misses += 1
+      return state.generation
+    }
+    let processed = try await process(source)
+    let time = now()
+    for usage in processed.usages { usage.note(time) }
+    keep(processed, for: source, since: generation)
+    return processed.context
+  }
+
+  /// Whether what came from an address is a context, everything that it names included.
+  ///
+  /// - Throws: ``Problem`` `LdContextNotAvailable` when it is none.
+  public func check(_ document: [UInt8], from url: String) async throws(Problem) {
+    let value = try value(of: document, from: url).get()
+    _ = try await process(.string(url), with: [url: value])
+  }
+
+  /// Whether a value can be a context, as far as that shows without the documents that it names.
+  ///
+  /// - Throws: ``Problem`` `BadRequestData` when it cannot.
+  public func check(_ value: JSON) throws(Problem) {
     var documents: [String: JSON] = [:]
+    for url in ContextProcessor.addresses(in: value) where CoreContext.version(of: url) == nil {
+      try Self.requireAddress(url)
+      documents[url] = .object(JSONObject())
+    }
+    guard documents.count <= limits.documentsPerRequest else {
+      throw .badRequest("the @context needs more than \(limits.documentsPerRequest) documents")
+    }
+    _ = try ContextProcessor.context(value, documents: documents)
+  }
+
+  /// Forgets documents and everything that was made of them.
+  public func forget(_ isMeant: (_ url: String) -> Bool) {
+    state.withLock { state in
+      state.generation += 1
+      state.documents.removeAll { url, _ in isMeant(url) }
+      state.failures.removeAll { url, _ in isMeant(url) }
+      state.byAddress.removeAll { _, processed in processed.addresses.contains(where: isMeant) }
+      state.inline.removeAll { _, processed in processed.addresses.contains(where: isMeant) }
+    }
+  }
+
+  /// - Parameter known: documents that need not be fetched.
+  private func process(_ source: JSON, with known: [String: JSON] = [:]) async throws(Problem) -> Processed {
+    var documents = known
     var expiresAt = now().adding(seconds: limits.longestLifetime)
-    var wanted = ContextProcessor.addresses(in: source)
+    var wanted = ContextProcessor.addresses(in: source) + known.values.flatMap(ContextProcessor.addresses)
     let latest = now().adding(seconds: limits.secondsPerRequest)
     // Breadth first, so that the chain of inclusions is as long as the number of rounds.
     for _ in 0...ContextProcessor.maxDepth {
@@ -137,8 +191,9 @@ public final class ContextResolver: Sendable {
       if wanted.isEmpty { break }
     }
     let context = try ContextProcessor.context(source, documents: documents)
-    keep(context, for: source, until: expiresAt)
-    return context
+    return Processed(
+      context: context, expiresAt: expiresAt, addresses: Set(documents.keys),
+      usages: documents.keys.compactMap(fetcher.usage))
   }
 
   public var statistics: Statistics {
@@ -163,11 +218,11 @@ public final class ContextResolver: Sendable {
 
   private static func isByAddress(_ source: JSON) -> Bool { source.items.allSatisfy { $0.string != nil } }
 
-  private func keep(_ context: Context, for source: JSON, until expiresAt: DateTime) {
+  private func keep(_ processed: Processed, for source: JSON, since generation: Int) {
     let isByAddress = Self.isByAddress(source)
     guard isByAddress || JSONWriter.bytes(source).count <= limits.inlineBytes else { return }
-    let processed = Processed(context: context, expiresAt: expiresAt)
     state.withLock { state in
+      guard state.generation == generation else { return }
       if isByAddress {
         state.byAddress.insert(processed, for: source)
       } else {
@@ -182,9 +237,7 @@ public final class ContextResolver: Sendable {
 extension ContextResolver {
   /// The `@context` of the document at an address.
   private func document(_ url: String) async throws(Problem) -> JSON {
-    guard url.hasPrefix("https://") || url.hasPrefix("http://"), IRI.isAbsolute(url) else {
-      throw .badRequest("a @context must have an http or https address, found '\(url.prefix(200))'")
-    }
+    try Self.requireAddress(url)
     let time = now()
     enum Found {
       case document(JSON)
@@ -214,7 +267,14 @@ extension ContextResolver {
     }
   }
 
+  private static func requireAddress(_ url: String) throws(Problem) {
+    guard url.hasPrefix("https://") || url.hasPrefix("http://"), IRI.isAbsolute(url) else {
+      throw .badRequest("a @context must have an http or https address, found '\(url.prefix(200))'")
+    }
+  }
+
   private func fetch(_ url: String) async -> Result<JSON, Problem> {
+    let generation = state.withLock { $0.generation }
     let result = await load(url)
     let time = now()
     return state.withLock { state in
@@ -223,6 +283,7 @@ extension ContextResolver {
       switch result {
       case .success(let document):
         state.failures.remove(url)
+        guard state.generation == generation else { return .success(document.value) }
         state.documents.insert(document, for: url, weight: document.bytes)
         return .success(document.value)
       case .failure(let problem):
@@ -238,21 +299,28 @@ extension ContextResolver {
   }
 
   private func load(_ url: String) async -> Result<Document, Problem> {
-    func unavailable(_ reason: String) -> Result<Document, Problem> {
-      .failure(Problem(.ldContextNotAvailable, "the @context \(url) \(reason)"))
-    }
     let fetched: FetchedContext
     do { fetched = try await fetcher.fetch(url) } catch {
       return .failure(Problem(.ldContextNotAvailable, error.detail))
     }
-    guard fetched.bytes.count <= limits.documentBytes else {
+    let lifetime = min(max(fetched.lifetime ?? limits.defaultLifetime, limits.shortestLifetime), limits.longestLifetime)
+    let expiresAt = now().adding(seconds: lifetime)
+    return value(of: fetched.bytes, from: url).map {
+      Document(value: $0, bytes: fetched.bytes.count, expiresAt: expiresAt)
+    }
+  }
+
+  /// The `@context` of a document that was fetched.
+  private func value(of document: [UInt8], from url: String) -> Result<JSON, Problem> {
+    func unavailable(_ reason: String) -> Result<JSON, Problem> {
+      .failure(Problem(.ldContextNotAvailable, "the @context \(url) \(reason)"))
+    }
+    guard document.count <= limits.documentBytes else {
       return unavailable("has more than \(limits.documentBytes) bytes")
     }
     let json: JSON
-    do { json = try JSONParser.parse(fetched.bytes) } catch { return unavailable("is not JSON: \(error)") }
+    do { json = try JSONParser.parse(document) } catch { return unavailable("is not JSON: \(error)") }
     guard let value = json["@context"] else { return unavailable("has no member '@context'") }
-    let lifetime = min(max(fetched.lifetime ?? limits.defaultLifetime, limits.shortestLifetime), limits.longestLifetime)
-    return .success(
-      Document(value: value, bytes: fetched.bytes.count, expiresAt: now().adding(seconds: lifetime)))
+    return .success(value)
   }
 }

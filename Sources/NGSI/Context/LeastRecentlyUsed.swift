@@ -59,6 +59,10 @@ struct LeastRecentlyUsed<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     free.append(slot)
   }
 
+  mutating func removeAll(where isMeant: (Key, Value) -> Bool) {
+    for case let node? in nodes where isMeant(node.key, node.value) { remove(node.key) }
+  }
+
   private mutating func unlink(_ node: Node) {
     if node.older >= 0 { nodes[node.older]?.newer = node.newer } else { oldest = node.newer }
     if node.newer >= 0 { nodes[node.newer]?.older = node.older } else { newest = node.older }

@@ -174,12 +174,21 @@ extension EntityReader {
         if names.isTaken(subName, among: fragment.subAttributes) {
           throw .badRequest("the attribute '\(name)' has '\(member.key)' twice")
         }
-        fragment.subAttributes.append(
-          AttributeSetFragment(
-            name: subName, instances: try instances(member.value, name: member.key, depth: depth + 1)))
+        let instances = try instances(member.value, name: member.key, depth: depth + 1)
+        if Core.seals.contains(subName) { try requireSeal(instances, member.key) }
+        fragment.subAttributes.append(AttributeSetFragment(name: subName, instances: instances))
       }
     }
     return fragment
+  }
+
+  /// A seal is written without an attribute around it, so it can be a text or texts only (clause 5.2.5).
+  private func requireSeal(_ instances: [AttributeFragment], _ key: String) throws(Problem) {
+    let isPlain = instances.allSatisfy { instance in
+      guard instance.subAttributes.isEmpty, instance.kind == nil || instance.kind == .property else { return false }
+      return instance.value.value.map { value in value.items.allSatisfy { $0.string != nil } } ?? true
+    }
+    guard instances.count == 1, isPlain else { throw .badRequest("'\(key)' must be a text, or an array of texts") }
   }
 
   private func subAttributeName(_ key: String, of name: String) throws(Problem) -> String {

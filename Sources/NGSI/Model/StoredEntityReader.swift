@@ -49,12 +49,12 @@ struct StoredEntityReader {
     guard parser.position < parser.bytes.count else { throw parser.error(.unexpectedEnd) }
     switch parser.bytes[parser.position] {
     case UInt8(ascii: "{"): set.instances = [try attribute()]
-    case UInt8(ascii: "["):
+    case UInt8(ascii: "[") where parser.bytes.dropFirst(parser.position + 1).first == UInt8(ascii: "{"):
       try expect(UInt8(ascii: "["))
       repeat { set.instances.append(try attribute()) } while try parser.take(UInt8(ascii: ","))
       try expect(UInt8(ascii: "]"))
     default:
-      // A member of `ngsildproof` that is no attribute.
+      // A member of `ngsildproof` that is no attribute: a text, or an array of texts.
       set.instances = [Attribute(kind: .property, value: try parser.value())]
     }
     return set

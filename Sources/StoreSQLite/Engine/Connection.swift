@@ -1,8 +1,12 @@
+import Foundation
 import GRDBSQLite
 import Store
 
 /// One SQLite connection with its prepared statements. Used by one thread at a time.
 final class Connection {
+  /// How long a statement waits for another connection's lock.
+  static let busyMilliseconds: Int32 = 5000
+
   let handle: OpaquePointer
   private var statements = [Statement?](repeating: nil, count: SQL.allCases.count)
   /// The first failure of this transaction after which nothing of it may be kept.
@@ -16,9 +20,22 @@ final class Connection {
     try open(path, SQLITE_OPEN_READONLY)
   }
 
+  /// Opens a connection to a file that nobody writes: no lock is taken and no file is made beside it.
+  static func readingStill(_ path: String) throws(StoreError) -> Connection {
+    var allowed = CharacterSet.urlPathAllowed
+    allowed.remove("?")
+    let name = path.addingPercentEncoding(withAllowedCharacters: allowed) ?? path
+    return try open("file:\(name)?immutable=1", SQLITE_OPEN_READONLY | SQLITE_OPEN_URI)
+  }
+
   /// Opens a connection to a file that is there.
   static func writing(_ path: String) throws(StoreError) -> Connection {
     try open(path, SQLITE_OPEN_READWRITE)
+  }
+
+  /// Opens a connection to a new file.
+  static func creating(_ path: String) throws(StoreError) -> Connection {
+    try open(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE)
   }
 
   private static func open(_ path: String, _ flags: Int32) throws(StoreError) -> Connection {
@@ -29,7 +46,7 @@ final class Connection {
       sqlite3_close_v2(handle)
       throw .failed("cannot open \(path): \(String(cString: sqlite3_errstr(code)))")
     }
-    sqlite3_busy_timeout(handle, 5000)
+    sqlite3_busy_timeout(handle, busyMilliseconds)
     return Connection(handle: handle)
   }
 

@@ -18,6 +18,27 @@ final class FileLock: Sendable {
 
   deinit { release() }
 
+  private init(held descriptor: Int32) { self.descriptor = Mutex(descriptor) }
+
+  /// Keeps a city from starting while a file is read; `nil` when one holds the lock, or there is no lock file to hold.
+  static func shared(_ path: String) -> FileLock? {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return nil }
+    guard flock(descriptor, LOCK_SH | LOCK_NB) == 0 else {
+      Foundation.close(descriptor)
+      return nil
+    }
+    return FileLock(held: descriptor)
+  }
+
+  /// Whether a process holds the lock. No file is made, and none waits for the answer.
+  static func isHeld(_ path: String) -> Bool {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return false }
+    defer { Foundation.close(descriptor) }
+    return flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
+  }
+
   func release() {
     descriptor.withLock { descriptor in
       if let open = descriptor { Foundation.close(open) }

@@ -13,9 +13,6 @@ enum Schema {
   /// Brings a file to the newest version, all or nothing.
   static func migrate(_ database: Database) throws {
     let found = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
-    guard found <= version else {
-      throw StoreError.failed("the store has version \(found); this program knows versions up to \(version)")
-    }
     guard found < version else { return }
     try database.inTransaction(.immediate) {
       for step in steps[found...] {
@@ -27,6 +24,45 @@ enum Schema {
       }
       try database.execute(sql: "PRAGMA user_version = \(version)")
       return .commit
+    }
+  }
+
+  /// Looks at a file before anything in it is changed.
+  /// - Throws: when it is another program's, or newer than this one.
+  static func requireKnown(_ database: Database) throws {
+    let found = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
+    try refuse(version: found, tables: try Set(String.fetchAll(database, sql: tableNames)))
+  }
+
+  /// The version of a file that holds a store.
+  /// - Throws: when it holds none that this program can read.
+  static func version(of connection: Connection, at path: String) throws(StoreError) -> Int {
+    let found: Int
+    var tables: Set<String> = []
+    do throws(StoreError) {
+      found = Int(try connection.value("PRAGMA user_version")) ?? 0
+      let rows = try Statement(tableNames, on: connection)
+      defer { rows.finalize() }
+      while try rows.step() { tables.insert(rows.text(0)) }
+    } catch { throw .failed("\(path) cannot be read: \(error.reason)") }
+    guard found > 0 || !tables.isEmpty else { throw .failed("\(path) holds no store: it is an empty database") }
+    try refuse(version: found, tables: tables)
+    return found
+  }
+
+  private static let tableNames = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+  /// Tables of every version.
+  private static let ownTables: Set = [
+    "tenant", "name", "counter", "entity", "evolution", "series", "document", "outbox",
+  ]
+
+  /// Another program's tables must not be taken for ours, nor ours be made among them.
+  private static func refuse(version found: Int, tables: Set<String>) throws(StoreError) {
+    guard found == 0 ? tables.isEmpty : found > 0 && ownTables.isSubset(of: tables) else {
+      throw .failed("the file belongs to another program")
+    }
+    guard found <= version else {
+      throw .failed("the store has version \(found); this program knows versions up to \(version)")
     }
   }
 

@@ -1,4 +1,5 @@
 import NGSI
+import Query
 
 /// How index values stand in the `value` column of `attribute_value`.
 ///
@@ -19,4 +20,18 @@ enum StoredValue {
 
   static let earliest = [UInt8](repeating: 0, count: 8)
   static let latest = [UInt8](repeating: 0xFF, count: 8)
+}
+
+extension Statement {
+  @discardableResult
+  func bind(_ position: Int32, _ value: IndexValue) -> Statement {
+    switch value {
+    case .number(let number): bind(position, number)
+    case .text(let text): bind(position, text)
+    case .time(let time): bind(position, StoredValue.bytes(of: time))
+    case .none: bind(position, StoredValue.present)
+    case .several: bind(position, StoredValue.several)
+    case .unlisted: bind(position, StoredValue.unlisted)
+    }
+  }
 }

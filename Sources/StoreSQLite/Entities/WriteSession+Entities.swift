@@ -105,16 +105,7 @@ extension WriteSession {
   }
 
   private func change(_ sql: SQL, _ attribute: Int64, _ value: IndexValue, _ key: Int64) throws(StoreError) {
-    let statement = try connection.statement(sql).bind(1, attribute).bind(3, key)
-    switch value {
-    case .number(let number): statement.bind(2, number)
-    case .text(let text): statement.bind(2, text)
-    case .time(let time): statement.bind(2, StoredValue.bytes(of: time))
-    case .none: statement.bind(2, StoredValue.present)
-    case .several: statement.bind(2, StoredValue.several)
-    case .unlisted: statement.bind(2, StoredValue.unlisted)
-    }
-    try statement.run()
+    try connection.statement(sql).bind(1, attribute).bind(2, value).bind(3, key).run()
   }
 
   private func indexGeometries(_ new: Entity?, replacing old: Entity?, key: Int64, tenant: Int64) throws {
@@ -201,7 +192,7 @@ extension Entity {
   }
 
   /// Bounds of all geometries, in order.
-  fileprivate var geometries: [LocatedGeometry] {
+  var geometries: [LocatedGeometry] {
     geoInstances.compactMap { instance in
       Geometry.boundingBox(of: instance.value).map { LocatedGeometry(attribute: instance.attribute, box: $0) }
     }
@@ -221,7 +212,7 @@ private struct GeoInstance: Equatable {
   let value: JSON
 }
 
-private struct LocatedGeometry: Equatable {
+struct LocatedGeometry: Equatable {
   let attribute: String
   let box: BoundingBox
 }
