@@ -154,8 +154,11 @@ def test_kills_lose_nothing_that_was_acknowledged(start, binary, tmp_path):
         writer.over = True
     assert sum(writer.acknowledged for writer in writers) > KILLS
     city = start("--empty", "--data", tmp_path / "city")
-    end = time.monotonic() + 120
+    # However long it takes, as long as it goes on.
+    least, end = None, time.monotonic() + 60
     while (sums := deliveries(city))["pending"] > 0 and time.monotonic() < end:
+        if least is None or sums["pending"] < least:
+            least, end = sums["pending"], time.monotonic() + 60
         time.sleep(0.2)
     assert sums["pending"] == 0 and sums["due"] == sums["delivered"] + sums["failed"] + sums["throttled"], sums
     for writer in writers:
