@@ -11,7 +11,7 @@ extension API {
     try exchange.takes(path.isEmpty ? Parameters.details : Parameters.none)
     let context = try await exchange.context()
     let type = try exchange.accepted()
-    let summaries = try hub.types(in: exchange.tenant)
+    let summaries = try knownTypes(exchange)
     guard let name = path.first else {
       let details = try exchange.items.flag("details")
       let body: JSON =
@@ -54,7 +54,7 @@ extension API {
     try exchange.takes(path.isEmpty ? Parameters.details : Parameters.none)
     let context = try await exchange.context()
     let type = try exchange.accepted()
-    let summaries = try hub.attributes(in: exchange.tenant)
+    let summaries = try knownAttributes(exchange)
     guard let name = path.first else {
       let details = try exchange.items.flag("details")
       let body: JSON =
@@ -86,6 +86,45 @@ extension API {
         "attributeTypes": .array(summary.kinds.map { .string($0.rawValue) }),
         "typeNames": .array(summary.types.map { .string(context.compact($0)) }),
       ], type, context, exchange)
+  }
+
+  // MARK: What sources may have
+
+  /// The hub's types and those that its registrations name; of the latter nobody knows how many there are (clause 5.7.11).
+  private func knownTypes(_ exchange: Exchange) throws(Problem) -> [TypeSummary] {
+    var summaries = try hub.types(in: exchange.tenant)
+    for part in try registered(exchange) {
+      for type in part.entities.flatMap(\.types) {
+        let place = summaries.firstIndex { $0.type == type } ?? summaries.count
+        if place == summaries.count { summaries.append(TypeSummary(type: type, entityCount: 0, attributes: [])) }
+        for name in part.attributes.sorted() where !summaries[place].attributes.contains(where: { $0.attribute == name }) {
+          summaries[place].attributes.append(
+            AttributeSummary(attribute: name, kinds: [], entityCount: 0, types: [type]))
+        }
+      }
+    }
+    return summaries
+  }
+
+  /// The same for attributes.
+  private func knownAttributes(_ exchange: Exchange) throws(Problem) -> [AttributeSummary] {
+    var summaries = try hub.attributes(in: exchange.tenant)
+    for part in try registered(exchange) {
+      let types = part.entities.flatMap(\.types)
+      for name in part.attributes.sorted() {
+        let place = summaries.firstIndex { $0.attribute == name } ?? summaries.count
+        if place == summaries.count {
+          summaries.append(AttributeSummary(attribute: name, kinds: [], entityCount: 0, types: []))
+        }
+        for type in types where !summaries[place].types.contains(type) { summaries[place].types.append(type) }
+      }
+    }
+    return summaries
+  }
+
+  private func registered(_ exchange: Exchange) throws(Problem) -> [Registration.Information] {
+    guard try asksSources(exchange) else { return [] }
+    return try hub.sources(SourceQuery(), in: exchange.tenant).flatMap(\.information)
   }
 
   private func discovery(_ body: JSON, _ type: MediaType, _ context: Context, _ exchange: Exchange) -> APIResponse {

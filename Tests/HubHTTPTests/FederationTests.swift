@@ -310,6 +310,21 @@ import Testing
     }
   }
 
+  // Clauses: 5.7.5-5.7.10
+  @Test func typesAndAttributesOfSourcesArePossible() async throws {
+    try await Districts.with { city in
+      await city.register("north.test", #"{"entities": [{"type": "Pump"}], "propertyNames": ["pressure"]}"#)
+      _ = await city.metropolis.post("entities", lamp("m"))
+      #expect(await city.metropolis.get("types").json["typeList"] == ["Lamp", "Pump"])
+      #expect(await city.metropolis.get("types?local=true").json["typeList"] == ["Lamp"])
+      let pump = await city.metropolis.get("types/Pump").json
+      #expect(pump["entityCount"] == 0 && pump["attributeDetails"]?.items.first?["attributeName"] == "pressure")
+      #expect(await city.metropolis.get("attributes").json["attributeList"] == ["level", "pressure"])
+      #expect(await city.metropolis.get("attributes/pressure").json["typeNames"] == ["Pump"])
+      #expect(city.network.calls.isEmpty)
+    }
+  }
+
   // Clauses: 5.2.34, 6.3.17
   @Test func aSourceRestsAfterAFailureAndAnswersAreKept() async throws {
     try await Districts.with { city in

@@ -111,7 +111,7 @@ struct OperationTests {
     #expect(update.addedTypes == [Sample.iri("U")])
     #expect(update.changes.map(\.kind) == [.created, .created])
     #expect(update.entity[attribute: Sample.iri("b")]?.instances.count == 2)
-    #expect(update.notUpdated.map(\.name) == [Sample.iri("gone"), Core.scope])
+    #expect(update.notUpdated.map(\.name) == [Sample.iri("gone")])
     #expect(update.isPartial && !update.isUnchanged)
   }
 
