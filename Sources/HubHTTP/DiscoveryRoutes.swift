@@ -97,7 +97,8 @@ extension API {
       for type in part.entities.flatMap(\.types) {
         let place = summaries.firstIndex { $0.type == type } ?? summaries.count
         if place == summaries.count { summaries.append(TypeSummary(type: type, entityCount: 0, attributes: [])) }
-        for name in part.attributes.sorted() where !summaries[place].attributes.contains(where: { $0.attribute == name }) {
+        let known = Set(summaries[place].attributes.map(\.attribute))
+        for name in part.attributes.sorted() where !known.contains(name) {
           summaries[place].attributes.append(
             AttributeSummary(attribute: name, kinds: [], entityCount: 0, types: [type]))
         }
