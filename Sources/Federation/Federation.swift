@@ -185,17 +185,23 @@ final class AnswerCache: Sendable {
     }
   }
 
+  /// What an entry takes, roughly: many small answers must not grow without bound either.
+  private static func size(_ key: String, _ answer: SourceAnswer) -> Int {
+    let headers = answer.headers.reduce(500) { $0 + $1.name.utf8.count + $1.value.utf8.count }
+    return answer.body.count + 2 * key.utf8.count + headers
+  }
+
   func keep(_ answer: SourceAnswer, _ key: String, of registration: Registration, at time: DateTime) {
     guard let duration = registration.management.cacheDuration, answer.body.count <= bound / 4 else { return }
     state.withLock { state in
-      if let old = state.entries[key] { state.bytes -= old.answer.body.count } else { state.order.append(key) }
+      if let old = state.entries[key] { state.bytes -= Self.size(key, old.answer) } else { state.order.append(key) }
       state.entries[key] = Entry(
         answer: answer, registration: registration.id, modifiedAt: registration.modifiedAt,
         until: time.adding(seconds: duration))
-      state.bytes += answer.body.count
+      state.bytes += Self.size(key, answer)
       while state.bytes > bound, !state.order.isEmpty {
         let oldest = state.order.removeFirst()
-        if let gone = state.entries.removeValue(forKey: oldest) { state.bytes -= gone.answer.body.count }
+        if let gone = state.entries.removeValue(forKey: oldest) { state.bytes -= Self.size(oldest, gone.answer) }
       }
     }
   }

@@ -1,3 +1,4 @@
+import ChildProcess
 import Foundation
 import Testing
 
@@ -29,7 +30,7 @@ import Testing
       print("skipped: percentilesAreNumpys, the oracle environment \(python.path) is absent (make setup)")
       return nil
     }
-    let process = Process()
+    let process = ChildProcess()
     process.executableURL = python
     process.arguments = [folder.appending(path: "percentiles.py").path]
     let given = Pipe()

@@ -1,3 +1,4 @@
+import ChildProcess
 import Foundation
 import NGSI
 
@@ -15,7 +16,7 @@ enum Oracle {
     let file = FileManager.default.temporaryDirectory.appending(path: "oracle-" + UUID().uuidString)
     try Data(JSONWriter.bytes(input)).write(to: file)
     defer { try? FileManager.default.removeItem(at: file) }
-    let process = Process()
+    let process = ChildProcess()
     let answer = Pipe()
     process.executableURL = python
     process.arguments = [folder.appending(path: script).path]

@@ -1,3 +1,4 @@
+import ChildProcess
 import Foundation
 
 import NGSI
@@ -27,7 +28,7 @@ enum Oracle {
       print("skipped: \(test), the oracle environment \(python.path) is absent (make setup)")
       return nil
     }
-    let process = Process()
+    let process = ChildProcess()
     process.executableURL = python
     process.arguments = [folder.appending(path: script).path]
     let given = Pipe()

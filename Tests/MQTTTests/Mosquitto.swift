@@ -1,3 +1,4 @@
+import ChildProcess
 import Foundation
 import Glibc
 
@@ -5,7 +6,7 @@ import Glibc
 final class Mosquitto {
   let port: Int
   private let folder: URL
-  private var process: Process?
+  private var process: ChildProcess?
 
   private static let program = ["/usr/sbin/mosquitto", "/usr/bin/mosquitto"].first {
     FileManager.default.isExecutableFile(atPath: $0)
@@ -32,7 +33,7 @@ final class Mosquitto {
   }
 
   func start() throws {
-    let process = Process()
+    let process = ChildProcess()
     process.executableURL = URL(fileURLWithPath: Self.program ?? "")
     process.arguments = ["-c", folder.appendingPathComponent("mosquitto.conf").path]
     process.standardOutput = FileHandle.nullDevice

@@ -1,3 +1,4 @@
+import ChildProcess
 import Foundation
 import Fuzzing
 import NGSI
@@ -49,7 +50,7 @@ enum Oracle {
 
   private static func run(_ program: String, _ arguments: [String], input: Data) throws -> (status: Int32, output: Data)
   {
-    let process = Process()
+    let process = ChildProcess()
     process.executableURL = URL(fileURLWithPath: program)
     process.arguments = arguments
     // Files, not pipes: neither side can wait for the other.

@@ -1,3 +1,4 @@
+import ChildProcess
 import Foundation
 import Testing
 
@@ -19,9 +20,9 @@ struct Probe {
   }
 
   /// Starts it; the pipe gives what it prints.
-  func start(_ arguments: [String], through launcher: [String] = []) throws -> (process: Process, output: Pipe) {
+  func start(_ arguments: [String], through launcher: [String] = []) throws -> (process: ChildProcess, output: Pipe) {
     let command = launcher + [try executable().path] + arguments
-    let process = Process()
+    let process = ChildProcess()
     process.executableURL = URL(filePath: command[0])
     process.arguments = Array(command.dropFirst())
     let output = Pipe()
