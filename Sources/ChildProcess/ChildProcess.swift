@@ -37,7 +37,7 @@ public final class ChildProcess {
         posix_spawn_file_actions_addopen(&actions, number, "/dev/null", O_RDWR, 0)
       }
     }
-    posix_spawn_file_actions_addclosefrom_np(&actions, 3)
+    try Self.closeOthers(&actions)
     // Swift's threads block signals that a child is to hear.
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
@@ -53,6 +53,15 @@ public final class ChildProcess {
     // The parent keeps its own ends only: the other side's end is then seen.
     if let pipe = standardInput as? Pipe { try? pipe.fileHandleForReading.close() }
     for stream in [standardOutput, standardError] { try? (stream as? Pipe)?.fileHandleForWriting.close() }
+  }
+
+  /// No child may hold the end of another's pipe. Glibc has the call since 2.34, and its header shows it to C only.
+  private static func closeOthers(_ actions: inout posix_spawn_file_actions_t) throws {
+    typealias Call = @convention(c) (UnsafeMutablePointer<posix_spawn_file_actions_t>, Int32) -> Int32
+    guard let symbol = dlsym(nil, "posix_spawn_file_actions_addclosefrom_np") else {
+      throw Failure(program: "", reason: "the C library is older than glibc 2.34")
+    }
+    _ = unsafeBitCast(symbol, to: Call.self)(&actions, 3)
   }
 
   /// The handle that the child gets; `nil` for the null device.
