@@ -77,7 +77,8 @@ public struct Federation: Sendable {
   ///
   /// - Returns: status, headers and body of an answer that is no error.
   func call(_ call: SourceCall, _ registration: Registration) async -> Result<SourceAnswer, SourceFailure> {
-    let key = registration.management.cacheDuration != nil && call.method == .get ? call.url + "\n" + call.tenant : nil
+    let key =
+      registration.management.cacheDuration != nil && call.method == .get ? call.question(of: registration.tenant) : nil
     if let key, let kept = cache.answer(key, of: registration, at: hub.time) { return .success(kept) }
     if let cooldown = registration.management.cooldown {
       let record = hub.record(of: registration)
@@ -131,7 +132,11 @@ struct SourceAnswer: Sendable {
 }
 
 extension SourceCall {
-  fileprivate var tenant: String { headers.first { $0.name == "NGSILD-Tenant" }?.value ?? "" }
+  /// All that the answer may depend on: headers too, which may say who asks, but not the way that the request came.
+  fileprivate func question(of tenant: Tenant) -> String {
+    let said = headers.filter { $0.name != "Via" }.map { $0.name + ": " + $0.value }
+    return ([tenant.name, url] + said).joined(separator: "\n")
+  }
 }
 
 /// Counts calls under way.

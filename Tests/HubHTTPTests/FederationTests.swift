@@ -310,6 +310,21 @@ import Testing
     }
   }
 
+  // Clauses: 4.3.6.5, 6.3.17
+  @Test func aKeptAnswerIsForWhoAskedOnly() async throws {
+    try await Districts.with { city in
+      await city.register(
+        "north.test", lamps,
+        more: #""management": {"cacheDuration": "PT1M"}, "contextSourceInfo": [{"key": "Authorization","#
+          + #""value": "urn:ngsi-ld:request"}]"#)
+      _ = await city.north.post("entities", lamp("n"))
+      for (token, calls) in [("a", 1), ("a", 1), ("b", 2), ("a", 2)] {
+        _ = await city.metropolis.get("entities?type=Lamp", headers: ["Authorization": token])
+        #expect(city.network.calls.count == calls, "\(token)")
+      }
+    }
+  }
+
   // Clauses: 5.7.5-5.7.10
   @Test func typesAndAttributesOfSourcesArePossible() async throws {
     try await Districts.with { city in

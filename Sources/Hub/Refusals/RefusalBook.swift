@@ -76,6 +76,12 @@ final class RefusalBook: Sendable {
     }
     line.count += 1
     line.lastAt = max(line.lastAt, time)
+    defer {
+      state.lines[key] = line
+      if state.isTouched.insert(line.id).inserted { state.touched.append(line.id) }
+    }
+    // The line of the others stands in the default tenant and counts those of all: it says nothing of what they hold.
+    guard key.source != Self.others else { return }
     line.detail = String(input.problem.detail.prefix(Refusal.mostDetail))
     if let id = input.entityId.map({ String($0.prefix(300)) }), !id.isEmpty {
       line.entityIds.removeAll { $0 == id }
@@ -83,8 +89,6 @@ final class RefusalBook: Sendable {
       if line.entityIds.count > Refusal.mostIds { line.entityIds.removeLast() }
     }
     if !input.sample.isEmpty { line.sample = String(input.sample.prefix(Refusal.mostSample)) }
-    state.lines[key] = line
-    if state.isTouched.insert(line.id).inserted { state.touched.append(line.id) }
   }
 
   /// Whether another line may be made.
