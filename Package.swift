@@ -100,33 +100,36 @@ let package = Package(
     .testTarget(name: "MQTTTests", dependencies: ["ChildProcess", "MQTT"]),
     .target(name: "ChildProcess"),
     .target(name: "Fuzzing", dependencies: ["NGSI"]),
+    .target(name: "TestSupport", dependencies: ["ChildProcess", "NGSI"]),
     .target(name: "CDiskRecorder"),
     .executableTarget(name: "PowerCut", dependencies: ["CDiskRecorder", "NGSI", "Query", "Store", "StoreSQLite"]),
-    .testTarget(name: "NGSITests", dependencies: ["ChildProcess", "Fuzzing", "NGSI"]),
-    .testTarget(name: "JSONSchemaTests", dependencies: ["ChildProcess", "JSONSchema", "NGSI"]),
-    .testTarget(name: "QueryTests", dependencies: ["ChildProcess", "Fuzzing", "NGSI", "Query"]),
+    .testTarget(name: "NGSITests", dependencies: ["ChildProcess", "Fuzzing", "NGSI", "TestSupport"]),
+    .testTarget(name: "JSONSchemaTests", dependencies: ["ChildProcess", "JSONSchema", "NGSI", "TestSupport"]),
+    .testTarget(name: "QueryTests", dependencies: ["ChildProcess", "Fuzzing", "NGSI", "Query", "TestSupport"]),
     .testTarget(
       name: "StoreSQLiteTests",
       dependencies: [
         "ChildProcess", "Fuzzing", "NGSI", "Query", "Store", "StoreContract", "StoreProbe", "StoreSQLite",
+        "TestSupport",
         .product(name: "GRDB", package: "GRDB.swift"),
       ]),
-    .testTarget(name: "HubTests", dependencies: ["ChildProcess", "Hub", "NGSI", "Query", "Store", "StoreSQLite"]),
+    .testTarget(
+      name: "HubTests", dependencies: ["ChildProcess", "Hub", "NGSI", "Query", "Store", "StoreSQLite", "TestSupport"]),
     .testTarget(
       name: "HubHTTPTests",
       dependencies: [
-        "ChildProcess", "Federation", "Hub", "HubHTTP", "NGSI", "Query", "Store", "StoreSQLite",
+        "ChildProcess", "Federation", "Hub", "HubHTTP", "NGSI", "Query", "Store", "StoreSQLite", "TestSupport",
         .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ]),
-    .testTarget(name: "CityTests", dependencies: ["ChildProcess", "City", "Fuzzing", "NGSI"]),
+    .testTarget(name: "CityTests", dependencies: ["ChildProcess", "City", "Fuzzing", "NGSI", "TestSupport"]),
     .testTarget(
       name: "IngestTests",
       dependencies: [
-        "ChildProcess", "City", "Ingest", "NGSI",
+        "ChildProcess", "City", "Ingest", "NGSI", "TestSupport",
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 out=.build-test
 mkdir -p "$out"
-passed=0 failed=0 skipped=0 crash=
+passed=0 failed=0 skipped=0 crash= failures=
 broken=() # parts that failed without naming a test: a build error, a crash
 
 count() { grep -cE "$1" "$2" || true; }
@@ -14,6 +14,7 @@ count() { grep -cE "$1" "$2" || true; }
 finish() {
   local code=0 part
   [ -z "$crash" ] || echo "$crash"
+  [ -z "$failures" ] || echo "$failures"
   [ "$skipped" = 0 ] || echo "$skipped skipped, each by name above"
   for part in "${broken[@]}"; do
     echo "$part"
@@ -40,6 +41,8 @@ swift_tests() {
   failed=$here
   [ "$code" = 0 ] || [ "$here" != 0 ] || broken+=("swift test ended with code $code and named no failed test: see $log")
   crash=$(crash_report "$log")
+  # Again at the end: the failures, which stand somewhere among thousands of lines.
+  failures=$(grep -E '^[^ ]+ Test .* (recorded an issue|failed after)|: error: .* : ' "$log" | grep -v ' Test run with ' | cut -c1-500 | head -40)
 }
 
 # Where a process crashed, and the tests that had begun and not ended by then.
@@ -60,6 +63,7 @@ python_tests() {
   passed=$((passed + $(sum "$words" passed)))
   failed=$((failed + $(sum "$words" failed) + $(sum "$words" 'errors?')))
   skipped=$((skipped + $(sum "$words" skipped)))
+  failures+=$(grep -E '^(FAILED|ERROR) ' "$log" | cut -c1-500 | head -40)
   case $code in
     0 | 1) ;;
     *) broken+=("pytest ended with code $code: see $log") ;;

@@ -84,10 +84,18 @@ extension API {
     let isBrief =
       query.asksTypesOnly && query.order.isEmpty && page.limit <= Self.briefLimit
       && page.offset + page.limit <= Self.briefPage
-    @Sendable func run() throws(Problem) -> APIResponse {
+    @Sendable func answerPage() throws(Problem) -> (APIResponse, PageExtent) {
+      if presenter.showsWhole {
+        return try presenter.answerWhole(query, page: page, countsTotal: counts, exchange)
+      }
       let found = try hub.entities(query, in: exchange.tenant, page: page, countsTotal: counts)
-      var response = try presenter.answer(found.entities, exchange)
-      exchange.addPaging(&response, page: page, total: found.total, hasMore: found.hasMore, path: "/entities")
+      return (
+        try presenter.answer(found.entities, exchange), PageExtent(total: found.total, hasMore: found.hasMore)
+      )
+    }
+    @Sendable func run() throws(Problem) -> APIResponse {
+      var (response, extent) = try answerPage()
+      exchange.addPaging(&response, page: page, total: extent.total, hasMore: extent.hasMore, path: "/entities")
       return response
     }
     return isBrief ? try run() : try await hub.offLoop { _ throws(Problem) in try run() }

@@ -146,6 +146,17 @@ extension Presenter {
     return answer(writer.bytes, exchange)
   }
 
+  /// The answer with a page of the entities that the query selects, shown as they are.
+  func answerWhole(
+    _ query: EntityQuery, page: Page, countsTotal: Bool, _ exchange: Exchange
+  ) throws(Problem) -> (response: APIResponse, extent: PageExtent) {
+    var writer = JSONWriter(capacity: 1024 * max(1, min(page.limit, 64)))
+    let extent = try exchange.hub.write(
+      query, in: exchange.tenant, page: page, countsTotal: countsTotal, as: entityWriter,
+      embeddedContext: embeddedContext, to: &writer)
+    return (answer(writer.bytes, exchange), extent)
+  }
+
   /// The answer with a list of entities.
   func answer(_ entities: [Entity], _ exchange: Exchange) throws(Problem) -> APIResponse {
     try list(

@@ -2,6 +2,28 @@ import NGSI
 import Query
 import Store
 
+/// A page that the store writes itself has to be what its entities give, byte by byte, in all forms.
+private func expectShown(
+  _ page: EntityPage, _ query: EntityQuery, limit: Int, offset: Int, countsTotal: Bool, _ store: any Store
+) throws {
+  for representation in [Representation(), Representation(systemAttributes: true), Representation(.simplified)] {
+    let form = EntityWriter(context: .core, representation: representation)
+    var expected = JSONWriter()
+    for entity in page.entities {
+      expected.separate()
+      form.write(entity, to: &expected)
+    }
+    var shown = JSONWriter()
+    let extent = try store.read { reader in
+      try reader.write(
+        query, in: .default, page: Page(limit: limit, offset: offset), countsTotal: countsTotal, as: form,
+        embeddedContext: nil, to: &shown)
+    }
+    try expectEqual(shown.bytes, expected.bytes)
+    try expectEqual(extent, PageExtent(total: page.total, hasMore: page.hasMore))
+  }
+}
+
 extension StoreContract {
   static let queryCases: [Case] = [
     Case("an index finds what the evaluator finds over all entities") { subject in
@@ -49,6 +71,7 @@ extension StoreContract {
         try expectEqual(page.hasMore, window.count > limit, "round \(round)")
         try expectEqual(page.total, round % 2 == 0 ? expected.count : nil, "round \(round)")
         try expect(page.entities.allSatisfy { entities[$0.id] == $0 }, "a stale entity, round \(round)")
+        try expectShown(page, query, limit: limit, offset: offset, countsTotal: round % 2 == 0, store)
         if !expected.isEmpty { nonEmpty += 1 }
       }
       try expect(nonEmpty > 500, "the random queries find too little to prove anything: \(nonEmpty)")

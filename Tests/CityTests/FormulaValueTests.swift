@@ -1,5 +1,6 @@
 import NGSI
 import Testing
+import TestSupport
 
 @testable import City
 

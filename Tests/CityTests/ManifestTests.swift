@@ -1,6 +1,7 @@
 import Foundation
 import NGSI
 import Testing
+import TestSupport
 
 @testable import City
 
@@ -85,15 +86,16 @@ struct ManifestTests {
     for (from, to) in zip("abcdefgh", "bcdefghi") {
       bomb += "\(to): &\(to) [" + Array(repeating: "*\(from)", count: 10).joined(separator: ", ") + "]\n"
     }
-    let started = ContinuousClock.now
-    #expect(!problems(bomb).isEmpty)
-    #expect(!problems("fleets: " + String(repeating: "[", count: 5000)).isEmpty)
-    #expect(!problems(String(repeating: "x", count: 2 << 20)).isEmpty)
-    #expect(!problems("").isEmpty)
-    #expect(!problems("madang: 1\nmadang: 1\n").isEmpty)
-    #expect(!problems("madang: 1\n---\nmadang: 1\n").isEmpty)
-    #expect(!problems("a: !!binary x\n\u{0}").isEmpty)
-    #expect(ContinuousClock.now - started < .seconds(5))
+    let taken = processorTime {
+      #expect(!problems(bomb).isEmpty)
+      #expect(!problems("fleets: " + String(repeating: "[", count: 5000)).isEmpty)
+      #expect(!problems(String(repeating: "x", count: 2 << 20)).isEmpty)
+      #expect(!problems("").isEmpty)
+      #expect(!problems("madang: 1\nmadang: 1\n").isEmpty)
+      #expect(!problems("madang: 1\n---\nmadang: 1\n").isEmpty)
+      #expect(!problems("a: !!binary x\n\u{0}").isEmpty)
+    }
+    #expect(taken < .seconds(5))
     let anchored = try Examples.text("demo").replacing("id: seomyeon", with: "id: &name seomyeon")
     #expect(problems(anchored).map(\.found) == ["an anchor or alias"])
     for text in ["a: *b", "- &x 1", "[a, *b]", "{a: &c 1}", "? *k", "a: 'x'\nb: \"y\"\nc: *d"] {

@@ -1,6 +1,7 @@
 import Foundation
 import NGSI
 import Testing
+import TestSupport
 
 @testable import City
 

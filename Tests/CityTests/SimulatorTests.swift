@@ -2,6 +2,7 @@ import Foundation
 import NGSI
 import Synchronization
 import Testing
+import TestSupport
 
 @testable import City
 

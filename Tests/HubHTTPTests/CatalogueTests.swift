@@ -4,6 +4,7 @@ import NIOCore
 import NIOHTTP1
 import Store
 import Testing
+import TestSupport
 
 @testable import Hub
 @testable import HubHTTP

@@ -3,6 +3,7 @@ import Foundation
 import NGSI
 import Synchronization
 import Testing
+import TestSupport
 
 @testable import Ingest
 

@@ -2,6 +2,7 @@ import City
 import Foundation
 import NGSI
 import Testing
+import TestSupport
 
 @testable import Ingest
 

@@ -1,6 +1,7 @@
 import JSONSchema
 import NGSI
 import Testing
+import TestSupport
 
 /// Schemas and values drawn from the words that data models use, judged by us and by PyPI's jsonschema (whose
 /// `multipleOf` divides as floating point does: 0.3 is no multiple of 0.1 to it, so no such divisor is drawn).

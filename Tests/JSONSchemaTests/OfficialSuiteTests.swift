@@ -2,6 +2,7 @@ import Foundation
 import JSONSchema
 import NGSI
 import Testing
+import TestSupport
 
 /// The JSON Schema organisation's own suite, where a copy of it is named by `MADANG_JSONSCHEMA_SUITE` (none of it is part
 /// of this project). Figures of the last run are in `docs/data-models.md`.

@@ -51,4 +51,20 @@ import Testing
     #expect(["a": 1, "b": 2] as JSON == ["b": 2.0, "a": 1])
     #expect(["a": 1] as JSON != ["a": 2])
   }
+
+  // Clauses: 4.6.1
+  @Test("numbers with few places are written as the standard library writes them")
+  func decimals() {
+    var random = SystemRandomNumberGenerator()
+    for places in 0...12 {
+      for _ in 0..<4000 {
+        let whole = Double(Int64.random(in: 0...(1 << Int64.random(in: 0...31, using: &random)), using: &random))
+        let scale = [1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12][places]
+        let number = (whole + (Double.random(in: 0..<1, using: &random) * scale).rounded() / scale)
+        guard number >= 1e-3 else { continue }
+        #expect(JSONWriter.text(.double(number)) == number.description)
+        #expect(JSONWriter.text(.double(-number)) == (-number).description)
+      }
+    }
+  }
 }

@@ -1,6 +1,7 @@
 import NGSI
 import Query
 import Testing
+import TestSupport
 
 // Clauses: 4.9
 /// Clause 4.9: its examples, its semantics, and what the official suite's queries expect.
@@ -165,8 +166,7 @@ import Testing
   @Test func aPatternThatExplodesIsAProblemNotAHang() throws {
     let text = String(repeating: "a", count: 60) + "!"
     let target = try entity(#"{"id":"urn:x:1","type":"T","name":{"type":"Property","value":"\#(text)"}}"#)
-    let clock = ContinuousClock()
-    let time = clock.measure {
+    let time = processorTime {
       for pattern in ["(a+)+$", "(a|aa)+$", "(.*a){20}$", "^(([a-z])+.)+[A-Z]([a-z])+$"] {
         #expect(throws: Problem.self, "\(pattern)") { try matches("name~=\"\(pattern)\"", target) }
       }

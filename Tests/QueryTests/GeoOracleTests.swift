@@ -2,6 +2,7 @@ import Fuzzing
 import NGSI
 import Query
 import Testing
+import TestSupport
 
 // Clauses: 4.10
 /// Against shapely and GeographicLib, on seeded random and degenerate geometries.
@@ -29,7 +30,7 @@ import Testing
     let question: JSON = ["relations": .array(pairs.map { .array([$0.0, $0.1]) })]
     guard
       let answer = try Oracle.ask(
-        "query_geo.py", question, modules: ["shapely"], test: "GeoOracleTests.relationsAgreeWithShapely")
+        "query_geo.py", question, for: "GeoOracleTests.relationsAgreeWithShapely")
     else { return }
     let answers = try #require(answer["relations"]?.array)
     var held: [String: Int] = [:]
@@ -78,8 +79,8 @@ import Testing
     let question: JSON = ["points": .array(points.map { .array($0.map(JSON.double)) })]
     guard
       let answer = try Oracle.ask(
-        "query_geo.py", question, modules: ["geographiclib"],
-        test: "GeoOracleTests.distancesOfPointsAgreeWithGeographicLib")
+        "query_geo.py", question,
+        for: "GeoOracleTests.distancesOfPointsAgreeWithGeographicLib")
     else { return }
     for (point, metres) in zip(points, try #require(answer["points"]?.array).compactMap(\.number)) {
       let reference: JSON = ["type": "Point", "coordinates": [.double(point[0]), .double(point[1])]]
@@ -112,8 +113,8 @@ import Testing
     let question: JSON = ["distances": .array(pairs.map { .array([$0.0, $0.1]) })]
     guard
       let answer = try Oracle.ask(
-        "query_geo.py", question, modules: ["shapely", "geographiclib", "numpy"],
-        test: "GeoOracleTests.distancesOfLinesAndAreasAgreeWithDenseSampling")
+        "query_geo.py", question,
+        for: "GeoOracleTests.distancesOfLinesAndAreasAgreeWithDenseSampling")
     else { return }
     var apart = 0
     for (pair, metres) in zip(pairs, try #require(answer["distances"]?.array).compactMap(\.number)) {

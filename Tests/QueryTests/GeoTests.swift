@@ -3,6 +3,7 @@ import Fuzzing
 import NGSI
 import Query
 import Testing
+import TestSupport
 
 // Clauses: 4.10, 5.2.13
 @Suite struct GeoTests {
@@ -84,9 +85,10 @@ import Testing
         [.double(.random(in: 0...1, using: &random)), .double(.random(in: 0...1, using: &random))]
       }
       ring.append(ring[0])
-      let began = ContinuousClock.now
-      #expect(Geometry.unsoundness(of: ["type": "Polygon", "coordinates": .array([.array(ring)])]) != nil)
-      #expect(ContinuousClock.now - began < .seconds(5))
+      let time = processorTime {
+        #expect(Geometry.unsoundness(of: ["type": "Polygon", "coordinates": .array([.array(ring)])]) != nil)
+      }
+      #expect(time < .seconds(5))
     }
     let large = JSON.array([.array(Array(repeating: [1, 1], count: Geometry.maxAreaPositions + 1))])
     #expect(Geometry.failure(of: ["type": "Polygon", "coordinates": large])?.contains("at most") == true)

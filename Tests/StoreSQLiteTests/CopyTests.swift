@@ -6,6 +6,7 @@ import Store
 import StoreSQLite
 import Synchronization
 import Testing
+import TestSupport
 
 @Suite("Copies of a store")
 struct CopyTests {
@@ -76,9 +77,11 @@ struct CopyTests {
     let outside = try DatabaseQueue(path: folder.database, configuration: configuration)
     let text = String(repeating: "x", count: 100_000)
     func write(_ range: Range<Int>) async throws -> Duration {
-      try await ContinuousClock().measure {
-        for number in range {
-          try await store.write { try $0.put(self.entity(number, text), replacing: nil, in: .default) }
+      try await withTaskExecutorPreference(OwnThread()) {
+        try await ContinuousClock().measure {
+          for number in range {
+            try await store.write { try $0.put(self.entity(number, text), replacing: nil, in: .default) }
+          }
         }
       }
     }

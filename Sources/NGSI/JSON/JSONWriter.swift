@@ -84,11 +84,14 @@ public struct JSONWriter: ~Copyable {
 
   /// Writes `"key":` for a key that needs no escaping.
   public mutating func key(_ key: StaticString) {
+    let length = key.utf8CodeUnitCount
+    reserve(length + 4)
     separate()
-    byte(UInt8(ascii: "\""))
-    raw(key)
-    byte(UInt8(ascii: "\""))
-    byte(UInt8(ascii: ":"))
+    start[count] = UInt8(ascii: "\"")
+    (start + count + 1).update(from: key.utf8Start, count: length)
+    start[count + length + 1] = UInt8(ascii: "\"")
+    start[count + length + 2] = UInt8(ascii: ":")
+    count += length + 3
   }
 
   /// Writes the comma between items, unless the array or object has just been opened.
@@ -107,6 +110,13 @@ public struct JSONWriter: ~Copyable {
     let isContiguous: Void? = text.withContiguousStorageIfAvailable { append($0) }
     if isContiguous == nil { for byte in text { self.byte(byte) } }
   }
+
+  /// The same for bytes of the caller's memory.
+  @inline(__always)
+  public mutating func json(utf8 text: UnsafeRawBufferPointer) { append(text.assumingMemoryBound(to: UInt8.self)) }
+
+  /// The same for a text of the program's.
+  public mutating func json(_ text: StaticString) { raw(text) }
 
   @inline(__always)
   private mutating func byte(_ value: UInt8) {
@@ -166,26 +176,35 @@ public struct JSONWriter: ~Copyable {
     }
   }
 
-  /// Writes a number that has at most six places after the point, as most measured ones have; false for others.
+  /// Writes a number that has few places after the point, as most measured ones and coordinates have; false for others.
   ///
   /// A decimal of at most 15 digits that reads back as the number is its shortest text, because no other decimal of so
   /// few digits reads back as the same number; and the quotient here is what reading the text gives.
   private mutating func writeDecimal(_ number: Double) -> Bool {
     let magnitude = number.magnitude
     guard magnitude >= 1e-3, magnitude < 1e9 else { return false }
-    let scaled = (magnitude * 1e6).rounded()
-    guard scaled / 1e6 == magnitude else { return false }
+    var places = 6
+    var unit: Int64 = 1_000_000
+    var scaled = (magnitude * 1e6).rounded()
+    if scaled / 1e6 != magnitude {
+      guard magnitude < 1e6 else { return false }
+      places = 9
+      unit = 1_000_000_000
+      scaled = (magnitude * 1e9).rounded()
+      guard scaled / 1e9 == magnitude else { return false }
+    }
     if number < 0 { byte(UInt8(ascii: "-")) }
-    let (whole, rest) = Int64(scaled).quotientAndRemainder(dividingBy: 1_000_000)
+    var (whole, rest) = Int64(scaled).quotientAndRemainder(dividingBy: unit)
     write(whole)
-    byte(UInt8(ascii: "."))
-    var left = rest
-    var unit: Int64 = 100_000
-    repeat {
-      byte(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: left / unit))
-      left %= unit
-      unit /= 10
-    } while left > 0
+    reserve(10)
+    start[count] = UInt8(ascii: ".")
+    for position in stride(from: places, to: 0, by: -1) {
+      let (quotient, digit) = UInt64(bitPattern: rest).quotientAndRemainder(dividingBy: 10)
+      start[count + position] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: digit)
+      rest = Int64(bitPattern: quotient)
+    }
+    count += places + 1
+    while start[count - 1] == UInt8(ascii: "0"), start[count - 2] != UInt8(ascii: ".") { count -= 1 }
     return true
   }
 
@@ -214,7 +233,13 @@ public struct JSONWriter: ~Copyable {
   /// Writes a text of the caller's memory; what is not UTF-8 in it is replaced as `String` does it.
   public mutating func write(utf8 text: UnsafeRawBufferPointer) {
     let text = text.assumingMemoryBound(to: UInt8.self)
-    if UTF8Check.isASCII(text) || UTF8Check.isValid(text) {
+    if Self.isPlain(text) {
+      reserve(text.count + 2)
+      start[count] = UInt8(ascii: "\"")
+      if let first = text.baseAddress { (start + count + 1).update(from: first, count: text.count) }
+      start[count + text.count + 1] = UInt8(ascii: "\"")
+      count += text.count + 2
+    } else if UTF8Check.isValid(text) {
       write(text: text)
     } else {
       write(String(decoding: text, as: UTF8.self))
@@ -232,6 +257,35 @@ public struct JSONWriter: ~Copyable {
     }
     append(UnsafeBufferPointer(rebasing: text[position...]))
     byte(UInt8(ascii: "\""))
+  }
+
+  /// Whether a text is ASCII and needs no escaping: eight bytes are looked at in one step.
+  private static func isPlain(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
+    guard let first = text.baseAddress else { return true }
+    var position = 0
+    var found: UInt64 = 0
+    while position + 8 <= text.count {
+      found |= special(UnsafeRawPointer(first).loadUnaligned(fromByteOffset: position, as: UInt64.self))
+      position += 8
+    }
+    var isPlain = found & tops == 0
+    while position < text.count {
+      let unit = text[position]
+      if unit < 0x20 || unit >= 0x80 || unit == UInt8(ascii: "\"") || unit == UInt8(ascii: "\\") { isPlain = false }
+      position += 1
+    }
+    return isPlain
+  }
+
+  private static let ones: UInt64 = 0x0101_0101_0101_0101
+  private static let tops: UInt64 = 0x8080_8080_8080_8080
+
+  /// Top bits of bytes that are not ASCII or need escaping; now and then of others behind such a one.
+  @inline(__always)
+  private static func special(_ word: UInt64) -> UInt64 {
+    let quotes = word ^ (ones &* 0x22)
+    let slashes = word ^ (ones &* 0x5C)
+    return word | (word &- ones &* 0x20) | (quotes &- ones) & ~quotes | (slashes &- ones) & ~slashes
   }
 
   /// Where the first byte stands that needs escaping; eight bytes are looked at in one step.

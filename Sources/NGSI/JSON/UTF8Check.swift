@@ -7,32 +7,36 @@ enum UTF8Check {
   }
 
   static func isValid(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
-    var position = 0
-    while position < bytes.count {
-      let lead = bytes[position]
-      position += 1
-      if lead < 0x80 { continue }
-      let following: Int
-      // The second byte is bounded so that there is one form for each scalar, and none for surrogates.
-      var lowest: UInt8 = 0x80
-      var highest: UInt8 = 0xBF
+    guard var next = bytes.baseAddress else { return true }
+    let end = next + bytes.count
+    while next < end {
+      let lead = next[0]
+      let left = end - next
       switch lead {
-      case 0xC2...0xDF: following = 1
-      case 0xE0...0xEF:
-        following = 2
-        if lead == 0xE0 { lowest = 0xA0 }
-        if lead == 0xED { highest = 0x9F }
+      case 0..<0x80: next += 1
+      // Of three bytes, as most of Korean, without those that have bounds of their own.
+      case 0xE1...0xEC, 0xEE, 0xEF:
+        guard left >= 3, next[1] & 0xC0 == 0x80, next[2] & 0xC0 == 0x80 else { return false }
+        next += 3
+      case 0xC2...0xDF:
+        guard left >= 2, next[1] & 0xC0 == 0x80 else { return false }
+        next += 2
+      // The second byte is bounded so that there is one form for each scalar, and none for surrogates.
+      case 0xE0:
+        guard left >= 3, (0xA0...0xBF).contains(next[1]), next[2] & 0xC0 == 0x80 else { return false }
+        next += 3
+      case 0xED:
+        guard left >= 3, (0x80...0x9F).contains(next[1]), next[2] & 0xC0 == 0x80 else { return false }
+        next += 3
       case 0xF0...0xF4:
-        following = 3
-        if lead == 0xF0 { lowest = 0x90 }
-        if lead == 0xF4 { highest = 0x8F }
+        let lowest: UInt8 = lead == 0xF0 ? 0x90 : 0x80
+        let highest: UInt8 = lead == 0xF4 ? 0x8F : 0xBF
+        guard left >= 4, next[1] >= lowest, next[1] <= highest, next[2] & 0xC0 == 0x80, next[3] & 0xC0 == 0x80 else {
+          return false
+        }
+        next += 4
       default: return false
       }
-      guard position + following <= bytes.count, bytes[position] >= lowest, bytes[position] <= highest else {
-        return false
-      }
-      for offset in stride(from: 1, to: following, by: 1) where bytes[position + offset] & 0xC0 != 0x80 { return false }
-      position += following
     }
     return true
   }

@@ -54,7 +54,12 @@ public struct EntityWriter: Sendable {
 
   /// - Parameter embeddedContext: what to write as `@context`; nothing when it is given in a `Link` header.
   public func write(_ entity: Entity, embeddedContext: JSON? = nil, to writer: inout JSONWriter) {
-    open(entity, to: &writer)
+    writer.open("{")
+    if !representation.hidesId {
+      writer.key("id" as StaticString)
+      writer.write(entity.id)
+    }
+    writeHead(of: entity, to: &writer)
     for set in entity.attributes { write(set, to: &writer) }
     close(embeddedContext: embeddedContext, to: &writer)
   }
@@ -68,13 +73,21 @@ public struct EntityWriter: Sendable {
   /// Everything between `id` and the attributes.
   private func writeHead(of entity: Entity, to writer: inout JSONWriter) {
     if !representation.hidesType { names(entity.types, key: "type", to: &writer) }
-    if !entity.scopes.isEmpty {
-      writer.key("scope" as StaticString)
-      list(entity.scopes.map(JSON.string), to: &writer)
-    }
-    times(
-      created: entity.createdAt, modified: entity.modifiedAt, deleted: entity.deletedAt,
+    writeRest(
+      ofHead: entity.scopes, created: entity.createdAt, modified: entity.modifiedAt, deleted: entity.deletedAt,
       expires: entity.expiresAt, to: &writer)
+  }
+
+  /// Everything between the types and the attributes.
+  public func writeRest(
+    ofHead scopes: [String], created: DateTime?, modified: DateTime?, deleted: DateTime?, expires: DateTime?,
+    to writer: inout JSONWriter
+  ) {
+    if !scopes.isEmpty {
+      writer.key("scope" as StaticString)
+      list(scopes.map(JSON.string), to: &writer)
+    }
+    times(created: created, modified: modified, deleted: deleted, expires: expires, to: &writer)
   }
 
   func writeContext(_ context: JSON?, to writer: inout JSONWriter) {
@@ -129,95 +142,6 @@ public struct EntityWriter: Sendable {
     writeMembers(of: attribute, to: &writer)
     for set in attribute.subAttributes { writeSubAttribute(set, to: &writer) }
     closeInstance(to: &writer)
-  }
-}
-
-// MARK: - Parts
-
-/// The normalized form part by part, for who has an entity in another form than ``Entity``: ``open(_:to:)``; for each
-/// attribute its name as a key, and its instance or, between ``openInstances(to:)`` and ``closeInstances(to:)``, all
-/// of them; ``close(embeddedContext:to:)``. An instance is ``openInstance(of:namesKind:to:)``, its value,
-/// ``writeMembers(of:to:)``, its sub-attributes, ``closeInstance(to:)``.
-extension EntityWriter {
-  /// Whether what is written is these parts, and not another form.
-  public var takesParts: Bool {
-    representation.form == .normalized && representation.languages.isEmpty && linked.isEmpty
-  }
-
-  /// Begins an entity: all but its attributes.
-  public func open(_ entity: Entity, to writer: inout JSONWriter) {
-    writer.open("{")
-    if !representation.hidesId {
-      writer.key("id" as StaticString)
-      writer.write(entity.id)
-    }
-    writeHead(of: entity, to: &writer)
-  }
-
-  public func close(embeddedContext: JSON?, to writer: inout JSONWriter) {
-    writeContext(embeddedContext, to: &writer)
-    writer.close("}")
-  }
-
-  /// Begins the instances of an attribute that has not exactly one.
-  public func openInstances(to writer: inout JSONWriter) { writer.open("[") }
-  public func closeInstances(to writer: inout JSONWriter) { writer.close("]") }
-
-  /// Begins an instance, up to its value.
-  public func openInstance(of kind: AttributeKind, namesKind: Bool = true, to writer: inout JSONWriter) {
-    writer.open("{")
-    if namesKind {
-      writer.key("type" as StaticString)
-      writer.write(kind.rawValue)
-    }
-    writer.key(kind.valueMember)
-  }
-
-  public func closeInstance(to writer: inout JSONWriter) { writer.close("}") }
-
-  /// Whether a value of this kind is written as it is stored, and not with ``write(_:of:to:)``.
-  public func keepsValue(of kind: AttributeKind) -> Bool {
-    switch kind {
-    case .vocabProperty, .listRelationship: context.isIdentity
-    default: true
-    }
-  }
-
-  /// What stands between the value of an instance and its sub-attributes.
-  public func writeMembers(of attribute: Attribute, to writer: inout JSONWriter) {
-    if !attribute.isPlain {
-      if !attribute.objectType.isEmpty { names(attribute.objectType, key: "objectType", to: &writer) }
-      if let valueType = attribute.valueType { text(context.compact(valueType), "valueType", &writer) }
-    }
-    if let unitCode = attribute.unitCode { text(unitCode, "unitCode", &writer) }
-    if let observedAt = attribute.observedAt { time(observedAt, "observedAt", &writer) }
-    if let datasetId = attribute.datasetId { text(datasetId, "datasetId", &writer) }
-    if let instanceId = attribute.instanceId { text(instanceId, "instanceId", &writer) }
-    if !attribute.isPlain {
-      if let language = attribute.language { text(language, "lang", &writer) }
-      if let previous = attribute.previousValue {
-        writer.key(attribute.kind.previousMember)
-        write(previous, of: attribute.kind, to: &writer)
-      }
-    }
-    if representation.systemAttributes || representation.showsDeletion {
-      times(
-        created: attribute.createdAt, modified: attribute.modifiedAt, deleted: attribute.deletedAt,
-        expires: attribute.expiresAt, to: &writer)
-    }
-  }
-
-  /// Whether a sub-attribute is one of those that ``writeSubAttribute(_:to:)`` writes in a form of their own.
-  public static func isSeal(_ name: String) -> Bool { Core.seals.contains(name) }
-
-  /// Writes `"name": value` for all instances of one sub-attribute.
-  public func writeSubAttribute(_ set: AttributeSet, to writer: inout JSONWriter) {
-    if Self.isSeal(set.name), let value = set.instances.first?.value {
-      writer.key(context.isIdentity ? set.name : String(set.name.dropFirst(Core.namespace.count)))
-      writer.write(value)
-    } else {
-      write(set, to: &writer)
-    }
   }
 }
 
@@ -303,6 +227,59 @@ extension EntityWriter {
 // MARK: - Members
 
 extension EntityWriter {
+  /// What stands between the value of an instance and its sub-attributes.
+  public func writeMembers(of attribute: Attribute, to writer: inout JSONWriter) {
+    if !attribute.isPlain {
+      if !attribute.objectType.isEmpty { names(attribute.objectType, key: "objectType", to: &writer) }
+      if let valueType = attribute.valueType { text(context.compact(valueType), "valueType", &writer) }
+    }
+    if let unitCode = attribute.unitCode { text(unitCode, "unitCode", &writer) }
+    if let observedAt = attribute.observedAt { time(observedAt, "observedAt", &writer) }
+    if let datasetId = attribute.datasetId { text(datasetId, "datasetId", &writer) }
+    if let instanceId = attribute.instanceId { text(instanceId, "instanceId", &writer) }
+    if !attribute.isPlain {
+      if let language = attribute.language { text(language, "lang", &writer) }
+      if let previous = attribute.previousValue {
+        writer.key(attribute.kind.previousMember)
+        write(previous, of: attribute.kind, to: &writer)
+      }
+    }
+    if representation.systemAttributes || representation.showsDeletion {
+      times(
+        created: attribute.createdAt, modified: attribute.modifiedAt, deleted: attribute.deletedAt,
+        expires: attribute.expiresAt, to: &writer)
+    }
+  }
+
+  /// The same for an instance that has no other members than these.
+  public func writeMembers(
+    unitCode: UnsafeRawBufferPointer?, observedAt: DateTime?, datasetId: UnsafeRawBufferPointer?, created: DateTime?,
+    modified: DateTime?, to writer: inout JSONWriter
+  ) {
+    if let unitCode {
+      writer.key("unitCode" as StaticString)
+      writer.write(utf8: unitCode)
+    }
+    if let observedAt { time(observedAt, "observedAt", &writer) }
+    if let datasetId {
+      writer.key("datasetId" as StaticString)
+      writer.write(utf8: datasetId)
+    }
+    if representation.systemAttributes {
+      times(created: created, modified: modified, deleted: nil, expires: nil, to: &writer)
+    }
+  }
+
+  /// Writes `"name": value` for all instances of one sub-attribute.
+  public func writeSubAttribute(_ set: AttributeSet, to writer: inout JSONWriter) {
+    if Self.isSeal(set.name), let value = set.instances.first?.value {
+      writer.key(context.isIdentity ? set.name : String(set.name.dropFirst(Core.namespace.count)))
+      writer.write(value)
+    } else {
+      write(set, to: &writer)
+    }
+  }
+
   private func names(_ iris: [String], key: StaticString, to writer: inout JSONWriter) {
     writer.key(key)
     if iris.count == 1 {

@@ -136,6 +136,28 @@ extension ByteReader {
     return entity
   }
 
+  /// The entity with no other attributes than these.
+  mutating func entity(
+    with numbers: [Int64], iri: (Int64) throws(StoreError) -> String
+  ) throws(StoreError) -> Entity {
+    var entity = try head(iri: iri)
+    guard !numbers.isEmpty else { return entity }
+    try descend()
+    var left = numbers.count
+    for _ in 0..<(try count()) {
+      let number = Int64(truncatingIfNeeded: try unsigned())
+      guard numbers.contains(number) else {
+        try skipInstances()
+        continue
+      }
+      entity.attributes.append(AttributeSet(name: try iri(number), instances: try instances(iri: iri)))
+      left -= 1
+      if left == 0 { break }
+    }
+    ascend()
+    return entity
+  }
+
   /// The entity up to its attributes.
   mutating func head(iri: (Int64) throws(StoreError) -> String) throws(StoreError) -> Entity {
     guard try byte() == 1 else { throw ByteReader.damaged }
@@ -217,6 +239,59 @@ extension ByteReader {
     names.reserveCapacity(count)
     for _ in 0..<count { names.append(try iri(Int64(truncatingIfNeeded: try unsigned()))) }
     return names
+  }
+}
+
+// MARK: - Skipping
+
+extension ByteReader {
+  /// Goes behind the instances of an attribute whose name has been read.
+  mutating func skipInstances() throws(StoreError) {
+    for _ in 0..<(try count()) {
+      let (_, flags) = try instanceHead()
+      try skipJSON()
+      if flags.contains(.datasetId) { _ = try slice() }
+      if flags.contains(.observedAt) { _ = try fixed() }
+      if flags.contains(.unitCode) { _ = try slice() }
+      if flags.contains(.valueType) { _ = try unsigned() }
+      if flags.contains(.objectType) { for _ in 0..<(try count()) { _ = try unsigned() } }
+      if flags.contains(.expiresAt) { _ = try fixed() }
+      if flags.contains(.createdAt) { _ = try fixed() }
+      if flags.contains(.modifiedAt) { _ = try fixed() }
+      if flags.contains(.deletedAt) { _ = try fixed() }
+      if flags.contains(.instanceId) { _ = try slice() }
+      if flags.contains(.language) { _ = try slice() }
+      if flags.contains(.previousValue) { try skipJSON() }
+      if flags.contains(.subAttributes) {
+        try descend()
+        for _ in 0..<(try count()) {
+          _ = try unsigned()
+          try skipInstances()
+        }
+        ascend()
+      }
+    }
+  }
+
+  private mutating func skipJSON() throws(StoreError) {
+    switch try byte() {
+    case 0, 1, 2: break
+    case 3: _ = try unsigned()
+    case 4: _ = try fixed()
+    case 5, 6: _ = try slice()
+    case 7:
+      try descend()
+      for _ in 0..<(try count()) { try skipJSON() }
+      ascend()
+    case 8:
+      try descend()
+      for _ in 0..<(try count()) {
+        _ = try slice()
+        try skipJSON()
+      }
+      ascend()
+    default: throw ByteReader.damaged
+    }
   }
 }
 

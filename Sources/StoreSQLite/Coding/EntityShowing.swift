@@ -4,32 +4,69 @@ import Store
 // A stored entity as the normalized form shows it, without making an `Entity`: most of an answer are names and values,
 // which go from the page of the file straight into the text. What the form looks like is the `EntityWriter`'s alone.
 
-/// Names by number as one context compacts them, as far as they have been asked for.
+/// Names by number as one context compacts them, as far as they have been asked for: JSON texts, one after the other.
 struct ShownNames {
   let context: Context
-  private var names: [String?] = []
+  /// `"name":` of each.
+  private var texts: [UInt8] = []
+  /// Where the text of a number stands; empty when it has not been asked for.
+  private var spans: [Range<Int32>] = []
 
   init(_ context: Context) { self.context = context }
 
+  /// Writes `"name":`.
   @inline(__always)
-  mutating func name(
-    _ number: Int64, iri: (Int64) throws(StoreError) -> String
-  ) throws(StoreError) -> String {
-    if number >= 0, number < names.count, let name = names[Int(number)] { return name }
-    return try look(number, iri: iri)
+  mutating func writeKey(
+    _ number: Int64, to writer: inout JSONWriter, iri: (Int64) throws(StoreError) -> String
+  ) throws(StoreError) {
+    writer.separate()
+    try write(number, leavingOut: 0, to: &writer, iri: iri)
   }
 
-  private mutating func look(
-    _ number: Int64, iri: (Int64) throws(StoreError) -> String
-  ) throws(StoreError) -> String {
-    let name = context.compact(try iri(number))
-    if number >= 0, number < Names.limit {
-      let missing = Int(number) + 1 - names.count
-      if missing > 0 { names.append(contentsOf: repeatElement(nil, count: missing)) }
-      names[Int(number)] = name
-    }
-    return name
+  /// Writes `"name"`.
+  mutating func writeValue(
+    _ number: Int64, to writer: inout JSONWriter, iri: (Int64) throws(StoreError) -> String
+  ) throws(StoreError) {
+    try write(number, leavingOut: 1, to: &writer, iri: iri)
   }
+
+  @inline(__always)
+  private mutating func write(
+    _ number: Int64, leavingOut end: Int, to writer: inout JSONWriter, iri: (Int64) throws(StoreError) -> String
+  ) throws(StoreError) {
+    if number < 0 || number >= spans.count || spans[Int(number)].isEmpty {
+      guard number >= 0, number < Names.limit else {
+        let text = Self.text(context.compact(try iri(number)))
+        return writer.json(text.dropLast(end))
+      }
+      try add(Int(number), iri: iri)
+    }
+    let span = spans[Int(number)]
+    texts.withUnsafeBytes {
+      writer.json(utf8: UnsafeRawBufferPointer(rebasing: $0[Int(span.lowerBound)..<Int(span.upperBound) - end]))
+    }
+  }
+
+  private mutating func add(_ number: Int, iri: (Int64) throws(StoreError) -> String) throws(StoreError) {
+    let text = Self.text(context.compact(try iri(Int64(number))))
+    let missing = number + 1 - spans.count
+    if missing > 0 { spans.append(contentsOf: repeatElement(0..<0, count: missing)) }
+    spans[number] = Int32(texts.count)..<Int32(texts.count + text.count)
+    texts += text
+  }
+
+  private static func text(_ name: String) -> [UInt8] {
+    var writer = JSONWriter(capacity: 64)
+    writer.key(name)
+    return writer.bytes
+  }
+}
+
+extension MemberFlags {
+  /// Those that an instance of a sensor has; one with no others is shown without making an ``Attribute``.
+  fileprivate static let frequent: MemberFlags = [
+    .datasetId, .observedAt, .unitCode, .createdAt, .modifiedAt, .unmodified, .subAttributes,
+  ]
 }
 
 extension ByteReader {
@@ -38,15 +75,11 @@ extension ByteReader {
   /// - Parameters:
   ///   - form: one that takes parts.
   ///   - names: of the form's context.
-  ///   - time: an entity that has expired by then is not written.
-  /// - Returns: whether it was written.
   mutating func show(
-    as form: EntityWriter, _ names: inout ShownNames, at time: DateTime, embeddedContext: JSON?,
-    to writer: inout JSONWriter, iri: (Int64) throws(StoreError) -> String
-  ) throws(StoreError) -> Bool {
-    let entity = try head(iri: iri)
-    if let expires = entity.expiresAt, expires <= time { return false }
-    form.open(entity, to: &writer)
+    as form: EntityWriter, _ names: inout ShownNames, embeddedContext: JSON?, to writer: inout JSONWriter,
+    iri: (Int64) throws(StoreError) -> String
+  ) throws(StoreError) {
+    try showHead(as: form, &names, to: &writer, iri: iri)
     try descend()
     for _ in 0..<(try count()) {
       let number = Int64(truncatingIfNeeded: try unsigned())
@@ -54,7 +87,30 @@ extension ByteReader {
     }
     ascend()
     form.close(embeddedContext: embeddedContext, to: &writer)
-    return true
+  }
+
+  private mutating func showHead(
+    as form: EntityWriter, _ names: inout ShownNames, to writer: inout JSONWriter,
+    iri: (Int64) throws(StoreError) -> String
+  ) throws(StoreError) {
+    guard try byte() == 1 else { throw ByteReader.damaged }
+    form.open(utf8: try slice(), to: &writer)
+    let types = try count()
+    form.openTypes(types, to: &writer)
+    for _ in 0..<types {
+      writer.separate()
+      try names.writeValue(Int64(truncatingIfNeeded: try unsigned()), to: &writer, iri: iri)
+    }
+    form.closeTypes(types, to: &writer)
+    var scopes: [String] = []
+    for _ in 0..<(try count()) { scopes.append(try text()) }
+    let times = try byte()
+    let created = times & 1 != 0 ? try time() : nil
+    let modified = times & 2 != 0 ? try time() : nil
+    let deleted = times & 4 != 0 ? try time() : nil
+    let expires = times & 8 != 0 ? try time() : nil
+    form.writeRest(
+      ofHead: scopes, created: created, modified: modified, deleted: deleted, expires: expires, to: &writer)
   }
 
   /// Writes an attribute whose name has been read.
@@ -62,7 +118,7 @@ extension ByteReader {
     _ number: Int64, as form: EntityWriter, _ names: inout ShownNames, to writer: inout JSONWriter,
     iri: (Int64) throws(StoreError) -> String
   ) throws(StoreError) {
-    writer.key(try names.name(number, iri: iri))
+    try names.writeKey(number, to: &writer, iri: iri)
     let instances = try count()
     if instances == 1 { return try showInstance(as: form, &names, to: &writer, iri: iri) }
     form.openInstances(to: &writer)
@@ -84,7 +140,11 @@ extension ByteReader {
     } else {
       form.write(try json(), of: kind, to: &writer)
     }
-    form.writeMembers(of: try members(of: kind, flags, iri: iri), to: &writer)
+    if flags.isSubset(of: .frequent) {
+      try showMembers(flags, as: form, to: &writer)
+    } else {
+      form.writeMembers(of: try members(of: kind, flags, iri: iri), to: &writer)
+    }
     if flags.contains(.subAttributes) {
       try descend()
       for _ in 0..<(try count()) {
@@ -99,6 +159,21 @@ extension ByteReader {
       ascend()
     }
     form.closeInstance(to: &writer)
+  }
+
+  /// Writes frequent members, which stand here in the order of ``members(of:_:iri:)``.
+  @inline(__always)
+  private mutating func showMembers(
+    _ flags: MemberFlags, as form: EntityWriter, to writer: inout JSONWriter
+  ) throws(StoreError) {
+    let datasetId = flags.contains(.datasetId) ? try slice() : nil
+    let observedAt = flags.contains(.observedAt) ? try time() : nil
+    let unitCode = flags.contains(.unitCode) ? try slice() : nil
+    let created = flags.contains(.createdAt) ? try time() : nil
+    let changed = flags.contains(.modifiedAt) ? try time() : nil
+    form.writeMembers(
+      unitCode: unitCode, observedAt: observedAt, datasetId: datasetId, created: created,
+      modified: flags.contains(.unmodified) ? created : changed, to: &writer)
   }
 
   /// Writes the JSON value that stands here.

@@ -131,27 +131,31 @@ class ReadSession: StoreReader, @unchecked Sendable {
       form.write(entity, embeddedContext: embeddedContext, to: &writer)
       return true
     }
-    // Taken out while it is added to, so that it grows in place.
-    var names = shownNames.take() ?? ShownNames(form.context)
-    if names.context !== form.context { names = ShownNames(form.context) }
-    defer { shownNames = names }
-    let statement = try connection.statement(.entityById).bind(1, tenant)
-    return try statement.withBound(2, id) { statement throws(StoreError) in
-      guard try statement.step() else { return false }
-      if let expires = statement.optionalInteger(2), expires <= clock().microseconds { return false }
-      return try statement.withBytes(0) { bytes throws(StoreError) in
-        var reader = ByteReader(bytes)
-        return try reader.show(as: form, &names, at: time, embeddedContext: embeddedContext, to: &writer) {
-          number throws(StoreError) in try self.iri(number)
+    return try withShownNames(of: form.context) { names throws(StoreError) in
+      let statement = try connection.statement(.entityById).bind(1, tenant)
+      return try statement.withBound(2, id) { statement throws(StoreError) in
+        guard try statement.step() else { return false }
+        if let expires = statement.optionalInteger(2), expires <= max(time, clock()).microseconds { return false }
+        try statement.withBytes(0) { bytes throws(StoreError) in
+          var reader = ByteReader(bytes)
+          try reader.show(as: form, &names, embeddedContext: embeddedContext, to: &writer) {
+            number throws(StoreError) in try self.iri(number)
+          }
         }
+        return true
       }
     }
   }
 
-  func entity(key: Int64) throws(StoreError) -> Entity? {
-    let statement = try connection.statement(.entityByKey).bind(1, key)
-    defer { statement.reset() }
-    return try statement.step() ? try decodeEntity(statement, 0) : nil
+  /// Gives the names as the context compacts them, as far as they have been asked for, to the body.
+  func withShownNames<Value, Failure: Error>(
+    of context: Context, _ body: (inout ShownNames) throws(Failure) -> Value
+  ) throws(Failure) -> Value {
+    // Taken out while it is added to, so that it grows in place.
+    var names = shownNames.take() ?? ShownNames(context)
+    if names.context !== context { names = ShownNames(context) }
+    defer { shownNames = names }
+    return try body(&names)
   }
 
   private func decodeEntity(_ statement: Statement, _ column: Int32) throws(StoreError) -> Entity {

@@ -8,20 +8,27 @@ struct PreparedQuery {
   private let tenant: Int64
   private let session: ReadSession
   /// Top-level attributes that q and geoQ look at.
-  private let attributes: Set<String>
+  private let valued: Set<String>
+  /// Numbers of all attributes that the query looks at: with no others an entity matches as it does with all.
+  let attributes: [Int64]
 
   init(_ query: EntityQuery, tenant: Int64, session: ReadSession) throws {
     matcher = try EntityMatcher(query)
     self.tenant = tenant
     self.session = session
-    var attributes: Set<String> = []
-    query.filter?.collectAttributes(into: &attributes)
-    if let geo = query.geo { attributes.insert(geo.property) }
+    var valued: Set<String> = []
+    query.filter?.collectAttributes(into: &valued)
+    if let geo = query.geo { valued.insert(geo.property) }
+    self.valued = valued
+    var attributes: [Int64] = []
+    for name in valued.union(query.attributes) {
+      if let number = try session.number(of: name, in: tenant) { attributes.append(number) }
+    }
     self.attributes = attributes
   }
 
   /// Whether the query's conditions on values look at the attribute.
-  func concerns(_ attribute: String) -> Bool { attributes.contains(attribute) }
+  func concerns(_ attribute: String) -> Bool { valued.contains(attribute) }
 
   /// Linked entities come from the same snapshot.
   func matches(_ entity: Entity) throws -> Bool {

@@ -6,17 +6,70 @@ import Store
 
 extension ReadSession {
   func entities(_ query: EntityQuery, in tenant: Tenant, page: Page, countsTotal: Bool) throws -> EntityPage {
+    var entities: [Entity] = []
+    let extent = try forEachEntity(query, in: tenant, page: page, countsTotal: countsTotal) {
+      entities.append(try $0.whole())
+    }
+    return EntityPage(entities: entities, total: extent.total, hasMore: extent.hasMore)
+  }
+
+  func write(
+    _ query: EntityQuery, in tenant: Tenant, page: Page, countsTotal: Bool, as form: EntityWriter,
+    embeddedContext: JSON?, to writer: inout JSONWriter
+  ) throws -> PageExtent {
+    try withShownNames(of: form.context) { names in
+      try forEachEntity(query, in: tenant, page: page, countsTotal: countsTotal) {
+        writer.separate()
+        try $0.write(as: form, &names, embeddedContext: embeddedContext, to: &writer)
+      }
+    }
+  }
+
+  /// Gives the entities of a page to the body, in order.
+  private func forEachEntity(
+    _ query: EntityQuery, in tenant: Tenant, page: Page, countsTotal: Bool, _ body: (FoundEntity) throws -> Void
+  ) throws -> PageExtent {
     // Made first, so that a bad pattern or geometry is told for an empty tenant too.
     let order = query.order.isEmpty ? nil : try EntityOrder(query.order, collation: query.collation)
     guard let tenant = try number(of: tenant) else {
       _ = try EntityMatcher(query)
-      return EntityPage(entities: [], total: countsTotal ? 0 : nil, hasMore: false)
+      return PageExtent(total: countsTotal ? 0 : nil, hasMore: false)
+    }
+    if order == nil, query.asksTypesOnly,
+      let extent = try forEachOfType(query.types, tenant: tenant, page: page, countsTotal: countsTotal, body)
+    {
+      return extent
     }
     let run = EntityQueryRun(
       query: query, prepared: try PreparedQuery(query, tenant: tenant, session: self), page: page,
       countsTotal: countsTotal, tenant: tenant, session: self)
-    if let order { return try run.sorted(order) }
-    return try run.pureTypePage() ?? run.inOrderOfCreation()
+    return if let order { try run.sorted(order, body) } else { try run.inOrderOfCreation(body) }
+  }
+
+  /// The page of all entities, or all of one type: nothing to evaluate, and the total is known. `nil` when it has to be
+  /// evaluated all the same.
+  private func forEachOfType(
+    _ types: TypeSelection?, tenant: Int64, page: Page, countsTotal: Bool, _ body: (FoundEntity) throws -> Void
+  ) throws -> PageExtent? {
+    var source = (sql: SQL.keysAtOffsetInTenant, number: tenant)
+    var counted: Int64 = 0
+    switch types {
+    case nil, .anything?: break
+    case .type(let iri)?:
+      guard let type = try number(of: iri, in: tenant) else {
+        return PageExtent(total: countsTotal ? 0 : nil, hasMore: false)
+      }
+      source = (.keysAtOffsetOfType, type)
+      counted = type
+    default: return nil
+    }
+    let now = clock().microseconds
+    guard try keys(.anyExpired, { $0.bind(1, now).bind(2, tenant) }).isEmpty else { return nil }
+    let limit = max(0, page.limit)
+    let keys = try keys(source.sql) { $0.bind(1, source.number).bind(2, limit + 1).bind(3, max(0, page.offset)) }
+    for key in keys.prefix(limit) { try found(key: key, body) }
+    return PageExtent(
+      total: countsTotal ? try count(ofType: counted, tenant: tenant) : nil, hasMore: keys.count > limit)
   }
 }
 
@@ -33,77 +86,41 @@ private struct EntityQueryRun {
   /// Entities that are read in order before a long list of candidates is fetched after all: about 10 ms.
   private static let patience = 2_000
 
-  // MARK: Type alone
-
-  /// The page of all entities, or all of one type: nothing to evaluate, and the total is known.
-  func pureTypePage() throws -> EntityPage? {
-    guard query.asksTypesOnly else { return nil }
-    var source = (sql: SQL.keysAtOffsetInTenant, number: tenant)
-    var counted: Int64 = 0
-    switch query.types {
-    case nil, .anything?: break
-    case .type(let iri)?:
-      guard let type = try session.number(of: iri, in: tenant) else {
-        return EntityPage(entities: [], total: countsTotal ? 0 : nil, hasMore: false)
-      }
-      source = (.keysAtOffsetOfType, type)
-      counted = type
-    default: return nil
-    }
-    let now = session.clock().microseconds
-    guard try session.keys(.anyExpired, { $0.bind(1, now).bind(2, tenant) }).isEmpty else { return nil }
-    let limit = max(0, page.limit)
-    let keys = try session.keys(source.sql) {
-      $0.bind(1, source.number).bind(2, limit + 1).bind(3, max(0, page.offset))
-    }
-    var answer = EntityPage(entities: [], total: nil, hasMore: keys.count > limit)
-    answer.entities.reserveCapacity(limit)
-    for key in keys.prefix(limit) { if let entity = try session.entity(key: key) { answer.entities.append(entity) } }
-    if countsTotal { answer.total = try session.count(ofType: counted, tenant: tenant) }
-    return answer
-  }
-
-  // MARK: Evaluated
-
-  func inOrderOfCreation() throws -> EntityPage {
-    var answer = EntityPage(entities: [], total: nil, hasMore: false)
+  func inOrderOfCreation(_ body: (FoundEntity) throws -> Void) throws -> PageExtent {
+    var extent = PageExtent(total: nil, hasMore: false)
     var found = 0
-    try forEachMatch(readsAll: countsTotal) { _, entity in
+    try forEachMatch(readsAll: countsTotal) { entity in
       defer { found += 1 }
       guard found >= page.offset else { return true }
-      if answer.entities.count < page.limit {
-        answer.entities.append(entity)
+      if found - page.offset < page.limit {
+        try body(entity)
         return true
       }
-      answer.hasMore = true
+      extent.hasMore = true
       return countsTotal
     }
-    if countsTotal { answer.total = found }
-    return answer
+    if countsTotal { extent.total = found }
+    return extent
   }
 
-  func sorted(_ order: EntityOrder) throws -> EntityPage {
+  func sorted(_ order: EntityOrder, _ body: (FoundEntity) throws -> Void) throws -> PageExtent {
     var keyed: [(key: Int64, order: EntityOrder.SortKey)] = []
-    try forEachMatch(readsAll: true) { key, entity in
+    try forEachMatch(readsAll: true) { entity in
       guard keyed.count < session.options.maxSorted else {
         throw StoreError.tooComplex(
           "more than \(session.options.maxSorted) entities would have to be sorted; narrow the query")
       }
-      keyed.append((key, order.sortKey(of: entity)))
+      keyed.append((entity.key, order.sortKey(of: try entity.whole())))
       return true
     }
     keyed.sort { order.precedes($0.order, $1.order) }
-    var answer = EntityPage(entities: [], total: countsTotal ? keyed.count : nil, hasMore: false)
     let window = keyed.dropFirst(max(0, page.offset))
-    for (key, _) in window.prefix(max(0, page.limit)) {
-      if let entity = try session.entity(key: key) { answer.entities.append(entity) }
-    }
-    answer.hasMore = window.count > page.limit
-    return answer
+    for (key, _) in window.prefix(max(0, page.limit)) { try session.found(key: key, body) }
+    return PageExtent(total: countsTotal ? keyed.count : nil, hasMore: window.count > page.limit)
   }
 
   /// Gives every entity that matches, by ascending key, until the body returns false.
-  private func forEachMatch(readsAll: Bool, _ body: (Int64, Entity) throws -> Bool) throws {
+  private func forEachMatch(readsAll: Bool, _ body: (FoundEntity) throws -> Bool) throws {
     var budget = session.options.maxScanned
     let now = session.clock()
     func offer(_ key: Int64) throws -> Bool {
@@ -112,9 +129,12 @@ private struct EntityQueryRun {
         throw StoreError.tooComplex(
           "the query looks at more than \(session.options.maxScanned) entities; narrow it by type, id or an attribute")
       }
-      guard let entity = try session.entity(key: key) else { return true }
-      if let expires = entity.expiresAt, expires <= now { return true }
-      return try prepared.matches(entity) ? try body(key, entity) : true
+      let goesOn = try session.found(key: key) { found in
+        let entity = try found.part(prepared.attributes)
+        if let expires = entity.expiresAt, expires <= now { return true }
+        return try prepared.matches(entity) ? try body(found) : true
+      }
+      return goesOn ?? true
     }
 
     let term = query.indexTerm

@@ -39,7 +39,7 @@ extension WriteSession {
   /// An entity that has expired and is not purged yet does not stand in the way of a new one.
   private func removeExpired(_ id: String, tenant: Int64) throws {
     guard let key = try key(ofEntity: id, tenant: tenant) else { return }
-    guard let old = try entity(key: key), let expires = old.expiresAt, expires <= clock() else {
+    guard let old = try found(key: key, { try $0.whole() }), let expires = old.expiresAt, expires <= clock() else {
       throw StoreError.failed("the entity \(id) is there already")
     }
     try index(nil, replacing: old, key: key, tenant: tenant)
