@@ -77,14 +77,13 @@ extension API {
   /// A page that ends before this many entities of a type costs less than to wake another thread for it.
   private static let briefPage = 2_000
   private static let briefLimit = 50
+  /// So does a query that looks at no more entities than these.
+  private static let briefPatience = 100
 
   /// Runs a query off the event loop where it may take long, and answers with its page.
   func answer(_ query: EntityQuery, _ presenter: Presenter, _ exchange: Exchange) async throws(Problem) -> APIResponse {
     let (page, counts) = try exchange.page()
-    let isBrief =
-      query.asksTypesOnly && query.order.isEmpty && page.limit <= Self.briefLimit
-      && page.offset + page.limit <= Self.briefPage
-    @Sendable func answerPage() throws(Problem) -> (APIResponse, PageExtent) {
+    @Sendable func answerPage(_ query: EntityQuery) throws(Problem) -> (APIResponse, PageExtent) {
       if presenter.showsWhole {
         return try presenter.answerWhole(query, page: page, countsTotal: counts, exchange)
       }
@@ -93,12 +92,22 @@ extension API {
         try presenter.answer(found.entities, exchange), PageExtent(total: found.total, hasMore: found.hasMore)
       )
     }
-    @Sendable func run() throws(Problem) -> APIResponse {
-      var (response, extent) = try answerPage()
+    @Sendable func run(_ query: EntityQuery) throws(Problem) -> APIResponse {
+      var (response, extent) = try answerPage(query)
       exchange.addPaging(&response, page: page, total: extent.total, hasMore: extent.hasMore, path: "/entities")
       return response
     }
-    return isBrief ? try run() : try await hub.offLoop { _ throws(Problem) in try run() }
+    if page.limit <= Self.briefLimit, page.offset + page.limit <= Self.briefPage, query.order.isEmpty {
+      if query.asksTypesOnly { return try run(query) }
+      if query.isSimple {
+        var brief = query
+        brief.patience = Self.briefPatience
+        do { return try run(brief) } catch  where error.kind == .tooComplexQuery {
+          // It takes long, then, and another thread.
+        }
+      }
+    }
+    return try await hub.offLoop { _ throws(Problem) in try run(query) }
   }
 
   // MARK: Write

@@ -109,6 +109,12 @@ extension API {
     request.query.page = Page(limit: 1)
     let sent = request
     return try await hub.offLoop { hub throws(Problem) in
+      if sent.projecting == Projecting(),
+        let body = try hub.evolution(
+          id, sent.query, in: exchange.tenant, as: sent.writer, embeddedContext: sent.embeddedContext)
+      {
+        return exchange.answer(body, type: sent.type, context: sent.context)
+      }
       let found = try hub.evolutions(sent.query, in: exchange.tenant)
       guard let entity = found.entities.first else { throw .notFound("there is no history of \(id)") }
       let view = sent.projecting.view(entity)

@@ -281,6 +281,19 @@ public protocol StoreReader {
     embeddedContext: JSON?, to writer: inout JSONWriter
   ) throws -> PageExtent
   func evolutions(_ query: EvolutionQuery, in tenant: Tenant) throws -> EvolutionPage
+  /// Gives the history of one entity value by value, oldest first: what ``evolutions(_:in:)`` gives for this one id, and
+  /// much cheaper where the history is long.
+  ///
+  /// - Parameters:
+  ///   - query: what of its time and attributes; its `entities` and `page` do not count.
+  ///   - entity: gets its id and types, first.
+  ///   - attribute: gets name and kind of an attribute, whose values follow.
+  /// - Returns: false when some of it cannot be given so, because it has other than plain numbers and texts or is more
+  ///   than one answer holds; what was given until then does not count.
+  func forEachValue(
+    of id: String, _ query: EvolutionQuery, in tenant: Tenant, entity: (Entity) -> Void,
+    attribute: (String, AttributeKind) -> Void, value: (DateTime, JSON) -> Void
+  ) throws -> Bool
   func types(in tenant: Tenant) throws -> [TypeSummary]
   func attributes(in tenant: Tenant) throws -> [AttributeSummary]
   func entityCount(in tenant: Tenant) throws -> Int

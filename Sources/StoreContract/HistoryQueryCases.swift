@@ -249,6 +249,40 @@ extension StoreContract {
       let shown = try store.read { try $0.evolutions(query, in: .default) }.entities.first
       try expectEqual(shown?[attribute: Core.scope]?.instances.map(\.value), ["/b", .string(Core.null)])
     },
+    Case("a history given value by value is the history") { subject in
+      var dice = Dice(20_261_123)
+      var whole = 0
+      for number in 0..<40 {
+        // Long enough that most of it is sealed; now and then with what is no plain value, or out of order.
+        let isPlain = !dice.chance(25)
+        let kinds = [JSON.integer(7), 21.5, .string("열림"), .double(-0.0), .string("")]
+        var hour = 0
+        for _ in 0..<dice.pick([1, 20, 90]) {
+          let history = (0..<8).map { _ -> HistoryEntry in
+            hour += isPlain || !dice.chance(5) ? 1 : -2
+            var instance = property(dice.pick(kinds), observedAt: moment(hour))
+            if dice.chance(50) { instance.unitCode = "CEL" }
+            if !isPlain, dice.chance(2) { instance.datasetId = "urn:d:1" }
+            if !isPlain, dice.chance(2) { instance.value = ["k": 1] }
+            if !isPlain, dice.chance(2) { instance.observedAt = nil }
+            return entry(number, dice.pick(["a", "b"]), instance)
+          }
+          try await subject.store.write {
+            try $0.append(history, types: [urn(number): [iri("Sensor")]], in: .default)
+          }
+        }
+        for _ in 0..<6 {
+          var query = evolutionQuery(number, limit: dice.pick([3, 100_000, 100_000]))
+          query.showsInstanceIds = false
+          let (start, end) = (moment(dice.below(200)), moment(dice.below(700)))
+          let relations: [TemporalFilter.Relation?] = [.before(end), .after(start), .between(start, end)]
+          query.time = dice.chance(40) ? nil : TemporalFilter(relation: dice.pick(relations))
+          if dice.chance(40) { query.attributes = [iri(dice.pick(["a", "b", "c"]))] }
+          if try compareValues(query, of: number, subject.store) { whole += 1 }
+        }
+      }
+      try expect(whole > 80, "too few histories were given value by value: \(whole)")
+    },
     Case("instances come without ids where that is asked") { subject in
       try await subject.store.write { writer in
         try writer.append([entry(1, "a", reading(0, 1))], types: [:], in: .default)
@@ -258,4 +292,33 @@ extension StoreContract {
       try expectEqual(try instances(subject.store, query).map(\.instanceId), [nil])
     },
   ]
+}
+
+extension StoreContract {
+  /// Compares what is given value by value with the page; false when it is not given so.
+  private static func compareValues(_ query: EvolutionQuery, of number: Int, _ store: any Store) throws -> Bool {
+    var ids: [String] = []
+    var sets: [(name: String, kind: AttributeKind, values: [(DateTime, JSON)])] = []
+    let (isWhole, page) = try store.read { reader in
+      let isWhole = try reader.forEachValue(
+        of: urn(number), query, in: .default, entity: { ids.append($0.id + $0.types.joined()) },
+        attribute: { sets.append(($0, $1, [])) }, value: { sets[sets.count - 1].values.append(($0, $1)) })
+      return (isWhole, try reader.evolutions(query, in: .default))
+    }
+    guard isWhole else { return false }
+    try expectEqual(ids, page.entities.map { $0.id + $0.types.joined() })
+    try expect(page.cut == nil, "a page that was cut")
+    let expected = page.entities.first?.attributes.filter { !$0.instances.isEmpty } ?? []
+    try expectEqual(sets.map(\.name), expected.map(\.name))
+    for (set, expected) in zip(sets, expected) {
+      try expect(expected.instances.allSatisfy { $0.kind == set.kind }, "the kind of \(set.name)")
+      try expectEqual(set.values.map(\.0), expected.instances.map { $0.observedAt ?? DateTime(microseconds: 0) })
+      try expect(
+        zip(set.values, expected.instances).allSatisfy {
+          $0.1 == $1.value && JSONWriter.text($0.1) == JSONWriter.text($1.value)
+        },
+        "the values of \(set.name)")
+    }
+    return true
+  }
 }

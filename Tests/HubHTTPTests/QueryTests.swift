@@ -24,6 +24,28 @@ import Testing
     }
   }
 
+  // Clauses: 4.12, 5.7.2
+  /// A query begins where it was asked; what looks at more than a hundred entities goes on elsewhere.
+  @Test func queriesThatLookAtManyEntitiesAreAnsweredToo() async throws {
+    try await withHub { hub in
+      let rooms = (1...250).map { number in
+        room(number, #""odd": {"type": "Property", "value": \#(number % 2 == 1)}"#)
+      }
+      #expect(await hub.post("entityOperations/create", "[\(rooms.joined(separator: ","))]").status == 201)
+      let all = (1...250).map { "urn:ngsi-ld:Room:\($0)" }
+      for (q, expected) in [
+        ("odd", all), ("odd!=false", all.enumerated().filter { $0.offset % 2 == 0 }.map(\.element)),
+      ] {
+        for offset in [0, 40, 110] {
+          let found = await hub.get(
+            "entities?type=Room&limit=10&count=true&offset=\(offset)&q=" + PercentCoding.encode(q))
+          #expect(found.ids == Array(expected.dropFirst(offset).prefix(10)))
+          #expect(found.header("NGSILD-Results-Count") == "\(expected.count)")
+        }
+      }
+    }
+  }
+
   // Clauses: 5.2.23, 5.7.2, 6.23
   @Test func queriesByPostAnswerLikeQueriesByGet() async throws {
     try await withHub { hub in

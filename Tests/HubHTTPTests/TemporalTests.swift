@@ -168,6 +168,43 @@ import Testing
     }
   }
 
+  // Clauses: 4.5.9, 5.7.3
+  /// A retrieval is written value by value, a query by way of attributes.
+  @Test func longHistoriesAreWrittenAlikeBothWays() async throws {
+    try await withHub { hub in
+      for month in 1...6 {
+        let values = (1...28).map { day -> String in
+          let time = "2026-0\(month)-\(day < 10 ? "0" : "")\(day)T09:00:00Z"
+          let unit = day % 3 == 0 ? #""unitCode": "CEL","# : ""
+          let value = Double(day) / 8 - 1
+          return #"{"type": "Property", "value": \#(value), \#(unit) "observedAt": "\#(time)"}"#
+        }
+        let stops =
+          #"{"type": "Relationship", "object": "urn:x:\#(month)", "observedAt": "2026-0\#(month)-01T00:00:00Z"}"#
+        let body = #"{"id": "urn:x:1", "type": "T", "level": [\#(values.joined(separator: ","))], "stop": [\#(stops)]}"#
+        #expect(await hub.post("temporal/entities", body).status == (month == 1 ? 201 : 204))
+      }
+      for window in [
+        "timerel=after&timeAt=2000-01-01T00:00:00Z",
+        "timerel=between&timeAt=2026-02-03T00:00:00Z&endTimeAt=2026-05-05T09:00:00Z",
+        "timerel=before&timeAt=2026-01-01T00:00:00Z",
+      ] {
+        for attributes in ["", "&attrs=level", "&attrs=stop"] {
+          let asked = window + attributes + "&options=temporalValues"
+          let one = await hub.get(path + "?" + asked)
+          let list = await hub.get("temporal/entities?id=urn:x:1&type=T&" + asked)
+          #expect(list.status == 200)
+          if let expected = list.json.array?.first {
+            #expect(one.json == expected && one.status == 200)
+            #expect(attributes == "&attrs=stop" || one.json["level"]?["values"]?.array?.count ?? 0 > 80)
+          } else {
+            #expect(one.status == 404 && window.hasPrefix("timerel=before"))
+          }
+        }
+      }
+    }
+  }
+
   // Clauses: 4.5.6, 4.8
   /// What is written through `/entities` is history at once, deletions included.
   @Test func changesOfEntitiesAreHistory() async throws {

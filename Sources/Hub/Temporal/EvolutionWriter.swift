@@ -51,15 +51,7 @@ public struct EvolutionWriter: Sendable {
   ) throws(Problem) {
     let entity = view.entity
     writer.open("{")
-    if !view.hidesId {
-      writer.key("id" as StaticString)
-      writer.write(entity.id)
-    }
-    if !view.hidesType {
-      writer.key("type" as StaticString)
-      let types = entity.types.map { JSON.string(context.compact($0)) }
-      writer.write(types.count == 1 ? types[0] : .array(types))
-    }
+    writeHead(of: entity, hidesId: view.hidesId, hidesType: view.hidesType, to: &writer)
     if systemAttributes {
       for (key, time) in [
         ("createdAt", entity.createdAt), ("modifiedAt", entity.modifiedAt), ("deletedAt", entity.deletedAt),
@@ -75,6 +67,18 @@ public struct EvolutionWriter: Sendable {
       writer.write(embeddedContext)
     }
     writer.close("}")
+  }
+
+  func writeHead(of entity: Entity, hidesId: Bool, hidesType: Bool, to writer: inout JSONWriter) {
+    if !hidesId {
+      writer.key("id" as StaticString)
+      writer.write(entity.id)
+    }
+    if !hidesType {
+      writer.key("type" as StaticString)
+      let types = entity.types.map { JSON.string(context.compact($0)) }
+      writer.write(types.count == 1 ? types[0] : .array(types))
+    }
   }
 
   private func write(_ set: AttributeSet, kind: AttributeKind?, to writer: inout JSONWriter) throws(Problem) {
@@ -98,7 +102,7 @@ public struct EvolutionWriter: Sendable {
           writer.open("[")
           writer.write(single.shown(instance))
           writer.separate()
-          writer.write(time(of: instance)?.description ?? "")
+          if let time = time(of: instance) { writer.write(time) } else { writer.write("") }
           writer.close("]")
         }
         writer.close("]")
@@ -151,6 +155,9 @@ public struct EvolutionWriter: Sendable {
     }
     if groups.count != 1 { writer.close("]") }
   }
+
+  /// Whether an entity may be written value by value (``ValueWriter``).
+  var takesValues: Bool { form == .simplified && languages.isEmpty && timeProperty == .observedAt }
 
   private func time(of instance: Attribute) -> DateTime? {
     switch timeProperty {

@@ -10,11 +10,23 @@ enum UTF8Check {
     guard var next = bytes.baseAddress else { return true }
     let end = next + bytes.count
     while next < end {
+      // Four bytes of ASCII, or three of one letter as in most of Korean, in one step.
+      while end - next >= 4 {
+        let word = UInt32(littleEndian: UnsafeRawPointer(next).loadUnaligned(as: UInt32.self))
+        if word & 0x8080_8080 == 0 {
+          next += 4
+        } else if word & 0x00C0_C0F0 == 0x0080_80E0, word & 0xFF != 0xE0, word & 0xFF != 0xED {
+          next += 3
+        } else {
+          break
+        }
+      }
+      guard next < end else { break }
       let lead = next[0]
       let left = end - next
       switch lead {
       case 0..<0x80: next += 1
-      // Of three bytes, as most of Korean, without those that have bounds of their own.
+      // Of three bytes, without those that have bounds of their own.
       case 0xE1...0xEC, 0xEE, 0xEF:
         guard left >= 3, next[1] & 0xC0 == 0x80, next[2] & 0xC0 == 0x80 else { return false }
         next += 3

@@ -30,25 +30,31 @@ extension EntityWriter {
   }
 
   /// Begins the instances of an attribute that has not exactly one.
-  public func openInstances(to writer: inout JSONWriter) { writer.open("[") }
-  public func closeInstances(to writer: inout JSONWriter) { writer.close("]") }
+  public static func openInstances(to writer: inout JSONWriter) { writer.open("[") }
+  public static func closeInstances(to writer: inout JSONWriter) { writer.close("]") }
 
   /// Begins an instance, up to its value.
-  public func openInstance(of kind: AttributeKind, namesKind: Bool = true, to writer: inout JSONWriter) {
+  public static func openInstance(of kind: AttributeKind, namesKind: Bool = true, to writer: inout JSONWriter) {
     if namesKind { return writer.json(kind.opening) }
     writer.open("{")
     writer.key(kind.valueMember)
   }
 
-  public func closeInstance(to writer: inout JSONWriter) { writer.close("}") }
+  public static func closeInstance(to writer: inout JSONWriter) { writer.close("}") }
 
   /// Whether a value of this kind is written as it is stored, and not with ``write(_:of:to:)``.
-  public func keepsValue(of kind: AttributeKind) -> Bool {
+  public func keepsValue(of kind: AttributeKind) -> Bool { Self.keepsValue(of: kind, names: context.isIdentity) }
+
+  /// The same, given whether names are written as they are.
+  public static func keepsValue(of kind: AttributeKind, names keepsNames: Bool) -> Bool {
     switch kind {
-    case .vocabProperty, .listRelationship: context.isIdentity
+    case .vocabProperty, .listRelationship: keepsNames
     default: true
     }
   }
+
+  /// Whether times of creation and change are shown.
+  public var showsTimes: Bool { representation.systemAttributes }
 
   /// Whether a sub-attribute is one of those that ``writeSubAttribute(_:to:)`` writes in a form of their own.
   public static func isSeal(_ name: String) -> Bool { Core.seals.contains(name) }

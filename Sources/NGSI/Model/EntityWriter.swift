@@ -109,12 +109,12 @@ public struct EntityWriter: Sendable {
     } else if set.instances.count == 1 {
       write(set.instances[0], to: &writer)
     } else {
-      openInstances(to: &writer)
+      Self.openInstances(to: &writer)
       for instance in set.instances {
         writer.separate()
         write(instance, allowsBare: false, to: &writer)
       }
-      closeInstances(to: &writer)
+      Self.closeInstances(to: &writer)
     }
   }
 
@@ -136,12 +136,12 @@ public struct EntityWriter: Sendable {
     }
     // A reader would take a Property whose value is a geometry for a GeoProperty.
     let namesKind = !concise || (attribute.kind == .property && Geometry.isGeometry(attribute.value))
-    openInstance(of: attribute.kind, namesKind: namesKind, to: &writer)
+    Self.openInstance(of: attribute.kind, namesKind: namesKind, to: &writer)
     write(attribute.value, of: attribute.kind, to: &writer)
     if !linked.isEmpty { writeLinked(attribute, to: &writer) }
     writeMembers(of: attribute, to: &writer)
     for set in attribute.subAttributes { writeSubAttribute(set, to: &writer) }
-    closeInstance(to: &writer)
+    Self.closeInstance(to: &writer)
   }
 }
 
@@ -234,7 +234,7 @@ extension EntityWriter {
       if let valueType = attribute.valueType { text(context.compact(valueType), "valueType", &writer) }
     }
     if let unitCode = attribute.unitCode { text(unitCode, "unitCode", &writer) }
-    if let observedAt = attribute.observedAt { time(observedAt, "observedAt", &writer) }
+    if let observedAt = attribute.observedAt { Self.time(observedAt, "observedAt", &writer) }
     if let datasetId = attribute.datasetId { text(datasetId, "datasetId", &writer) }
     if let instanceId = attribute.instanceId { text(instanceId, "instanceId", &writer) }
     if !attribute.isPlain {
@@ -252,7 +252,9 @@ extension EntityWriter {
   }
 
   /// The same for an instance that has no other members than these.
-  public func writeMembers(
+  ///
+  /// - Parameters created, modified: `nil` where times are not shown.
+  public static func writeMembers(
     unitCode: UnsafeRawBufferPointer?, observedAt: DateTime?, datasetId: UnsafeRawBufferPointer?, created: DateTime?,
     modified: DateTime?, to writer: inout JSONWriter
   ) {
@@ -265,9 +267,8 @@ extension EntityWriter {
       writer.key("datasetId" as StaticString)
       writer.write(utf8: datasetId)
     }
-    if representation.systemAttributes {
-      times(created: created, modified: modified, deleted: nil, expires: nil, to: &writer)
-    }
+    if let created { time(created, "createdAt", &writer) }
+    if let modified { time(modified, "modifiedAt", &writer) }
   }
 
   /// Writes `"name": value` for all instances of one sub-attribute.
@@ -302,13 +303,13 @@ extension EntityWriter {
     created: DateTime?, modified: DateTime?, deleted: DateTime?, expires: DateTime?, to writer: inout JSONWriter
   ) {
     let showsAll = representation.systemAttributes
-    if showsAll, let created { time(created, "createdAt", &writer) }
-    if showsAll, let modified { time(modified, "modifiedAt", &writer) }
-    if showsAll || representation.showsDeletion, let deleted { time(deleted, "deletedAt", &writer) }
-    if showsAll, let expires { time(expires, "expiresAt", &writer) }
+    if showsAll, let created { Self.time(created, "createdAt", &writer) }
+    if showsAll, let modified { Self.time(modified, "modifiedAt", &writer) }
+    if showsAll || representation.showsDeletion, let deleted { Self.time(deleted, "deletedAt", &writer) }
+    if showsAll, let expires { Self.time(expires, "expiresAt", &writer) }
   }
 
-  private func time(_ time: DateTime, _ key: StaticString, _ writer: inout JSONWriter) {
+  private static func time(_ time: DateTime, _ key: StaticString, _ writer: inout JSONWriter) {
     writer.key(key)
     writer.write(time)
   }

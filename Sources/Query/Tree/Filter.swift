@@ -15,6 +15,15 @@ extension Filter {
     case .test(let path, _): [path.attribute]
     }
   }
+
+  /// Whether it has neither regular expressions nor paths into linked entities.
+  fileprivate var isSimple: Bool {
+    switch self {
+    case .all(let parts), .any(let parts): parts.allSatisfy(\.isSimple)
+    case .test(_, .pattern): false
+    case .test(let path, _): path.linked == nil
+    }
+  }
 }
 
 /// What a `q` term points at: an attribute, attributes of it, members inside its value, or attributes of a linked
@@ -257,8 +266,15 @@ public struct EntityQuery: Sendable, Hashable {
   public var order: [OrderKey] = []
   /// Collation of text in `order`: a BCP 47 tag, or nothing for code-point order.
   public var collation: String?
+  /// Most entities to look at before the query is given up as too complex; `nil` is the store's own bound.
+  public var patience: Int?
 
   public init() {}
+
+  /// Whether each entity that is looked at costs little: no regular expressions, no geometries, no linked entities.
+  public var isSimple: Bool {
+    idPattern == nil && geo == nil && order.isEmpty && selectors.isEmpty && filter?.isSimple ?? true
+  }
 
   /// Whether nothing of an entity is looked at but its types.
   public var asksTypesOnly: Bool {

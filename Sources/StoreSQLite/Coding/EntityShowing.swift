@@ -62,6 +62,19 @@ struct ShownNames {
   }
 }
 
+/// A form with what is asked of it for each instance.
+private final class ShownForm {
+  let writer: EntityWriter
+  let keepsNames: Bool
+  let showsTimes: Bool
+
+  init(_ writer: EntityWriter) {
+    self.writer = writer
+    keepsNames = writer.context.isIdentity
+    showsTimes = writer.showsTimes
+  }
+}
+
 extension MemberFlags {
   /// Those that an instance of a sensor has; one with no others is shown without making an ``Attribute``.
   fileprivate static let frequent: MemberFlags = [
@@ -79,29 +92,30 @@ extension ByteReader {
     as form: EntityWriter, _ names: inout ShownNames, embeddedContext: JSON?, to writer: inout JSONWriter,
     iri: (Int64) throws(StoreError) -> String
   ) throws(StoreError) {
-    try showHead(as: form, &names, to: &writer, iri: iri)
+    let shown = ShownForm(form)
+    try showHead(as: shown, &names, to: &writer, iri: iri)
     try descend()
     for _ in 0..<(try count()) {
       let number = Int64(truncatingIfNeeded: try unsigned())
-      try showInstances(number, as: form, &names, to: &writer, iri: iri)
+      try showInstances(number, as: shown, &names, to: &writer, iri: iri)
     }
     ascend()
     form.close(embeddedContext: embeddedContext, to: &writer)
   }
 
   private mutating func showHead(
-    as form: EntityWriter, _ names: inout ShownNames, to writer: inout JSONWriter,
+    as form: ShownForm, _ names: inout ShownNames, to writer: inout JSONWriter,
     iri: (Int64) throws(StoreError) -> String
   ) throws(StoreError) {
     guard try byte() == 1 else { throw ByteReader.damaged }
-    form.open(utf8: try slice(), to: &writer)
+    form.writer.open(utf8: try slice(), to: &writer)
     let types = try count()
-    form.openTypes(types, to: &writer)
+    form.writer.openTypes(types, to: &writer)
     for _ in 0..<types {
       writer.separate()
       try names.writeValue(Int64(truncatingIfNeeded: try unsigned()), to: &writer, iri: iri)
     }
-    form.closeTypes(types, to: &writer)
+    form.writer.closeTypes(types, to: &writer)
     var scopes: [String] = []
     for _ in 0..<(try count()) { scopes.append(try text()) }
     let times = try byte()
@@ -109,41 +123,41 @@ extension ByteReader {
     let modified = times & 2 != 0 ? try time() : nil
     let deleted = times & 4 != 0 ? try time() : nil
     let expires = times & 8 != 0 ? try time() : nil
-    form.writeRest(
+    form.writer.writeRest(
       ofHead: scopes, created: created, modified: modified, deleted: deleted, expires: expires, to: &writer)
   }
 
   /// Writes an attribute whose name has been read.
   private mutating func showInstances(
-    _ number: Int64, as form: EntityWriter, _ names: inout ShownNames, to writer: inout JSONWriter,
+    _ number: Int64, as form: ShownForm, _ names: inout ShownNames, to writer: inout JSONWriter,
     iri: (Int64) throws(StoreError) -> String
   ) throws(StoreError) {
     try names.writeKey(number, to: &writer, iri: iri)
     let instances = try count()
     if instances == 1 { return try showInstance(as: form, &names, to: &writer, iri: iri) }
-    form.openInstances(to: &writer)
+    EntityWriter.openInstances(to: &writer)
     for _ in 0..<instances {
       writer.separate()
       try showInstance(as: form, &names, to: &writer, iri: iri)
     }
-    form.closeInstances(to: &writer)
+    EntityWriter.closeInstances(to: &writer)
   }
 
   private mutating func showInstance(
-    as form: EntityWriter, _ names: inout ShownNames, to writer: inout JSONWriter,
+    as form: ShownForm, _ names: inout ShownNames, to writer: inout JSONWriter,
     iri: (Int64) throws(StoreError) -> String
   ) throws(StoreError) {
     let (kind, flags) = try instanceHead()
-    form.openInstance(of: kind, to: &writer)
-    if form.keepsValue(of: kind) {
+    EntityWriter.openInstance(of: kind, to: &writer)
+    if EntityWriter.keepsValue(of: kind, names: form.keepsNames) {
       try showJSON(to: &writer)
     } else {
-      form.write(try json(), of: kind, to: &writer)
+      form.writer.write(try json(), of: kind, to: &writer)
     }
     if flags.isSubset(of: .frequent) {
       try showMembers(flags, as: form, to: &writer)
     } else {
-      form.writeMembers(of: try members(of: kind, flags, iri: iri), to: &writer)
+      form.writer.writeMembers(of: try members(of: kind, flags, iri: iri), to: &writer)
     }
     if flags.contains(.subAttributes) {
       try descend()
@@ -151,29 +165,29 @@ extension ByteReader {
         let number = Int64(truncatingIfNeeded: try unsigned())
         let name = try iri(number)
         if EntityWriter.isSeal(name) {
-          form.writeSubAttribute(AttributeSet(name: name, instances: try instances(iri: iri)), to: &writer)
+          form.writer.writeSubAttribute(AttributeSet(name: name, instances: try instances(iri: iri)), to: &writer)
         } else {
           try showInstances(number, as: form, &names, to: &writer, iri: iri)
         }
       }
       ascend()
     }
-    form.closeInstance(to: &writer)
+    EntityWriter.closeInstance(to: &writer)
   }
 
   /// Writes frequent members, which stand here in the order of ``members(of:_:iri:)``.
   @inline(__always)
   private mutating func showMembers(
-    _ flags: MemberFlags, as form: EntityWriter, to writer: inout JSONWriter
+    _ flags: MemberFlags, as form: ShownForm, to writer: inout JSONWriter
   ) throws(StoreError) {
     let datasetId = flags.contains(.datasetId) ? try slice() : nil
     let observedAt = flags.contains(.observedAt) ? try time() : nil
     let unitCode = flags.contains(.unitCode) ? try slice() : nil
     let created = flags.contains(.createdAt) ? try time() : nil
     let changed = flags.contains(.modifiedAt) ? try time() : nil
-    form.writeMembers(
-      unitCode: unitCode, observedAt: observedAt, datasetId: datasetId, created: created,
-      modified: flags.contains(.unmodified) ? created : changed, to: &writer)
+    EntityWriter.writeMembers(
+      unitCode: unitCode, observedAt: observedAt, datasetId: datasetId, created: form.showsTimes ? created : nil,
+      modified: form.showsTimes ? flags.contains(.unmodified) ? created : changed : nil, to: &writer)
   }
 
   /// Writes the JSON value that stands here.

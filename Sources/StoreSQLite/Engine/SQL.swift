@@ -13,7 +13,7 @@ enum SQL: Int, CaseIterable {
   case addToSummary, dropEmptySummaries, summaryCount, summaries
 
   // Candidates
-  case keysInTenant, keysOfType, keysAtOffsetInTenant, keysAtOffsetOfType
+  case keysInTenant, keysOfType, pageInTenant, pageOfType
   case keysWithAttribute, keysBetween, keysWithTextFrom, keysWithValue
   case keysInScope, keysBelowScope, keysInWindow
 
@@ -131,9 +131,18 @@ extension SQL {
     case .keysInTenant:
       "SELECT pk FROM entity INDEXED BY entity_tenant WHERE tenant = ?1 AND pk > ?2 ORDER BY pk LIMIT ?3"
     case .keysOfType: "SELECT pk FROM entity_type WHERE type = ?1 AND pk > ?2 ORDER BY pk LIMIT ?3"
-    case .keysAtOffsetInTenant:
-      "SELECT pk FROM entity INDEXED BY entity_tenant WHERE tenant = ?1 ORDER BY pk LIMIT ?2 OFFSET ?3"
-    case .keysAtOffsetOfType: "SELECT pk FROM entity_type WHERE type = ?1 ORDER BY pk LIMIT ?2 OFFSET ?3"
+    case .pageInTenant:
+      """
+      SELECT entity.pk, document FROM
+        (SELECT pk FROM entity INDEXED BY entity_tenant WHERE tenant = ?1 ORDER BY pk LIMIT ?2 OFFSET ?3) AS page
+        CROSS JOIN entity ON entity.pk = page.pk
+      """
+    case .pageOfType:
+      """
+      SELECT entity.pk, document FROM
+        (SELECT pk FROM entity_type WHERE type = ?1 ORDER BY pk LIMIT ?2 OFFSET ?3) AS page
+        CROSS JOIN entity ON entity.pk = page.pk
+      """
     case .keysWithAttribute: "SELECT pk FROM attribute_value WHERE attribute = ?1 LIMIT ?2"
     case .keysBetween: "SELECT pk FROM attribute_value WHERE attribute = ?1 AND value BETWEEN ?3 AND ?4 LIMIT ?2"
     case .keysWithTextFrom:

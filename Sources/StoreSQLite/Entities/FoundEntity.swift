@@ -4,8 +4,8 @@ import Store
 /// An entity where it lies in the file, read only as far as somebody asks; valid until its statement goes on.
 struct FoundEntity {
   let key: Int64
-  fileprivate let bytes: UnsafeRawBufferPointer
-  fileprivate let session: ReadSession
+  let bytes: UnsafeRawBufferPointer
+  let session: ReadSession
 
   /// All of it.
   func whole() throws(StoreError) -> Entity {

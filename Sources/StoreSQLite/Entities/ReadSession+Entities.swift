@@ -51,7 +51,7 @@ extension ReadSession {
   private func forEachOfType(
     _ types: TypeSelection?, tenant: Int64, page: Page, countsTotal: Bool, _ body: (FoundEntity) throws -> Void
   ) throws -> PageExtent? {
-    var source = (sql: SQL.keysAtOffsetInTenant, number: tenant)
+    var source = (sql: SQL.pageInTenant, number: tenant)
     var counted: Int64 = 0
     switch types {
     case nil, .anything?: break
@@ -59,17 +59,23 @@ extension ReadSession {
       guard let type = try number(of: iri, in: tenant) else {
         return PageExtent(total: countsTotal ? 0 : nil, hasMore: false)
       }
-      source = (.keysAtOffsetOfType, type)
+      source = (.pageOfType, type)
       counted = type
     default: return nil
     }
     let now = clock().microseconds
     guard try keys(.anyExpired, { $0.bind(1, now).bind(2, tenant) }).isEmpty else { return nil }
     let limit = max(0, page.limit)
-    let keys = try keys(source.sql) { $0.bind(1, source.number).bind(2, limit + 1).bind(3, max(0, page.offset)) }
-    for key in keys.prefix(limit) { try found(key: key, body) }
-    return PageExtent(
-      total: countsTotal ? try count(ofType: counted, tenant: tenant) : nil, hasMore: keys.count > limit)
+    let rows = try connection.statement(source.sql)
+      .bind(1, source.number).bind(2, limit + 1).bind(3, max(0, page.offset))
+    defer { rows.reset() }
+    var given = 0
+    while given < limit, try rows.step() {
+      try rows.withBytes(1) { bytes in try body(FoundEntity(key: rows.integer(0), bytes: bytes, session: self)) }
+      given += 1
+    }
+    let hasMore = try given == limit && rows.step()
+    return PageExtent(total: countsTotal ? try count(ofType: counted, tenant: tenant) : nil, hasMore: hasMore)
   }
 }
 
@@ -121,13 +127,14 @@ private struct EntityQueryRun {
 
   /// Gives every entity that matches, by ascending key, until the body returns false.
   private func forEachMatch(readsAll: Bool, _ body: (FoundEntity) throws -> Bool) throws {
-    var budget = session.options.maxScanned
+    let most = min(query.patience ?? Int.max, session.options.maxScanned)
+    var budget = most
     let now = session.clock()
     func offer(_ key: Int64) throws -> Bool {
       budget -= 1
       guard budget >= 0 else {
         throw StoreError.tooComplex(
-          "the query looks at more than \(session.options.maxScanned) entities; narrow it by type, id or an attribute")
+          "the query looks at more than \(most) entities; narrow it by type, id or an attribute")
       }
       let goesOn = try session.found(key: key) { found in
         let entity = try found.part(prepared.attributes)
@@ -138,7 +145,7 @@ private struct EntityQueryRun {
     }
 
     let term = query.indexTerm
-    let lookup = IndexLookup(session: session, tenant: tenant, limit: Self.firstLimit)
+    let lookup = IndexLookup(session: session, tenant: tenant, limit: min(Self.firstLimit, most))
     switch try lookup.candidates(term) {
     case .keys(let keys): for key in keys where try !offer(key) { return }
     case .any: _ = try forEachInOrder(upTo: Int.max, offer)
@@ -148,9 +155,9 @@ private struct EntityQueryRun {
         guard let reached = try forEachInOrder(upTo: Self.patience, offer) else { return }
         last = reached
       }
-      let whole = IndexLookup(session: session, tenant: tenant, limit: session.options.maxScanned)
+      let whole = IndexLookup(session: session, tenant: tenant, limit: most)
       guard case .keys(let keys) = try whole.candidates(term) else {
-        throw StoreError.tooComplex("the query looks at more than \(session.options.maxScanned) entities")
+        throw StoreError.tooComplex("the query looks at more than \(most) entities")
       }
       for key in keys where key > last { if try !offer(key) { return } }
     }
