@@ -48,6 +48,12 @@ extension Hub {
         "total": .count(refusals.figures.total), "lines": .gauge(refusals.figures.lines, limits.refusals),
         "linesOfSourceBound": .count(limits.refusalsOfSource),
       ],
+      "entityMaps": [
+        "count": .gauge(entityMaps.figures.maps, limits.entityMaps),
+        "entries": .gauge(entityMaps.figures.entries, limits.entityMapEntries),
+        "pushedOut": .count(entityMaps.figures.pushedOut), "entitiesBound": .count(limits.entityMapEntities),
+        "longestSeconds": .count(Int(limits.longestEntityMapSeconds), unit: "s"),
+      ],
       "changeStream": [
         "listeners": .gauge(stream.listeners, limits.streamListeners), "published": .integer(stream.published),
         "missed": .count(stream.missed), "bufferBound": .count(limits.streamBuffer),

@@ -25,6 +25,7 @@ public final class Hub: Sendable {
   let sender: any NotificationSending
   let models = ModelBook()
   let refusals: RefusalBook
+  let entityMaps: EntityMapShelf
   let now: @Sendable () -> DateTime
   let log: Logger
   let startedAt: DateTime
@@ -54,6 +55,7 @@ public final class Hub: Sendable {
     registry = RegistrationBook()
     identity = Mutex("madang-" + Identifier.random().prefix(8))
     refusals = RefusalBook(limits: limits)
+    entityMaps = EntityMapShelf(limits: limits)
     notifier = Notifier(store: store, book: book, sender: sender, limits: limits, now: now, log: log)
   }
 
@@ -117,6 +119,7 @@ public final class Hub: Sendable {
       do {
         while try await removeExpired(atMost: Self.expiryStep) == Self.expiryStep, !Task.isCancelled {}
         try await removeExpiredRegistrations()
+        entityMaps.removeExpired(at: now())
       } catch { log.warning("expired entities stay", metadata: ["error": "\(error)"]) }
     }
   }

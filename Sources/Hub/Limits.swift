@@ -59,6 +59,13 @@ public struct Limits: Sendable {
   public var schemaBytes = 1 << 20
   /// Datasets in one tenant.
   public var datasets = 500
+  /// EntityMaps in memory, entities in all of them, and in one. The maps that were not used for longest go first.
+  public var entityMaps = 1_000
+  public var entityMapEntries = 500_000
+  public var entityMapEntities = 10_000
+  /// Seconds that an EntityMap lives, where the client does not say, and at most.
+  public var entityMapSeconds = 600.0
+  public var longestEntityMapSeconds = 86_400.0
   /// Lines of the history of refused input, of all tenants.
   public var refusals = 5_000
   /// Lines that one source may have in it.

@@ -85,7 +85,9 @@ public struct API: Sendable {
     do {
       let id = try PercentCoding.decode(segment, plusIsSpace: false)
       let exchange = try Exchange(hub: hub, request: request)
-      guard !federation.concerns(exchange.tenant), let context = try exchange.contextAtHand() else { return nil }
+      guard !federation.concerns(exchange.tenant), try !exchange.entityMapWish().isUsed,
+        let context = try exchange.contextAtHand()
+      else { return nil }
       return try retrieveEntity(exchange, id, context)
     } catch { return Exchange.problem(error) }
   }
@@ -119,6 +121,7 @@ public struct API: Sendable {
     case "types": return try await types(exchange, path)
     case "attributes": return try await attributes(exchange, path)
     case "info": return try info(exchange, path)
+    case "entityMaps": return try await entityMaps(exchange, path)
     case "jsonldContexts": return try await jsonldContexts(exchange, path)
     default: throw Self.unknown(exchange.request.path)
     }
@@ -153,6 +156,9 @@ public struct API: Sendable {
     case ("subscriptions", 0), ("csourceSubscriptions", 0), ("csourceRegistrations", 0): "GET, HEAD, POST, OPTIONS"
     case ("subscriptions", 1), ("csourceSubscriptions", 1), ("csourceRegistrations", 1):
       "GET, HEAD, PATCH, DELETE, OPTIONS"
+    case ("entityMaps", 0): "GET, HEAD, POST, OPTIONS"
+    case ("entityMaps", 1): "GET, HEAD, PATCH, DELETE, OPTIONS"
+    case ("temporal", 1) where path[0] == "entityMaps": "GET, HEAD, POST, OPTIONS"
     case ("types", 0...1), ("attributes", 0...1): "GET, HEAD, OPTIONS"
     case ("jsonldContexts", 0): "GET, HEAD, POST, OPTIONS"
     case ("jsonldContexts", 1): "GET, HEAD, DELETE, OPTIONS"

@@ -56,6 +56,7 @@ enum HeaderName {
   static let allow = "Allow"
   static let contentRange = "Content-Range"
   static let contentType = "Content-Type"
+  static let entityMap = "NGSILD-EntityMap"
   static let host = "Host"
   static let link = "Link"
   static let location = "Location"

@@ -145,15 +145,33 @@ extension API {
   private func postQuery(_ exchange: Exchange) async throws(Problem) -> APIResponse {
     let (json, given) = try await exchange.body()
     let context = try await exchange.linkable(given)
+    let object = try Self.queryObject(json)
+    var presenter = try Presenter(exchange, context: context)
+    let (query, isLocal) = try federatedQuery(object, exchange, &presenter, context)
+    let wish = try exchange.entityMapWish(object)
+    if wish.isUsed { return try await answer(query, over: wish, presenter, exchange, isLocal: isLocal) }
+    if isLocal { return try await answer(query.entities, presenter, exchange) }
+    return try await answerFromSources(query, presenter, exchange)
+  }
+
+  static func queryObject(_ json: JSON) throws(Problem) -> JSONObject {
     guard case .object(let object) = json else { throw .badRequest("a Query object is expected") }
     guard object["type"]?.string == "Query" else { throw .badRequest("'type' must be \"Query\"") }
-    var presenter = try Presenter(exchange, context: context)
-    let query = try entityQuery(object, context)
+    return object
+  }
+
+  /// What a Query object asks for, and whether it asks it of the hub alone.
+  func federatedQuery(
+    _ object: JSONObject, _ exchange: Exchange, _ presenter: inout Presenter, _ context: Context
+  ) throws(Problem) -> (query: FederatedQuery, isLocal: Bool) {
+    var query = FederatedQuery(try entityQuery(object, context), .object(object), context: context)
     try presenter.read(object, context)
-    guard try asksSources(exchange), object["local"] != .bool(true) else {
-      return try await answer(query, presenter, exchange)
-    }
-    return try await answerFromSources(FederatedQuery(query, .object(object), context: context), presenter, exchange)
+    guard try asksSources(exchange), object["local"] != .bool(true) else { return (query, true) }
+    try Self.refuseOrder(query.entities)
+    query.datasetIds = presenter.datasetIds
+    if let csf = object["csf"]?.string { query.sourceFilter = try Filter(q: csf, context: context) }
+    query.splits = object["splitEntities"]?.bool
+    return (query, false)
   }
 
   /// What a Query object selects (clause 5.2.23).

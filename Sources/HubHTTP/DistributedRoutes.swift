@@ -35,6 +35,10 @@ extension API {
     let found = try await federation.retrieve(
       id, types: try typeSelection(exchange, context), attributes: Set(presenter.attributes),
       datasetIds: presenter.datasetIds, context: context, exchange.origin)
+    return answer(found, id, presenter, exchange)
+  }
+
+  func answer(_ found: FederatedEntity, _ id: String, _ presenter: Presenter, _ exchange: Exchange) -> APIResponse {
     var response: APIResponse
     if let entity = found.entity {
       do throws(Problem) { response = try presenter.answer(entity, exchange) } catch {
@@ -50,19 +54,6 @@ extension API {
   func answerFromSources(_ query: FederatedQuery, _ presenter: Presenter, _ exchange: Exchange) async throws(Problem)
     -> APIResponse
   {
-    var query = query
-    guard query.entities.order.isEmpty else {
-      throw .badRequest("'orderBy' goes with local=true only: what sources have comes in their order")
-    }
-    query.datasetIds = presenter.datasetIds
-    switch query.form {
-    case .parameters:
-      query.sourceFilter = try exchange.sourceFilter(query.context)
-      if exchange.items["splitEntities"] != nil { query.splits = try exchange.items.flag("splitEntities") }
-    case .object(let object):
-      if let csf = object["csf"]?.string { query.sourceFilter = try Filter(q: csf, context: query.context) }
-      query.splits = object["splitEntities"]?.bool
-    }
     let (page, counts) = try exchange.page()
     let found = try await federation.query(query, page: page, countsTotal: counts, exchange.origin)
     var response = try presenter.answer(found.entities, exchange)
@@ -73,7 +64,7 @@ extension API {
   }
 
   /// Says what is missing (clause 6.3.17).
-  private func warn(_ response: inout APIResponse, _ warnings: [SourceWarning], _ exchange: Exchange) {
+  func warn(_ response: inout APIResponse, _ warnings: [SourceWarning], _ exchange: Exchange) {
     let alias = hub.alias(of: exchange.tenant)
     for warning in warnings { response.headers.add(name: HeaderName.warning, value: warning.header(by: alias)) }
   }

@@ -14,6 +14,8 @@ extension API {
     case (.DELETE, 0): return try await purgeEntities(exchange)
     case (.GET, 1):
       let context = try await exchange.context()
+      let wish = try exchange.entityMapWish()
+      if wish.isUsed { return try await retrieve(exchange, try target(path[0]), context, over: wish) }
       guard try asksSources(exchange) else { return try retrieveEntity(exchange, path[0], context) }
       return try await retrieveFromSources(exchange, try target(path[0]), context)
     case (.PUT, 1): return try await replaceEntity(exchange, path[0])
@@ -60,18 +62,38 @@ extension API {
     try exchange.takes(Parameters.query)
     let context = try await exchange.context()
     let presenter = try Presenter(exchange, context: context)
-    let query = try exchange.entityQuery(context)
+    let (query, isLocal) = try federatedQuery(exchange, presenter, context)
+    let wish = try exchange.entityMapWish()
+    if wish.isUsed { return try await answer(query, over: wish, presenter, exchange, isLocal: isLocal) }
+    if isLocal { return try await answer(query.entities, presenter, exchange) }
+    return try await answerFromSources(query, presenter, exchange)
+  }
+
+  /// What the parameters of a query ask for, and whether they ask it of the hub alone.
+  func federatedQuery(_ exchange: Exchange, _ presenter: Presenter, _ context: Context) throws(Problem) -> (
+    query: FederatedQuery, isLocal: Bool
+  ) {
+    let entities = try exchange.entityQuery(context)
     let isNarrowed =
-      query.types != nil || !query.attributes.isEmpty || query.filter != nil || query.geo != nil || query.scope != nil
-    let isLocal = try exchange.items.flag("local")
-    guard isNarrowed || isLocal else {
+      entities.types != nil || !entities.attributes.isEmpty || entities.filter != nil || entities.geo != nil
+      || entities.scope != nil
+    let keepsHere = try exchange.items.flag("local")
+    guard isNarrowed || keepsHere else {
       throw .badRequest("a query needs at least one of type, attrs, q, georel, scopeQ or local=true")
     }
-    guard try asksSources(exchange), query.types != .anything else {
-      return try await answer(query, presenter, exchange)
+    var query = FederatedQuery(entities, .parameters(exchange.items.items), context: context)
+    guard try asksSources(exchange), entities.types != .anything else { return (query, true) }
+    try Self.refuseOrder(entities)
+    query.datasetIds = presenter.datasetIds
+    query.sourceFilter = try exchange.sourceFilter(context)
+    if exchange.items["splitEntities"] != nil { query.splits = try exchange.items.flag("splitEntities") }
+    return (query, false)
+  }
+
+  static func refuseOrder(_ query: EntityQuery) throws(Problem) {
+    guard query.order.isEmpty else {
+      throw .badRequest("'orderBy' goes with local=true only: what sources have comes in their order")
     }
-    return try await answerFromSources(
-      FederatedQuery(query, .parameters(exchange.items.items), context: context), presenter, exchange)
   }
 
   /// A page that ends before this many entities of a type costs less than to wake another thread for it.
@@ -222,21 +244,38 @@ extension API {
       throw .badRequest(
         "a purge needs at least one of type, id, idPattern, q, georel, scopeQ, keep, drop or local=true")
     }
+    let map = try mapToPurge(query, exchange)
+    func told(_ response: APIResponse) -> APIResponse {
+      var response = response
+      if let map { exchange.tell(map, isNew: false, in: &response) }
+      return response
+    }
+    let own = map.map(query.within) ?? query
     guard try asksSources(exchange) else {
-      let result = try await hub.purge(query, keep: keep, drop: drop, in: exchange.tenant)
-      return result.errors.isEmpty ? .noContent : batchAnswer(result, successStatus: 204)
+      let result = try await hub.purge(own, keep: keep, drop: drop, in: exchange.tenant)
+      return told(result.errors.isEmpty ? .noContent : batchAnswer(result, successStatus: 204))
     }
     let (kept, dropped) = (keep, drop)
     let outcome = try await federation.purge(
-      FederatedQuery(query, .parameters(exchange.items.items), context: context), exchange.origin
+      FederatedQuery(query, .parameters(exchange.items.items), context: context), over: map, exchange.origin
     ) { [hub] () throws(Problem) in
       var outcome = WriteOutcome()
-      let result = try await hub.purge(query, keep: kept, drop: dropped, in: exchange.tenant)
+      let result = try await hub.purge(own, keep: kept, drop: dropped, in: exchange.tenant)
       outcome.hasSuccess = result.errors.isEmpty
       outcome.failures = result.errors.map { .init(problem: $0.problem, registration: nil) }
       return outcome
     }
-    return try answer(outcome, "", exchange, success: .noContent)
+    return told(try answer(outcome, "", exchange, success: .noContent))
+  }
+
+  /// The map whose entities alone are to be purged (table 6.4.3.3-2).
+  ///
+  /// - Throws: `ResourceNotFound` when there is none: then more would be purged than the client has seen.
+  private func mapToPurge(_ query: EntityQuery, _ exchange: Exchange) throws(Problem) -> EntityMap? {
+    guard let id = try exchange.entityMapWish().reference else { return nil }
+    let map = try hub.entityMap(id, in: exchange.tenant)
+    try map.requireUse(for: .entities, query)
+    return map
   }
 
   // MARK: Attributes

@@ -24,7 +24,8 @@ extension Exchange {
   func addPaging(_ response: inout APIResponse, page: Page, total: Int?, hasMore: Bool, path: String) {
     if let total { response.headers[first: HeaderName.resultsCount] = String(total) }
     guard page.limit > 0, request.method == .GET else { return }
-    let rest = items.encoded(without: ["limit", "offset"])
+    // Who follows a link names the map in a header; without it, each page would make a map of its own.
+    let rest = items.encoded(without: Parameters.entityMap.union(["limit", "offset"]))
     // The media type of the page (clause 6.3.10).
     let type = response.headers[first: HeaderName.contentType] ?? MediaType.json.rawValue
     func link(_ offset: Int, _ relation: String) -> String {

@@ -26,15 +26,17 @@ enum Parameters {
     "timerel", "timeAt", "endTimeAt", "timeproperty", "lastN", "aggrMethods", "aggrPeriodDuration",
   ]
 
-  static let retrieve: Set<String> = shape.union(form).union(type)
-  static let query: Set<String> = selection.union(shape).union(order).union(form).union(page)
+  static let entityMap: Set<String> = ["entityMap", "entityMapLifetime"]
+
+  static let retrieve: Set<String> = shape.union(form).union(type).union(entityMap)
+  static let query: Set<String> = selection.union(shape).union(order).union(form).union(page).union(entityMap)
   static let postQuery: Set<String> = shape.union(form).union(page)
   static let registrations: Set<String> =
     selection.union(["attrs", "datasetId", "lang", "timerel", "timeAt", "endTimeAt", "timeproperty", "options"])
     .union(["geometryProperty"]).union(page)
   static let purge: Set<String> = selection.union(["keep", "drop"])
   static let retrieveTemporal: Set<String> =
-    time.union(form).union(page).union(["attrs", "pick", "omit", "lang", "datasetId"])
+    time.union(form).union(page).union(entityMap).union(["attrs", "pick", "omit", "lang", "datasetId"])
   static let queryTemporal: Set<String> = selection.union(order).union(retrieveTemporal)
   static let postTemporalQuery: Set<String> = form.union(page).union(["pick", "omit", "lang", "datasetId"])
 }

@@ -16,6 +16,7 @@ extension API {
       if method == .GET { return try await queryTemporal(exchange) }
       if method == .POST { return try await createTemporal(exchange) }
       throw Self.notAllowed(exchange)
+    case ("entityMaps", 1): return try await createHistoryMap(exchange)
     case ("entities", 2...6): break
     default: throw Self.unknown(exchange.request.path)
     }
@@ -108,8 +109,11 @@ extension API {
     request.query.entities.ids = [id]
     request.query.page = Page(limit: 1)
     let sent = request
+    let wish = try exchange.entityMapWish()
     return try await hub.offLoop { hub throws(Problem) in
-      if sent.projecting == Projecting(),
+      let known = wish.reference.flatMap { hub.entityMapIfAny($0, in: exchange.tenant) }
+      try known?.requireUse(for: .histories, nil)
+      if known == nil, !wish.isUsed, sent.projecting == Projecting(),
         let body = try hub.evolution(
           id, sent.query, in: exchange.tenant, as: sent.writer, embeddedContext: sent.embeddedContext)
       {
@@ -122,11 +126,25 @@ extension API {
       var writer = JSONWriter(capacity: 1 << 14)
       try sent.writer.write(
         view, kinds: found.beyondCut[entity.id] ?? [:], embeddedContext: sent.embeddedContext, to: &writer)
-      return finish(writer.bytes, found, sent, exchange)
+      var response = finish(writer.bytes, found, sent, exchange)
+      if let known {
+        exchange.tell(known, isNew: false, in: &response)
+      } else if wish.isUsed {
+        let map = EntityMap(of: .histories, [.init(id: id, sources: [EntityMap.local])])
+        exchange.tell(
+          try hub.keep(map, lifetime: wish.lifetime, in: exchange.tenant), isNew: false, in: &response)
+      }
+      return response
     }
   }
 
   private func queryTemporal(_ exchange: Exchange) async throws(Problem) -> APIResponse {
+    let request = try await temporalQuery(exchange)
+    return try await answer(request, try exchange.entityMapWish(), exchange)
+  }
+
+  /// What the parameters of a temporal query ask for.
+  private func temporalQuery(_ exchange: Exchange) async throws(Problem) -> TemporalRequest {
     try exchange.takes(Parameters.queryTemporal)
     let context = try await exchange.context()
     var request = try TemporalRequest(exchange, context: context, needsTime: true)
@@ -140,7 +158,7 @@ extension API {
     guard isNarrowed || isLocal else {
       throw .badRequest("a temporal query needs at least one of type, attrs, q, georel, scopeQ or local=true")
     }
-    return try await answer(request, exchange)
+    return request
   }
 
   /// Histories are ordered by `id` only (clause 5.7.4.4).
@@ -151,6 +169,11 @@ extension API {
   }
 
   private func postTemporalQuery(_ exchange: Exchange) async throws(Problem) -> APIResponse {
+    let (request, wish) = try await postedTemporalQuery(exchange)
+    return try await answer(request, wish, exchange)
+  }
+
+  private func postedTemporalQuery(_ exchange: Exchange) async throws(Problem) -> (TemporalRequest, EntityMapWish) {
     try exchange.takes(Parameters.postTemporalQuery)
     let (json, given) = try await exchange.body()
     let context = try await exchange.linkable(given)
@@ -172,12 +195,39 @@ extension API {
     if let lang = object["lang"]?.string { request.languages = try Presenter.languages(lang) }
     request.query.attributes = request.query.entities.attributes
     try request.check()
-    return try await answer(request, exchange)
+    return (request, try exchange.entityMapWish(object))
   }
 
-  private func answer(_ request: TemporalRequest, _ exchange: Exchange) async throws(Problem) -> APIResponse {
+  /// `GET` and `POST` of `/temporal/entityMaps` (clause 6.35).
+  private func createHistoryMap(_ exchange: Exchange) async throws(Problem) -> APIResponse {
+    let (request, wish): (TemporalRequest, EntityMapWish)
+    switch exchange.request.method {
+    case .GET: (request, wish) = (try await temporalQuery(exchange), try exchange.entityMapWish())
+    case .POST: (request, wish) = try await postedTemporalQuery(exchange)
+    default: throw Self.notAllowed(exchange)
+    }
+    let sent = request
+    let map = try await hub.offLoop { hub throws(Problem) in
+      try hub.makeHistoryMap(sent.query, lifetime: wish.lifetime, in: exchange.tenant)
+    }
+    var response = try answer(map, exchange, status: 201)
+    exchange.tell(map, isNew: true, in: &response)
+    return response
+  }
+
+  private func answer(_ request: TemporalRequest, _ wish: EntityMapWish, _ exchange: Exchange) async throws(Problem)
+    -> APIResponse
+  {
     try await hub.offLoop { hub throws(Problem) in
-      let found = try hub.evolutions(request.query, in: exchange.tenant)
+      let known = wish.reference.flatMap { hub.entityMapIfAny($0, in: exchange.tenant) }
+      var map = known
+      if map == nil, wish.isUsed {
+        map = try hub.makeHistoryMap(request.query, lifetime: wish.lifetime, in: exchange.tenant)
+      }
+      let found =
+        if let map { try hub.evolutions(request.query, over: map, in: exchange.tenant) } else {
+          try hub.evolutions(request.query, in: exchange.tenant)
+        }
       var writer = JSONWriter(capacity: 1 << 14)
       let embedded = request.embeddedContext
       writer.open("[")
@@ -190,6 +240,7 @@ extension API {
       var response = finish(writer.bytes, found, request, exchange)
       exchange.addPaging(
         &response, page: request.query.page, total: found.total, hasMore: found.hasMore, path: "/temporal/entities")
+      if let map { exchange.tell(map, isNew: known == nil, in: &response) }
       return response
     }
   }

@@ -16,6 +16,8 @@ struct SourceRequest: Sendable {
   var context: Context
   /// Whether the names are full IRIs, because ``context`` has no URL that the source could fetch.
   var namesAreIRIs = false
+  /// The EntityMap that the source is to use, as it calls it.
+  var entityMap: String?
 }
 
 extension Federation {
@@ -45,6 +47,7 @@ extension Federation {
     } else if let url = request.linkURL {
       headers.append(Self.link(url))
     }
+    if let map = request.entityMap { headers.append(("NGSILD-EntityMap", map)) }
     if registration.sourceTenant != .default { headers.append(("NGSILD-Tenant", registration.sourceTenant.name)) }
     if let version = registration.value("ngsildConformance") { headers.append(("Prefer", "ngsi-ld=" + version)) }
     for (key, value) in registration.sourceInfo where !Self.ownHeaders.contains(key.lowercased()) {
@@ -61,7 +64,9 @@ extension Federation {
 
   /// Keys of `contextSourceInfo` that mean something else, and headers that it may not set (clause 4.3.6.5).
   private static let ownHeaders: Set<String> = [
-    "accept", "contenttype", "jsonldcontext", "ngsildconformance", "ngsild-tenant", "ngsild-snapshot", "via", "link",
+    "accept", "contenttype", "jsonldcontext", "ngsildconformance", "ngsild-tenant", "ngsild-snapshot",
+    "ngsild-entitymap",
+    "via", "link",
     "content-type", "content-length", "host", "connection", "transfer-encoding", "te", "upgrade", "expect", "trailer",
     "proxy-connection", "keep-alive",
   ]

@@ -73,7 +73,7 @@ extension Federation {
     return result
   }
 
-  private func localPart(_ query: EntityQuery, _ need: Int, _ counts: Bool, _ tenant: Tenant) async throws(Problem)
+  func localPart(_ query: EntityQuery, _ need: Int, _ counts: Bool, _ tenant: Tenant) async throws(Problem)
     -> EntityPage
   {
     let hub = hub
@@ -110,99 +110,11 @@ extension Federation {
     for (index, match) in asked.enumerated() where !parts[index].isWhole && parts[index].warnings.isEmpty {
       let missing = ids.filter { !table.has($0, from: index) }
       guard !missing.isEmpty else { continue }
-      var narrowed = query
-      if query.entities.selectors.isEmpty {
-        narrowed.entities.ids = missing
-        narrowed.entities.idPattern = nil
-      } else {
-        for position in narrowed.entities.selectors.indices {
-          narrowed.entities.selectors[position].ids = missing
-          narrowed.entities.selectors[position].idPattern = nil
-        }
-      }
+      let narrowed = query.narrowed(to: missing)
       guard let part = try match.registration.match(narrowed.sourceQuery) else { continue }
       let more = await list(narrowed, part, splits: false, need: missing.count, counts: false, origin)
       for entity in more.entities { table.add(entity, from: index) }
       result.warnings += more.warnings
     }
-  }
-
-  /// What one source has, up to the number needed.
-  private func list(
-    _ query: FederatedQuery, _ match: SourceMatch, splits: Bool, need: Int, counts: Bool, _ origin: RequestOrigin
-  ) async -> SourceList {
-    var list = SourceList()
-    let registration = match.registration
-    let wording = await wording(for: registration, query.context)
-    do {
-      // What could not be sent on is looked at here.
-      let matcher = splits || wording.keepsTexts || !query.hasFilters ? nil : try EntityMatcher(query.entities)
-      for bundle in query.bundles(try SourceAsk.all(match, query.entities)) {
-        var offset = 0
-        var seen: Set<String> = []
-        while list.entities.count < need {
-          let limit = min(limits.page, max(need - list.entities.count, 1))
-          let request = query.request(
-            bundle, wording, splits: splits, limit: limit, offset: offset, counts: counts && offset == 0)
-          let answer: SourceAnswer
-          switch await call(call(for: request, to: registration, origin), registration) {
-          case .failure(.refused(404, _)): return list
-          case .failure(let failure):
-            list.warnings.append(SourceWarning(failure, at: registration.id))
-            return list
-          case .success(let given): answer = given
-          }
-          if answer.isStale { list.warnings.append(SourceWarning(staleAt: registration.id)) }
-          let page = try await entities(in: answer, request.answerContext, match)
-          if counts, offset == 0, let count = answer.header("NGSILD-Results-Count").flatMap({ Int($0) }) {
-            list.count = (list.count ?? 0) + count
-          }
-          let fresh = page.filter { seen.insert($0.id).inserted }
-          for entity in fresh { if try matcher?.matches(entity) ?? true { list.entities.append(entity) } }
-          // A source that repeats itself has no more.
-          guard page.count >= limit, !fresh.isEmpty else { break }
-          offset += page.count
-          if list.entities.count >= need { list.isWhole = false }
-        }
-      }
-    } catch {
-      list.warnings.append(
-        SourceWarning(.unreadable("its answer cannot be read: \(error.detail)"), at: registration.id))
-    }
-    return list
-  }
-}
-
-/// What one source gave.
-private struct SourceList: Sendable {
-  var entities: [Entity] = []
-  /// Whether the source has no more.
-  var isWhole = true
-  /// What the source says it has.
-  var count: Int?
-  var warnings: [SourceWarning] = []
-}
-
-/// Versions of entities by id, in the order in which ids were first met.
-private struct VersionTable {
-  private(set) var order: [String] = []
-  private var versions: [String: [(source: Int?, entity: Entity)]] = [:]
-
-  mutating func add(_ entity: Entity, from source: Int?) {
-    if versions[entity.id] == nil { order.append(entity.id) }
-    guard !has(entity.id, from: source) else { return }
-    // The hub's own version counts first.
-    let place = source == nil ? 0 : versions[entity.id]?.count ?? 0
-    versions[entity.id, default: []].insert((source, entity), at: place)
-  }
-
-  func has(_ id: String, from source: Int?) -> Bool { versions[id]?.contains { $0.source == source } ?? false }
-
-  func merged(_ id: String, _ asked: [SourceMatch], at now: DateTime) -> Entity? {
-    let all = versions[id] ?? []
-    func isAddition(_ source: Int?) -> Bool { source.map { asked[$0].registration.mode == .auxiliary } ?? false }
-    return EntityMerging.merged(
-      all.filter { !isAddition($0.source) }.map(\.entity), adding: all.filter { isAddition($0.source) }.map(\.entity),
-      at: now)
   }
 }

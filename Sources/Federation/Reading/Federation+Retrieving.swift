@@ -8,7 +8,7 @@ public struct FederatedEntity: Sendable {
   /// `nil` when nobody has it.
   public var entity: Entity?
   public var warnings: [SourceWarning] = []
-  /// Registrations whose sources gave a part of it.
+  /// Who gave a part of it: registrations, and ``EntityMap/local``.
   public var sources: [String] = []
 }
 
@@ -18,18 +18,25 @@ extension Federation {
   /// - Parameters:
   ///   - attributes: expanded names of those wanted; empty wants all.
   ///   - context: what the client's names are read with.
+  ///   - map: tells who may have it.
+  ///   - isLocal: leaves sources out.
   /// - Throws: what the hub itself refuses; that nobody has the entity is told by `nil`, since there may be warnings.
   public func retrieve(
     _ id: String, types: TypeSelection?, attributes: Set<String>, datasetIds: [String], filter: Filter? = nil,
-    context: Context, _ origin: RequestOrigin
+    context: Context, over map: EntityMap? = nil, isLocal: Bool = false, _ origin: RequestOrigin
   ) async throws(Problem) -> FederatedEntity {
+    try map?.requireUse(for: .entities, nil)
     var query = SourceQuery(entity: id, types: nil)
     query.selectors[0].types = types
     query.attributes = attributes
     query.datasetIds = datasetIds
     query.filter = filter
-    let (matches, loops) = try sources(query, origin)
-    let asked = matches.filter { !$0.registration.operations.isDisjoint(with: Self.retrieving) }
+    let (matches, loops) = isLocal ? ([], false) : try sources(query, origin)
+    let named = map.map { $0.entries.first { $0.id == id }?.sources ?? [] }
+    let asked = matches.filter { match in
+      !match.registration.operations.isDisjoint(with: Self.retrieving)
+        && named?.contains(match.registration.id) ?? true
+    }
     let parts = await withTaskGroup(of: (Int, Part).self) { group in
       for (index, match) in asked.enumerated() {
         group.addTask {
@@ -44,7 +51,10 @@ extension Federation {
     var result = FederatedEntity()
     var versions: [Entity] = []
     var additions: [Entity] = []
-    do { versions.append(try hub.entity(id, in: origin.tenant)) } catch {
+    do {
+      versions.append(try hub.entity(id, in: origin.tenant))
+      result.sources.append(EntityMap.local)
+    } catch {
       guard error.kind == .resourceNotFound else { throw error }
     }
     for (match, part) in zip(asked, parts) {

@@ -6,19 +6,24 @@ import Store
 extension Federation {
   /// Purge Entities at all sources that may have some, and at the hub (clause 5.6.21).
   ///
-  /// - Parameter local: does the hub's part.
+  /// - Parameters:
+  ///   - map: names the entities, and who has a part of each; no others are purged.
+  ///   - local: does the hub's part.
   public func purge(
-    _ query: FederatedQuery, _ origin: RequestOrigin,
+    _ query: FederatedQuery, over map: EntityMap? = nil, _ origin: RequestOrigin,
     local: @escaping @Sendable () async throws(Problem) -> WriteOutcome
   ) async throws(Problem) -> WriteOutcome {
     let (matches, loops) = try sources(query.sourceQuery, origin)
-    let concerned = matches.filter {
-      $0.registration.mode.isProxied || ($0.registration.mode == .inclusive && $0.registration.offers(.purgeEntity))
+    let named = map.map { Set($0.entries.lazy.flatMap(\.sources)) }
+    let concerned = matches.filter { match in
+      named?.contains(match.registration.id) ?? true
+        && (match.registration.mode.isProxied
+          || (match.registration.mode == .inclusive && match.registration.offers(.purgeEntity)))
     }
     if loops, let match = concerned.first { throw SourceFailure.loop.problem(at: match.registration.id) }
     let results = await withTaskGroup(of: (Int, Problem?).self) { group in
       for (index, match) in concerned.enumerated() {
-        group.addTask { (index, await carryOut(query, match, origin)) }
+        group.addTask { (index, await carryOut(query, match, map, origin)) }
       }
       var results = [Problem?](repeating: nil, count: concerned.count)
       for await (index, problem) in group { results[index] = problem }
@@ -33,6 +38,19 @@ extension Federation {
       outcome.failures.append(WriteOutcome.Failure(problem: problem, registration: match.registration.id))
     }
     return outcome
+  }
+
+  private func carryOut(_ query: FederatedQuery, _ match: SourceMatch, _ map: EntityMap?, _ origin: RequestOrigin)
+    async -> Problem?
+  {
+    guard let map else { return await carryOut(query, match, origin) }
+    let ids = map.entries.filter { $0.sources.contains(match.registration.id) }.map(\.id)
+    for bundle in Self.bundles(ids) {
+      let narrowed = query.narrowed(to: bundle)
+      guard let part = try? match.registration.match(narrowed.sourceQuery) else { continue }
+      if let problem = await carryOut(narrowed, part, origin) { return problem }
+    }
+    return nil
   }
 
   private func carryOut(_ query: FederatedQuery, _ match: SourceMatch, _ origin: RequestOrigin) async -> Problem? {

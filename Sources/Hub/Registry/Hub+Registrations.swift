@@ -175,6 +175,9 @@ extension Hub {
     return try sources(query, in: tenant)
   }
 
+  /// Whether there is such a registration.
+  public func isRegistered(_ id: String, in tenant: Tenant) -> Bool { registry.registration(id, in: tenant) != nil }
+
   /// Whether anything of the tenant may be held elsewhere.
   public func hasRegistrations(in tenant: Tenant) -> Bool { !registry.isEmpty(in: tenant) }
 

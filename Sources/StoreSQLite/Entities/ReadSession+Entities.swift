@@ -40,9 +40,7 @@ extension ReadSession {
     {
       return extent
     }
-    let run = EntityQueryRun(
-      query: query, prepared: try PreparedQuery(query, tenant: tenant, session: self), page: page,
-      countsTotal: countsTotal, tenant: tenant, session: self)
+    let run = try EntityQueryRun(query, tenant: tenant, page: page, countsTotal: countsTotal, session: self)
     return if let order { try run.sorted(order, body) } else { try run.inOrderOfCreation(body) }
   }
 
@@ -79,13 +77,23 @@ extension ReadSession {
   }
 }
 
-private struct EntityQueryRun {
+/// A class, because a struct of its size would be copied for each entity that is looked at.
+private final class EntityQueryRun {
   let query: EntityQuery
   let prepared: PreparedQuery
   let page: Page
   let countsTotal: Bool
   let tenant: Int64
   let session: ReadSession
+
+  init(_ query: EntityQuery, tenant: Int64, page: Page, countsTotal: Bool, session: ReadSession) throws {
+    self.query = query
+    self.prepared = try PreparedQuery(query, tenant: tenant, session: session)
+    self.page = page
+    self.countsTotal = countsTotal
+    self.tenant = tenant
+    self.session = session
+  }
 
   /// Keys that an index look-up may give before reading entities in order is tried instead: about 0.3 ms.
   private static let firstLimit = 2_000

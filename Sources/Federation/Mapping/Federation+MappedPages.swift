@@ -1,0 +1,192 @@
+import Hub
+import NGSI
+import Query
+import Store
+
+extension Federation {
+  /// Query Entities over an EntityMap (clauses 5.5.9.3 and 5.7.2): the page is cut from the map, and of each entity only
+  /// those are asked that the map names.
+  ///
+  /// What does not meet the query any more is taken off the map, from the page on, and the page is filled up. What
+  /// cannot be had now because its source does not answer stays on the map.
+  ///
+  /// - Parameter countsTotal: looks at all entities of the map, since any may have changed.
+  public func query(
+    _ query: FederatedQuery, over map: EntityMap, page: Page, countsTotal: Bool, isLocal: Bool, _ origin: RequestOrigin
+  ) async throws(Problem) -> FederatedPage {
+    try map.requireUse(for: .entities, query.entities)
+    let (matches, loops) = isLocal ? ([], false) : try sources(query.sourceQuery, origin)
+    let named = Set(map.entries.lazy.flatMap(\.sources))
+    let asked = matches.filter { named.contains($0.registration.id) && $0.registration.offers(query.operation) }
+    // A source that is registered still, but not asked this time, says nothing about what it has.
+    let silent = named.subtracting(asked.map(\.registration.id)).filter { hub.isRegistered($0, in: origin.tenant) }
+    var work = MappedWork(query: query, map: map, asked: asked, silent: silent, loops: loops)
+    let entries = try map.entries(within: query.entities)
+    var rest = entries.dropFirst(page.offset)
+    var slots = page.limit
+    while slots > 0, !rest.isEmpty {
+      let chunk = rest.prefix(slots)
+      rest = rest.dropFirst(chunk.count)
+      let found = try await look(at: Array(chunk), &work, origin)
+      work.page += found.entities
+      slots -= found.entities.count + found.unavailable
+      work.gone.formUnion(found.gone)
+    }
+    var result = FederatedPage(entities: work.page, hasMore: !rest.isEmpty)
+    if countsTotal {
+      // What lies before the page stays on the map: without it, the next page would begin too late.
+      let before = try await goneIds(of: entries.prefix(page.offset), &work, origin)
+      work.gone.formUnion(try await goneIds(of: rest, &work, origin))
+      result.total = entries.count - work.gone.count - before.count
+    }
+    hub.settle(map.id, gone: work.gone, links: work.links, in: origin.tenant)
+    result.warnings = work.warnings
+    return result
+  }
+
+  /// Ids of those entries that do not meet the query.
+  private func goneIds(of entries: ArraySlice<EntityMap.Entry>, _ work: inout MappedWork, _ origin: RequestOrigin)
+    async throws(Problem) -> Set<String>
+  {
+    var gone: Set<String> = []
+    var rest = entries
+    while !rest.isEmpty {
+      gone.formUnion(try await look(at: Array(rest.prefix(limits.page)), &work, origin).gone)
+      rest = rest.dropFirst(limits.page)
+    }
+    return gone
+  }
+
+  /// What is found of some entries of a map, in its order.
+  private func look(at entries: [EntityMap.Entry], _ work: inout MappedWork, _ origin: RequestOrigin)
+    async throws(Problem) -> MappedPart
+  {
+    let query = work.query
+    let splits = work.map.splits
+    var table = VersionTable()
+    let own = entries.filter { $0.sources.contains(EntityMap.local) }.map(\.id)
+    if !own.isEmpty {
+      var narrowed = splits ? query.withoutFilters : query.entities
+      (narrowed.ids, narrowed.order) = (own, [])
+      for entity in try await localPart(narrowed, own.count, false, origin.tenant).entities {
+        table.add(entity, from: nil)
+      }
+    }
+    var failed = work.silent
+    let (map, loops) = (work.map, work.loops)
+    let lists = await withTaskGroup(of: (Int, SourceList).self) { group in
+      for (index, match) in work.asked.enumerated() {
+        let ids = entries.filter { $0.sources.contains(match.registration.id) }.map(\.id)
+        guard !ids.isEmpty else { continue }
+        group.addTask {
+          if loops { return (index, SourceList(warnings: [SourceWarning(.loop, at: match.registration.id)])) }
+          return (index, await parts(of: ids, query, match, map, origin))
+        }
+      }
+      var lists: [(index: Int, list: SourceList)] = []
+      for await (index, list) in group { lists.append((index, list)) }
+      return lists.sorted { $0.index < $1.index }
+    }
+    for (index, list) in lists {
+      let registration = work.asked[index].registration.id
+      for entity in list.entities { table.add(entity, from: index) }
+      for warning in list.warnings where !work.warnings.contains(warning) { work.warnings.append(warning) }
+      if list.failed { failed.insert(registration) }
+      if let link = list.link { work.links[registration] = link }
+    }
+    let matcher = splits ? try EntityMatcher(query.entities) : nil
+    var part = MappedPart()
+    for entry in entries {
+      if let entity = table.merged(entry.id, work.asked, at: hub.time), try matcher?.matches(entity) ?? true {
+        part.entities.append(entity)
+      } else if failed.isDisjoint(with: entry.sources) {
+        part.gone.insert(entry.id)
+      } else {
+        part.unavailable += 1
+      }
+    }
+    return part
+  }
+
+  /// Entities of one source by their ids, so many at once that no URL becomes too long.
+  private func parts(
+    of ids: [String], _ query: FederatedQuery, _ match: SourceMatch, _ map: EntityMap, _ origin: RequestOrigin
+  ) async -> SourceList {
+    var all = SourceList()
+    let link = map.links[match.registration.id]
+    for bundle in Self.bundles(ids) {
+      let list: SourceList
+      if let link, let asks = try? SourceAsk.all(match, query.entities), asks.count == 1 {
+        // In the words that the map at the source was made with, but for the ids (clause 5.5.14).
+        var ask = asks[0]
+        (ask.ids, ask.idPattern) = (bundle, nil)
+        list = await self.list(
+          query, match, splits: map.splits, need: bundle.count, counts: false, origin, asks: [ask], entityMap: link)
+      } else {
+        let narrowed = query.narrowed(to: bundle)
+        guard let part = try? match.registration.match(narrowed.sourceQuery) else { continue }
+        list = await self.list(narrowed, part, splits: map.splits, need: bundle.count, counts: false, origin)
+      }
+      all.entities += list.entities
+      all.warnings += list.warnings
+      all.failed = all.failed || list.failed
+      all.link = list.link ?? all.link
+    }
+    return all
+  }
+
+  /// Characters of ids that go into one request.
+  private static let idText = 3_000
+
+  static func bundles(_ ids: [String]) -> [[String]] {
+    var bundles: [[String]] = []
+    var room = 0
+    for id in ids {
+      room -= id.utf8.count + 1
+      if room < 0 || bundles.isEmpty {
+        bundles.append([])
+        room = idText - id.utf8.count
+      }
+      bundles[bundles.count - 1].append(id)
+    }
+    return bundles
+  }
+}
+
+/// What a page over a map comes to, step by step.
+private struct MappedWork {
+  let query: FederatedQuery
+  let map: EntityMap
+  let asked: [SourceMatch]
+  /// Registrations on the map that are not asked.
+  let silent: Set<String>
+  let loops: Bool
+  var page: [Entity] = []
+  var gone: Set<String> = []
+  var links: [String: EntityMap.Link] = [:]
+  var warnings: [SourceWarning] = []
+}
+
+private struct MappedPart {
+  var entities: [Entity] = []
+  /// Ids of entities that do not meet the query.
+  var gone: Set<String> = []
+  /// Number of those that cannot be judged since a source did not answer.
+  var unavailable = 0
+}
+
+extension FederatedQuery {
+  /// The query for these ids only.
+  func narrowed(to ids: [String]) -> FederatedQuery {
+    var narrowed = self
+    if entities.selectors.isEmpty {
+      (narrowed.entities.ids, narrowed.entities.idPattern) = (ids, nil)
+    } else {
+      for position in narrowed.entities.selectors.indices {
+        narrowed.entities.selectors[position].ids = ids
+        narrowed.entities.selectors[position].idPattern = nil
+      }
+    }
+    return narrowed
+  }
+}
