@@ -128,7 +128,7 @@ let package = Package(
     .testTarget(
       name: "IngestTests",
       dependencies: [
-        "ChildProcess", "City", "Egress", "Ingest", "NGSI",
+        "ChildProcess", "City", "Egress", "Fuzzing", "Ingest", "MQTT", "NGSI",
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),

@@ -11,6 +11,7 @@ public struct Feeds: Sendable {
 
   public let board = FeedBoard()
   private let pulls: [PullPlan]
+  private let topics: [TopicPlan]
   private let manifest: ManifestFile
   private let egress: Egress
 
@@ -21,11 +22,18 @@ public struct Feeds: Sendable {
     var mapping: Mapping?
   }
 
+  private struct TopicPlan: Sendable {
+    var adapter: Manifest.Adapter
+    var mqtt: Manifest.Adapter.MQTT
+    var mappings: [Mapping?]
+  }
+
   /// - Throws: ``FileProblems`` of mapping files, ``IngestError``.
   public init(_ manifest: ManifestFile, egress: Egress) throws {
     self.manifest = manifest
     self.egress = egress
     var pulls: [PullPlan] = []
+    var topics: [TopicPlan] = []
     for adapter in manifest.manifest.adapters ?? [] {
       let mapping = try adapter.mapping.map { try Mapping.read(path: manifest.resolve($0)) }
       if let mapping { try Self.check(mapping, adapter) }
@@ -34,11 +42,23 @@ public struct Feeds: Sendable {
         pulls.append(PullPlan(adapter: adapter, pull: pull, schedule: schedule, mapping: mapping))
         board.add(FeedStatus(id: adapter.id, kind: "pull", source: pull.url))
       }
+      if let mqtt = adapter.mqtt {
+        let mappings = try mqtt.topics.map { topic in
+          let own = try topic.mapping.map { try Mapping.read(path: manifest.resolve($0)) }
+          if let own { try Self.check(own, adapter) }
+          return own ?? mapping
+        }
+        // Told at the start what cannot work later.
+        _ = try TopicReading(adapter, mqtt, mappings: mappings)
+        topics.append(TopicPlan(adapter: adapter, mqtt: mqtt, mappings: mappings))
+        board.add(FeedStatus(id: adapter.id, kind: "mqtt", source: mqtt.broker))
+      }
     }
     self.pulls = pulls
+    self.topics = topics
   }
 
-  public var isEmpty: Bool { pulls.isEmpty }
+  public var isEmpty: Bool { pulls.isEmpty && topics.isEmpty }
 
   private static func check(_ mapping: Mapping, _ adapter: Manifest.Adapter) throws(IngestError) {
     let wanted: Mapping.Format =
@@ -78,6 +98,15 @@ public struct Feeds: Sendable {
           resolve: { [manifest] in manifest.resolve($0) }, fetcher: fetcher, sink: sink, board: board, clock: clock,
           chance: { stream.unit(Int64($0)) })
         group.addTask { await feed.run(gate) }
+      }
+      for plan in topics {
+        let stream = seed.named("mqtt " + plan.adapter.id)
+        let feed = TopicFeed(
+          adapter: plan.adapter, mqtt: plan.mqtt, mappings: plan.mappings,
+          clientId: plan.mqtt.clientId ?? "madang-\(manifest.manifest.id)-\(plan.adapter.id)",
+          resolve: { [manifest] in manifest.resolve($0) }, sink: sink, board: board, clock: clock,
+          chance: { stream.unit(Int64($0)) })
+        group.addTask { await feed.run() }
       }
     }
     try? await client.shutdown()
