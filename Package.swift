@@ -41,7 +41,8 @@ let package = Package(
     .target(
       name: "Hub",
       dependencies: ["JSONSchema", "NGSI", "Query", "Store", .product(name: "Logging", package: "swift-log")]),
-    .target(name: "Federation", dependencies: ["Hub", "NGSI", "Query", "Store"]),
+    .target(name: "Egress"),
+    .target(name: "Federation", dependencies: ["Egress", "Hub", "NGSI", "Query", "Store"]),
     .target(
       name: "HubHTTP",
       dependencies: [
@@ -63,7 +64,7 @@ let package = Package(
     .target(
       name: "Ingest",
       dependencies: [
-        "City", "CZlib", "NGSI",
+        "City", "CZlib", "Egress", "MQTT", "NGSI",
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "Yams", package: "Yams"),
@@ -88,7 +89,8 @@ let package = Package(
     .executableTarget(
       name: "madang",
       dependencies: [
-        "Bench", "City", "Console", "Federation", "Hub", "HubHTTP", "Ingest", "NGSI", "Query", "Store", "StoreSQLite",
+        "Bench", "City", "Console", "Egress", "Federation", "Hub", "HubHTTP", "Ingest", "NGSI", "Query", "Store",
+        "StoreSQLite",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "Hummingbird", package: "hummingbird"),
@@ -129,7 +131,8 @@ let package = Package(
     .testTarget(
       name: "IngestTests",
       dependencies: [
-        "ChildProcess", "City", "Ingest", "NGSI", "TestSupport",
+        "ChildProcess", "City", "Egress", "Fuzzing", "Ingest", "MQTT", "NGSI", "TestSupport",
+        .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),

@@ -1,3 +1,4 @@
+import Egress
 import Hub
 import NGSI
 import Query

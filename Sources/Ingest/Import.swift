@@ -2,11 +2,11 @@ import City
 import Foundation
 import NGSI
 
-/// Brings a file into a hub once: NGSI-LD, GeoJSON, CSV or GTFS. Doing it again changes nothing but `modifiedAt`.
+/// Brings a file into a hub once: NGSI-LD, GeoJSON, CSV, JSON or GTFS. Doing it again changes nothing but `modifiedAt`.
 public enum Import {
   public enum Format: String, Sendable, CaseIterable {
     case ngsiLD = "ngsi-ld"
-    case geojson, csv, gtfs
+    case geojson, csv, json, gtfs
   }
 
   public enum Destination: Sendable {
@@ -20,7 +20,7 @@ public enum Import {
     public var file: String
     /// Guessed from the file's ending without it.
     public var format: Format?
-    /// For CSV and GeoJSON.
+    /// For CSV, GeoJSON and JSON that is not NGSI-LD.
     public var mapping: String?
     public var destination: Destination
     /// Where refused rows are listed; `FILE.refused.jsonl` without it.
@@ -93,7 +93,13 @@ public enum Import {
   }
 
   private static func guess(_ file: String, _ mapping: Mapping?) throws(IngestError) -> Format {
-    if let mapping { return mapping.format == .csv ? .csv : .geojson }
+    if let mapping {
+      switch mapping.format {
+      case .csv: return .csv
+      case .geojson: return .geojson
+      case .json: return .json
+      }
+    }
     let name = file.hasSuffix(".gz") ? String(file.dropLast(3)) : file
     if name.hasSuffix(".zip") { return .gtfs }
     if [".json", ".jsonld", ".jsonl", ".ndjson"].contains(where: name.hasSuffix) { return .ngsiLD }
@@ -108,7 +114,7 @@ public enum Import {
     switch format {
     case .ngsiLD: return try EntityRecords(path: file)
     case .gtfs: return try GTFSRecords(path: file)
-    case .csv, .geojson:
+    case .csv, .geojson, .json:
       guard let mapping else { throw IngestError("\(file): \(format.rawValue) needs a mapping file (--mapping)") }
       guard mapping.format.rawValue == format.rawValue else {
         throw IngestError("\(file): the mapping is for \(mapping.format.rawValue), not \(format.rawValue)")

@@ -121,6 +121,18 @@ enum Places {
 }
 
 enum Sources {
+  /// Whether a file holds one JSON object a line, by its name.
+  static func hasLines(_ file: String) -> Bool {
+    let plain = file.hasSuffix(".gz") ? String(file.dropLast(3)) : file
+    return [".jsonl", ".ndjson", ".jsonlines"].contains(where: plain.hasSuffix)
+  }
+
+  private static func json(_ file: String, _ mapping: Mapping) throws(IngestError) -> any RecordSource {
+    if hasLines(file) { return try JSONLineRecords(ByteSources.open(file), mapping: mapping, name: file) }
+    let bytes = try ByteSources.readAll(ByteSources.open(file), name: file, most: JSONRecords.maxBytes)
+    return try JSONRecords(bytes, mapping: mapping, name: file)
+  }
+
   /// The rows of one or more files under a mapping, merged in the order of their times, each instant of an entity once.
   static func series(
     _ files: [String], _ mapping: Mapping, notice: @escaping @Sendable (String) -> Void = { _ in }
@@ -130,6 +142,7 @@ enum Sources {
       switch mapping.format {
       case .csv: sources.append(try CSVRecords(path: file, mapping: mapping))
       case .geojson: sources.append(try GeoJSONRecords(path: file, mapping: mapping))
+      case .json: sources.append(try json(file, mapping))
       }
     }
     let names = files.map { URL(fileURLWithPath: $0).lastPathComponent }

@@ -24,6 +24,8 @@ public final class MQTTConnection: Sendable {
     public var clientId: String?
     /// Whether the broker is to keep subscriptions and messages while this client is away; goes with a ``clientId``.
     public var keepsSession = false
+    /// For how many seconds, where the version is 5.0; brokers of 3.1.1 decide it themselves.
+    public var sessionSeconds = 86_400
     /// Seconds to a connection that the broker has accepted.
     public var connectSeconds = 5.0
     /// Seconds between signs of life.
@@ -85,6 +87,29 @@ public final class MQTTConnection: Sendable {
     return MQTTMessages(inbox: inbox)
   }
 
+  /// Subscribes to all filters; gives what comes in batches, each of which is confirmed to the broker only when it is
+  /// settled. Until then nothing more is read, and nothing is written: the broker keeps what was not confirmed, and
+  /// sends it again on the next connection where it ``Options/keepsSession``.
+  ///
+  /// A message of ``MQTTQuality/exactlyOnce`` is asked for as ``MQTTQuality/atLeastOnce``: the library confirms the
+  /// first step of the former before it hands the message out.
+  ///
+  /// - Parameters:
+  ///   - batch: about how many messages come at once, at most.
+  ///   - report: hears why there is no connection, and `nil` when there is one; on the connection's own thread.
+  public func receive(
+    _ filters: [String], quality: MQTTQuality, batch: Int, report: @escaping @Sendable (MQTTError?) -> Void = { _ in }
+  ) throws(MQTTError) -> MQTTInflow {
+    for filter in filters where !Worker.isFilter(filter) {
+      throw .notAnAddress("'\(filter.prefix(100))' is no topic filter")
+    }
+    let mailbox = mailbox
+    let carried: MQTTQuality = quality == .atMostOnce ? .atMostOnce : .atLeastOnce
+    let inflow = MQTTInflow(filters: filters, quality: carried, bound: batch, report: report) { mailbox.wake() }
+    try post(.receive(inflow), bytes: 0)
+    return inflow
+  }
+
   /// Says goodbye to the broker and ends; what waits fails as ``MQTTError/closed``.
   public func close() async {
     mailbox.close()
@@ -111,6 +136,7 @@ public final class MQTTConnection: Sendable {
 enum Command: Sendable {
   case publish(MQTTMessage, Ticket)
   case subscribe(Inbox)
+  case receive(MQTTInflow)
 }
 
 /// What becomes of one message: said once, by whoever comes first.

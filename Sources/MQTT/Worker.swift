@@ -25,6 +25,9 @@ final class Worker {
   private var inboxes: [Inbox] = []
   /// By the library's message id of the request.
   private var asked: [Int32: Inbox] = [:]
+  private var inflow: MQTTInflow?
+  /// Requests of the inflow, by the library's message id.
+  private var askedFilters: [Int32: String] = [:]
 
   /// Made once; the library counts who uses it.
   private static let library: Void = { mosquitto_lib_init() }()
@@ -45,7 +48,8 @@ final class Worker {
     while true {
       for command in mailbox.take() { take(command) }
       if mailbox.isClosing {
-        if let client {
+        // What is not settled must not be confirmed by a goodbye that is written after it.
+        if let client, !isHeld {
           mosquitto_disconnect(client)
           flush(client)
         }
@@ -61,13 +65,18 @@ final class Worker {
         if mailbox.end(onlyIfIdle: true) != nil { return }
         lastUsed = .now
       }
-      if client == nil, hasWork || !inboxes.isEmpty, .now >= nextAttempt { connect() }
+      if client == nil, hasWork || !inboxes.isEmpty, !isHeld, .now >= nextAttempt { connect() }
       if let client, isReady { send(client) }
       wait()
     }
   }
 
-  private var hasWork: Bool { !waiting.isEmpty || !unconfirmed.isEmpty || inboxes.contains { !$0.isEnded } }
+  private var hasWork: Bool {
+    !waiting.isEmpty || !unconfirmed.isEmpty || inboxes.contains { !$0.isEnded } || inflow != nil
+  }
+
+  /// Whether nothing may be read or written, because something that came is not settled.
+  private var isHeld: Bool { inflow?.isHeld ?? false }
 
   private func take(_ command: Command) {
     switch command {
@@ -75,6 +84,10 @@ final class Worker {
     case .subscribe(let inbox):
       inboxes.append(inbox)
       if let client, isReady { subscribe(inbox, client) }
+    case .receive(let inflow):
+      self.inflow = inflow
+      // A connection that is there already would write confirmations at once.
+      drop(nil)
     }
   }
 
@@ -97,6 +110,7 @@ final class Worker {
     drop(reason)
     for (_, ticket) in waiting { ticket.finish(reason) }
     for inbox in inboxes { inbox.end(nil) }
+    inflow?.end()
   }
 
   // MARK: - Connecting
@@ -123,9 +137,17 @@ final class Worker {
         client, options.authorities, options.authorities == nil ? "/etc/ssl/certs" : nil, nil, nil, nil)
       guard trusts == MOSQ_ERR_SUCCESS.rawValue else { return fail(.unreachable(Self.text(trusts)), mayWait: false) }
     }
+    // The library writes nothing by itself then, confirmations neither.
+    if inflow != nil { mosquitto_threaded_set(client, true) }
     connectBy = .now + .seconds(options.connectSeconds)
+    var properties: OpaquePointer?
+    defer { mosquitto_property_free_all(&properties) }
+    if options.keepsSession, options.version == .v5 {
+      mosquitto_property_add_int32(
+        &properties, MQTT_PROP_SESSION_EXPIRY_INTERVAL.rawValue.asInt32, UInt32(clamping: options.sessionSeconds))
+    }
     let result = mosquitto_connect_bind_v5(
-      client, broker.host, Int32(broker.port), Int32(max(5, options.keepAliveSeconds)), nil, nil)
+      client, broker.host, Int32(broker.port), Int32(max(5, options.keepAliveSeconds)), nil, properties)
     if result != MOSQ_ERR_SUCCESS.rawValue { fail(.unreachable(Self.text(result)), mayWait: false) }
   }
 
@@ -135,8 +157,9 @@ final class Worker {
   private func fail(_ reason: MQTTError, mayWait: Bool) {
     drop(reason)
     failures += 1
+    inflow?.report(reason)
     // Whoever only publishes asks again in their own time; a subscription comes back by itself.
-    nextAttempt = .now + .seconds(inboxes.isEmpty ? 0.5 : min(30, 0.5 * Double(1 << min(failures, 6))))
+    nextAttempt = .now + .seconds(inboxes.isEmpty && inflow == nil ? 0.5 : min(30, 0.5 * Double(1 << min(failures, 6))))
     guard !mayWait else { return }
     for (_, ticket) in waiting { ticket.finish(reason) }
     waiting = []
@@ -150,6 +173,7 @@ final class Worker {
     for (ticket, _) in unconfirmed.values { ticket.finish(reason ?? .closed) }
     unconfirmed = [:]
     asked = [:]
+    askedFilters = [:]
   }
 
   static func text(_ code: Int32) -> String {
@@ -199,8 +223,8 @@ final class Worker {
       let socket = mosquitto_socket(client)
       if socket >= 0 {
         var events: Int32 = 0
-        if !inboxes.contains(where: \.isFull) { events |= POLLIN }
-        if mosquitto_want_write(client) { events |= POLLOUT }
+        if !isHeld, !inboxes.contains(where: \.isFull) { events |= POLLIN }
+        if !isHeld, mosquitto_want_write(client) { events |= POLLOUT }
         polled.append(pollfd(fd: socket, events: Int16(events), revents: 0))
       }
     }
@@ -217,9 +241,9 @@ final class Worker {
       let events = Int32(polled[1].revents)
       if events & (POLLIN | POLLHUP | POLLERR) != 0 {
         lastHeard = .now
-        result = mosquitto_loop_read(client, 1)
+        result = takeIn(client, mosquitto_socket(client))
       }
-      if result == 0, events & POLLOUT != 0 { result = mosquitto_loop_write(client, 1) }
+      if result == 0, !isHeld, events & POLLOUT != 0 { result = mosquitto_loop_write(client, 1) }
     }
     if result == 0 { result = mosquitto_loop_misc(client) }
     if let loss {
@@ -228,6 +252,16 @@ final class Worker {
     } else if result != 0 {
       fail(.unreachable(Self.text(result)), mayWait: isReady)
     }
+  }
+
+  /// Reads what has come; for an inflow as much as makes a batch, which holds the connection then.
+  private func takeIn(_ client: OpaquePointer, _ socket: Int32) -> Int32 {
+    var result = mosquitto_loop_read(client, 1)
+    guard let inflow else { return result }
+    var polled = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
+    while result == 0, inflow.hasRoom, poll(&polled, 1, 0) > 0 { result = mosquitto_loop_read(client, 1) }
+    inflow.handOver()
+    return result
   }
 
   /// Writes what is left, for a moment at most.
@@ -253,6 +287,18 @@ extension Worker {
     isReady = true
     failures = 0
     if let client { for inbox in inboxes { subscribe(inbox, client) } }
+    if let client, let inflow { subscribe(inflow, client) }
+  }
+
+  private func subscribe(_ inflow: MQTTInflow, _ client: OpaquePointer) {
+    // With a session that the broker kept, retained messages need not come again.
+    let choices = options.version == .v5 ? MQTT_SUB_OPT_SEND_RETAIN_NEW.rawValue.asInt32 : 0
+    for filter in inflow.filters {
+      var id: Int32 = 0
+      let result = mosquitto_subscribe_v5(client, &id, filter, Int32(inflow.quality.rawValue), choices, nil)
+      guard result == MOSQ_ERR_SUCCESS.rawValue else { return inflow.report(.refused(Self.text(result))) }
+      askedFilters[id] = filter
+    }
   }
 
   fileprivate func confirmed(_ id: Int32, _ reason: Int32) {
@@ -262,21 +308,36 @@ extension Worker {
     }
     // From 128 on a reason is a failure (MQTT 5.0 section 2.4).
     ticket.finish(
-      reason < 128 ? nil : .refused(mosquitto_reason_string(reason).map { String(cString: $0) } ?? "reason \(reason)"))
+      reason < 128 ? nil : .refused(Self.reason(reason)))
+  }
+
+  private static func reason(_ code: Int32) -> String {
+    mosquitto_reason_string(code).map { String(cString: $0) } ?? "reason \(code)"
   }
 
   fileprivate func subscribed(_ id: Int32, _ granted: Int32?) {
+    if let filter = askedFilters.removeValue(forKey: id), let inflow {
+      let refusal = granted.flatMap { $0 < 128 ? nil : Self.reason($0) }
+      inflow.report(refusal.map { .refused("the subscription to \(filter.prefix(100)): \($0)") })
+      return
+    }
     guard let inbox = asked.removeValue(forKey: id), let granted, granted >= 128 else { return }
-    inbox.end(.refused(mosquitto_reason_string(granted).map { String(cString: $0) } ?? "reason \(granted)"))
+    inbox.end(.refused(Self.reason(granted)))
   }
 
   fileprivate func received(_ message: MQTTMessage) {
+    if let inflow { return inflow.put(message) }
     for inbox in inboxes {
       var matches = false
       mosquitto_topic_matches_sub(inbox.filter, message.topic, &matches)
       if matches { inbox.put(message) }
     }
   }
+}
+
+extension UInt32 {
+  /// How Swift sees the library's enumerations, and how its functions want them.
+  fileprivate var asInt32: Int32 { Int32(bitPattern: self) }
 }
 
 // The library calls these on the worker's thread, from within its own functions; the object is the worker, which lives

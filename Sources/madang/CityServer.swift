@@ -1,6 +1,7 @@
 import ArgumentParser
 import City
 import Console
+import Egress
 import Federation
 import Foundation
 import Hub
@@ -50,6 +51,9 @@ struct CityServer {
         try await CityRegister(hub: hub, file: manifest).register()
         try await ManifestSources(manifest: manifest.manifest, hub: hub).apply()
       }
+      let egress = Egress()
+      let feeds = try manifest.map { try Feeds($0, egress: egress) }
+      let adapters: @Sendable () -> [JSON] = { feeds?.board.all.map(\.json) ?? [] }
       let connections = Connections()
       let health: @Sendable () throws(Problem) -> JSON = { () throws(Problem) in
         guard case .object(var report) = try hub.health() else { return .null }
@@ -59,6 +63,7 @@ struct CityServer {
           "value": .integer(Int64(brokers.connections)), "bound": .integer(Int64(brokers.bound)),
         ]
         report["connections"] = .object(section)
+        if let feeds, !feeds.isEmpty { report["adapters"] = feeds.board.health }
         return .object(report)
       }
       let router = Router()
@@ -72,8 +77,9 @@ struct CityServer {
         responder: router.buildResponder(),
         // Half-sent requests and silent connections are let go.
         server: .api(
-          of: Federation(hub: hub, caller: outlets.http),
-          doors: (manifest?.manifest.adapters ?? []).map { IngestDoor(Adapter($0)) }, idleTimeout: .seconds(30)),
+          of: Federation(hub: hub, caller: outlets.http, egress: egress),
+          doors: (manifest?.manifest.adapters ?? []).filter(\.isDoor).map { IngestDoor(Adapter($0)) },
+          adapters: adapters, idleTimeout: .seconds(30)),
         configuration: ApplicationConfiguration(
           address: .hostname("127.0.0.1", port: command.port), serverName: "madang", backlog: 1024,
           availableConnectionsDelegate: connections),
@@ -84,6 +90,7 @@ struct CityServer {
         logger: log)
       var services: [any Service] = [HubService(hub: hub), app]
       if let manifest { services.append(CityLife(hub: hub, manifest: manifest, mode: mode, running: running)) }
+      if let feeds, !feeds.isEmpty { services.append(FeedService(feeds: feeds, sink: HubFeed(hub: hub))) }
       let group = ServiceGroup(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: log)
       try await group.run()
       return nil
@@ -130,6 +137,16 @@ struct HubService: Service {
 
   func run() async throws {
     await cancelWhenGracefulShutdown { await hub.run() }
+  }
+}
+
+/// Lets adapters fetch and listen until the city stops.
+struct FeedService: Service {
+  let feeds: Feeds
+  let sink: HubFeed
+
+  func run() async throws {
+    await cancelWhenGracefulShutdown { await feeds.run(sink: sink, clock: RealClock()) }
   }
 }
 

@@ -3,7 +3,7 @@ import Ingest
 
 struct ImportCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "import", abstract: "Brings a file into a hub: NGSI-LD, GeoJSON, CSV or GTFS.",
+    commandName: "import", abstract: "Brings a file into a hub: NGSI-LD, GeoJSON, CSV, JSON or GTFS.",
     discussion: """
       The format is told from the file's name or the mapping. The last line is "stored N refused M".
       """)
@@ -14,10 +14,10 @@ struct ImportCommand: AsyncParsableCommand {
   @Option(help: "Base URL of the hub, such as http://127.0.0.1:8080.")
   var to: String
 
-  @Option(help: "The mapping file of CSV and GeoJSON.", completion: .file(extensions: ["yaml"]))
+  @Option(help: "The mapping file of CSV, GeoJSON and other JSON.", completion: .file(extensions: ["yaml"]))
   var mapping: String?
 
-  @Option(help: "ngsi-ld, geojson, csv or gtfs, where the name does not tell.")
+  @Option(help: "ngsi-ld, geojson, csv, json or gtfs, where the name does not tell.")
   var format: Import.Format?
 
   @Option(help: "Where refused rows are listed with their reasons (default: FILE.refused.jsonl).")

@@ -161,3 +161,58 @@ enum SchemaText {
     text += indent + "}"
   }
 }
+
+@Suite("Adapters of a manifest")
+struct ManifestAdapterTests {
+  private func problems(_ entry: String) throws -> [FileProblem] {
+    let text = try Examples.text("demo") + "\nadapters:\n- \(entry)\n"
+    do {
+      _ = try ManifestFile.read(text: text, path: "x.city.yaml")
+      return []
+    } catch { return error.problems }
+  }
+
+  @Test(
+    "those that fetch and listen",
+    arguments: [
+      "{id: air, format: csv, mapping: air.yaml, pull: {url: 'https://data.example/air.csv', every: 10m}}",
+      "{id: air, format: json, mapping: a.yaml, pull: {url: 'http://data.example/a?x=1', at: '15 6 * * mon-fri', timeZone: Asia/Seoul}}",
+      "{id: air, format: senml, pull: {url: 'http://d.example', every: 1h, credentials: [{header: Authorization, prefix: 'Bearer ', secret: {env: KEY}}]}}",
+      "{id: t, format: value, mqtt: {broker: 'mqtt://b.example', topics: [{topic: 'c/{d}/{a}', entity: 'urn:x:{d}', type: T, attribute: '{a}'}]}}",
+      "{id: t, format: json, mqtt: {broker: 'mqtts://b.example:8883', qos: 2, user: {file: u}, topics: [{topic: 'c/{d}', mapping: m.yaml}]}}",
+    ])
+  func sound(_ entry: String) throws { #expect(try problems(entry) == []) }
+
+  @Test(
+    "what does not hold together is told by its key",
+    arguments: [
+      ("{id: a, format: csv, mapping: m.yaml}", "adapters[0].format"),
+      ("{id: a, format: csv, pull: {url: 'http://d.example', every: 1h}}", "adapters[0].mapping"),
+      ("{id: a, format: senml, pull: {url: 'http://d.example'}}", "adapters[0].pull"),
+      ("{id: a, format: senml, pull: {url: 'http://d.example', at: '61 * * * *'}}", "adapters[0].pull.at"),
+      ("{id: a, format: senml, pull: {url: 'http://u:p@d.example', every: 1h}}", "adapters[0].pull.url"),
+      (
+        "{id: a, format: senml, pull: {url: 'http://d.example', every: 1h, headers: {Authorization: x}}}",
+        "adapters[0].pull.headers.Authorization"
+      ),
+      (
+        "{id: a, format: senml, pull: {url: 'http://d.example', every: 1h, credentials: [{header: A, secret: {}}]}}",
+        "adapters[0].pull.credentials[0].secret"
+      ),
+      ("{id: a, format: value}", "adapters[0].format"),
+      (
+        "{id: a, format: value, mqtt: {broker: 'mqtt://b', topics: [{topic: 'a/#/b', entity: 'urn:x:1', type: T, attribute: a}]}}",
+        "adapters[0].mqtt.topics[0].topic"
+      ),
+      (
+        "{id: a, format: value, mqtt: {broker: 'mqtt://b', topics: [{topic: 'a/{b}', entity: 'urn:x:{c}', type: T, attribute: a}]}}",
+        "adapters[0].mqtt.topics[0].entity"
+      ),
+      (
+        "{id: a, format: value, mqtt: {broker: 'mqtt://b', topics: [{topic: 'a/{b}', type: T, attribute: a}]}}",
+        "adapters[0].mqtt.topics[0]"
+      ),
+      ("{id: a, format: senml, mqtt: {broker: 'mqtt://u:p@b', topics: [{topic: a}]}}", "adapters[0].mqtt.broker"),
+    ])
+  func unsound(_ entry: String, _ key: String) throws { #expect(try problems(entry).map(\.key) == [key]) }
+}

@@ -63,7 +63,7 @@ struct MappingTests {
       "", "", "a second row of urn:ngsi-ld:AirQualityObserved:A%201 for 2024-01-01T01:00:00Z, which row 2 gave already",
       "pm25: 1800 in 'PM' is outside 0.0 to 1000.0", "pm25: 'lots' in 'PM' is no number",
       "no value in any of the mapped columns", "3 fields, expected the 7 of the heading",
-      "the time 'yesterday' cannot be read", "no value in 'station', which the id needs",
+      "the time 'yesterday' cannot be read", "no value in 'station', which the id or type needs",
       "wet: 'maybe' in 'rain' is neither true nor false", "location: no longitude and latitude in degrees", "",
     ]
     #expect(told == starts)

@@ -17,7 +17,7 @@ struct Supply {
       switch connector.format {
       case .ngsiLD: isOpen = true
       case .gtfs: for (type, attributes) in Self.gtfs { add(type, attributes) }
-      case .csv, .geojson:
+      case .csv, .geojson, .json:
         if let path = connector.mapping.map(file.resolve), let (type, attributes) = Self.outline(path) {
           add(type, attributes)
         }

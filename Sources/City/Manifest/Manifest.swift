@@ -55,7 +55,7 @@ public struct Manifest: Codable, Sendable, Hashable {
   public struct Connector: Codable, Sendable, Hashable {
     public enum Format: String, Codable, Sendable {
       case ngsiLD = "ngsi-ld"
-      case geojson, csv, gtfs
+      case geojson, csv, json, gtfs
     }
 
     public var id: String

@@ -135,7 +135,7 @@ extension ManifestShape {
         .optional("source", url, "what it comes from"),
         .optional("derivation", longText, "what was done to it"),
       ]), "where it comes from"),
-    .optional("retention", duration, "how long its history is to be kept; stated, not carried out yet"),
+    .optional("retention", duration, "how long its history is kept; without it for ever"),
     .optional(
       "expected",
       .object([

@@ -62,7 +62,9 @@ struct ManifestRules {
   let manifest: Manifest
   let file: CheckedFile
 
-  func problems() -> [FileProblem] { names() + site() + fleets() + others() }
+  func problems() -> [FileProblem] {
+    names() + site() + fleets() + others() + AdapterRules(file: file).problems(manifest.adapters ?? [])
+  }
 
   private func names() -> [FileProblem] {
     var problems: [FileProblem] = []
@@ -169,7 +171,7 @@ struct ManifestRules {
   private func others() -> [FileProblem] {
     var problems: [FileProblem] = []
     for (offset, connector) in (manifest.connectors ?? []).enumerated() {
-      let needsMapping = connector.format == .csv || connector.format == .geojson
+      let needsMapping = connector.format == .csv || connector.format == .geojson || connector.format == .json
       if needsMapping, connector.mapping == nil {
         problems.append(
           file.problem(

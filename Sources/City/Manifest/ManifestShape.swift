@@ -68,9 +68,9 @@ enum ManifestShape {
 
   static let connector = Shape.object([
     .required("id", identifier, "unique among the connectors"),
-    .required("format", .choice(["ngsi-ld", "geojson", "csv", "gtfs"]), "what the file is"),
+    .required("format", .choice(["ngsi-ld", "geojson", "csv", "json", "gtfs"]), "what the file is"),
     .required("file", .text(maxLength: 500), "relative to the manifest"),
-    .optional("mapping", .text(maxLength: 500), "mapping file of CSV and GeoJSON, relative to the manifest"),
+    .optional("mapping", .text(maxLength: 500), "mapping file of CSV, GeoJSON and JSON, relative to the manifest"),
     .optional("optional", .flag, "whether the city boots without the file"),
   ])
 
@@ -167,7 +167,9 @@ enum ManifestShape {
         .optional("entities", .integer(1...10_000_000), "most entities in the hub"),
         .optional("readingsPerSecond", .integer(1...1_000_000), "most readings taken in a second"),
       ]), "bounds of this city"),
-    .optional("adapters", .list(adapter, count: 0...50), "doors for messages of other standards"),
+    .optional(
+      "adapters", .list(adapter, count: 0...50),
+      "ways in for data of other forms: doors, files that are fetched, topics that are heard"),
     .optional("dataModels", dataModels, "JSON Schemas that entities are to meet"),
     .optional("datasets", .list(dataset, count: 0...500), "what the city gives out"),
     .optional("catalogue", catalogue, "the catalogue of the datasets"),

@@ -32,7 +32,8 @@ enum HealthPage {
 
   /// What to do about a gauge near its bound.
   private static func advice(_ visit: Visit, _ section: String, _ name: String) -> String {
-    visit.room.strings.table(visit.language)["advice_\(section)_\(name)"] ?? visit.text("advice_other")
+    let texts = visit.room.strings.table(visit.language)
+    return texts["advice_\(section)_\(name)"] ?? texts["advice_\(section)"] ?? visit.text("advice_other")
   }
 
   private static func consoleSection(_ room: ConsoleRoom) async -> JSON {

@@ -153,7 +153,8 @@ extension [String] {
 }
 
 extension Entity {
-  fileprivate func historyEntries(at: DateTime) -> [HistoryEntry] {
+  /// Its attributes as instances of a history.
+  func historyEntries(at: DateTime) -> [HistoryEntry] {
     attributes.flatMap { set in
       set.instances.map { instance in
         var instance = instance

@@ -12,17 +12,21 @@ import Store
 /// - `GET|POST datasets`, `GET|PUT|DELETE datasets/{id}`: what the city gives out, with its quality.
 /// - `GET|PUT catalogue`: all datasets in DCAT-AP 3.0, as JSON-LD or, by `Accept`, as Turtle.
 /// - `POST ingest/{id}`: messages of other standards (``IngestDoor``).
+/// - `GET adapters`, `GET adapters/{id}`: how the adapters fare that fetch or listen.
 /// - `GET refusals`, `POST refusals/discard`: the verification history of refused input.
 ///
 /// Bodies are `application/json`; another type would let any web page post here without being asked first.
 public struct CityAPI: Sendable {
   let hub: Hub
   let doors: [String: IngestDoor]
+  private let adapters: @Sendable () -> [JSON]
 
   /// - Parameters:
   ///   - doors: the ways in for messages of other standards.
-  public init(hub: Hub, doors: [IngestDoor] = []) {
+  ///   - adapters: how each adapter fares that fetches or listens; an object with its `id`.
+  public init(hub: Hub, doors: [IngestDoor] = [], adapters: @escaping @Sendable () -> [JSON] = { [] }) {
     self.hub = hub
+    self.adapters = adapters
     self.doors = Dictionary(doors.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
   }
 
@@ -57,6 +61,7 @@ public struct CityAPI: Sendable {
     case "models": return try await models(exchange, path.first)
     case "schemas": return try await schemas(exchange, path.first)
     case "ingest": return try await ingest(exchange, path[0])
+    case "adapters": return try adapters(exchange, path.first)
     case "datasets": return try await datasets(exchange, path.first)
     case "catalogue": return try await catalogue(exchange)
     default: return try await refusals(exchange, path.first)
@@ -71,6 +76,7 @@ public struct CityAPI: Sendable {
     case ("schemas", 0): "GET, HEAD, OPTIONS"
     case ("schemas", 1): "GET, HEAD, PUT, DELETE, OPTIONS"
     case ("ingest", 1): "POST, OPTIONS"
+    case ("adapters", 0...1): "GET, HEAD, OPTIONS"
     case ("datasets", 0): "GET, HEAD, POST, OPTIONS"
     case ("datasets", 1): "GET, HEAD, PUT, DELETE, OPTIONS"
     case ("catalogue", 0): "GET, HEAD, PUT, OPTIONS"
@@ -102,6 +108,22 @@ public struct CityAPI: Sendable {
     var response = APIResponse(status: 200)
     if counts { response.headers[first: HeaderName.resultsCount] = String(items.count) }
     return (items.dropFirst(page.offset).prefix(page.limit), response)
+  }
+}
+
+// MARK: - Adapters
+
+extension CityAPI {
+  /// Adapters feed the default tenant; only it sees them.
+  private func adapters(_ exchange: Exchange, _ id: String?) throws(Problem) -> APIResponse {
+    guard exchange.request.method == .GET else { throw API.notAllowed(exchange) }
+    try exchange.takes(Parameters.none)
+    let all = exchange.tenant == .default ? adapters() : []
+    guard let id else { return Self.json(.array(all)) }
+    guard let one = all.first(where: { $0["id"]?.string == id }) else {
+      throw .notFound("there is no adapter '\(id.prefix(60))' that fetches or listens")
+    }
+    return Self.json(one)
   }
 }
 

@@ -18,16 +18,18 @@ extension HTTPServerBuilder {
   ///
   /// - Parameters:
   ///   - doors: the ways in for messages of other standards.
+  ///   - adapters: how each adapter fares that fetches or listens (``CityAPI``).
   ///   - idleTimeout: how long a connection may stand without a request, or a request without its next byte.
   ///   - farewell: how long requests and answers may go on when the server stops; who has not read its answer by then
   ///     is not waited for.
   public static func api(
-    of federation: Federation, doors: [IngestDoor] = [], idleTimeout: TimeAmount, farewell: TimeAmount = .seconds(8)
+    of federation: Federation, doors: [IngestDoor] = [], adapters: @escaping @Sendable () -> [JSON] = { [] },
+    idleTimeout: TimeAmount, farewell: TimeAmount = .seconds(8)
   ) -> HTTPServerBuilder {
     HTTPServerBuilder { responder in
       APIChannel(
-        doors: HubDoors(federation, ingest: doors), pages: HTTP1Channel(responder: responder), idleTimeout: idleTimeout,
-        farewell: farewell)
+        doors: HubDoors(federation, ingest: doors, adapters: adapters), pages: HTTP1Channel(responder: responder),
+        idleTimeout: idleTimeout, farewell: farewell)
     }
   }
 }
@@ -40,11 +42,11 @@ struct HubDoors: Sendable {
   /// Most bytes of a request's body.
   let bodyBytes: Int
 
-  init(_ federation: Federation, ingest: [IngestDoor] = []) {
+  init(_ federation: Federation, ingest: [IngestDoor] = [], adapters: @escaping @Sendable () -> [JSON] = { [] }) {
     let hub = federation.hub
     api = API(federation: federation)
     administration = Administration(hub: hub)
-    city = CityAPI(hub: hub, doors: ingest)
+    city = CityAPI(hub: hub, doors: ingest, adapters: adapters)
     bodyBytes = hub.limits.bodyBytes
   }
 

@@ -48,6 +48,8 @@ public struct Adapter: Sendable {
     case .senml: try SenMLReader(plan: plan).read(message, at: time)
     case .ngsiv2: try NGSIv2Reader(plan: plan).read(message)
     case .sensorthings: try SensorThingsReader(plan: plan).read(message, at: time)
+    case .csv, .json, .jsonl, .geojson, .value:
+      throw Problem(.internalError, "\(plan.format.rawValue) is read by its mapping or its topic")
     }
   }
 

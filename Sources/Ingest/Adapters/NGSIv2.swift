@@ -24,7 +24,8 @@ struct NGSIv2Reader {
         input.refuse(item, "an NGSIv2 entity has an 'id'")
         continue
       }
-      let type = object["type"]?.string ?? plan.type ?? "Thing"
+      let said = object["type"]?.string ?? ""
+      let type = said.isEmpty ? plan.type ?? "Thing" : said
       let uri = IRI.isAbsolute(id) ? id : "urn:ngsi-ld:\(Adapter.urnPart(type)):\(Adapter.urnPart(id))"
       do throws(Problem) { input.entities.append(try entity(object, uri, type)) } catch {
         input.refuse(item, error.detail, entityId: uri)

@@ -3,9 +3,9 @@ import Crypto
 import Foundation
 import NGSI
 
-/// How the rows of a file become entities: read from a YAML file, `docs/manifest.md` explains it.
+/// How the rows of a file, or of a message, become entities: read from a YAML file, `docs/manifest.md` explains it.
 public struct Mapping: Sendable {
-  enum Format: String { case csv, geojson }
+  enum Format: String { case csv, geojson, json }
 
   enum ValueKind: String {
     case number, text, flag
@@ -44,8 +44,10 @@ public struct Mapping: Sendable {
 
   var format: Format
   var delimiter: UInt8
+  /// Where the rows stand in a JSON document; the document itself without it.
+  var rows: ColumnPath?
   var id: Template
-  var type: String
+  var type: Template
   var missing: Set<[UInt8]>
   var time: TimeRule?
   var location: LocationRule?
@@ -61,7 +63,7 @@ public struct Mapping: Sendable {
 extension Mapping {
   /// All columns that it names.
   var columns: [String] {
-    var names = id.columns + (time?.template.columns ?? [])
+    var names = id.columns + type.columns + (time?.template.columns ?? [])
     switch location {
     case .columns(let longitude, let latitude): names += [longitude, latitude]
     case .lookup(let column, _): names.append(column)
@@ -75,13 +77,16 @@ extension Mapping {
 
   static let shape = Shape.object([
     .required("mapping", .integer(1...1), "version of this format"),
-    .required("format", .choice(["csv", "geojson"]), "what the file is"),
+    .required("format", .choice(["csv", "geojson", "json"]), "what the file is"),
+    .optional("rows", .text(maxLength: 500), "JSON: where the rows stand, such as data.items; the document without it"),
     .optional("delimiter", .choice([",", ";", "\t", "|"]), "between fields of CSV; a comma without it"),
     .required(
       "entity",
       .object([
         .required("id", .text(maxLength: 500), "URI with {column} in it"),
-        .required("type", .pattern("[A-Za-z][A-Za-z0-9_:/.#-]{0,300}", example: "AirQualityObserved"), "entity type"),
+        .required(
+          "type", .pattern("[A-Za-z{][A-Za-z0-9_:/.#{}-]{0,300}", example: "AirQualityObserved"),
+          "entity type, perhaps with {column} in it"),
       ]), "who the rows are about"),
     .optional(
       "missing", .list(.either([.choice([""]), .text(maxLength: 40)]), count: 0...50), "texts that mean: no value"),
@@ -89,7 +94,8 @@ extension Mapping {
       "observedAt",
       .object([
         .required("from", .text(maxLength: 200), "text with {column} in it"),
-        .required("pattern", .text(maxLength: 60), "such as yyyy-MM-dd HH:mm, or iso8601"),
+        .required(
+          "pattern", .text(maxLength: 60), "such as yyyy-MM-dd HH:mm, iso8601, seconds or milliseconds (since 1970)"),
         .required("timeZone", .text(maxLength: 60), "IANA time zone of the times"),
         .optional("hour24", .flag, "whether 24:00 is read as midnight at the end of the day"),
       ]), "when the values were observed"),
@@ -136,7 +142,8 @@ extension Mapping {
     format = Format(rawValue: value["format"]?.string ?? "") ?? .csv
     delimiter = value["delimiter"]?.string?.utf8.first ?? UInt8(ascii: ",")
     id = Template(value["entity"]?["id"]?.string ?? "")
-    type = value["entity"]?["type"]?.string ?? ""
+    type = Template(value["entity"]?["type"]?.string ?? "")
+    rows = value["rows"]?.string.map(ColumnPath.init)
     missing = Set((value["missing"]?.array ?? [""]).map { Array(($0.string ?? "").utf8) })
     context = value["context"]?.string
     fingerprint = SHA256.hash(data: CanonicalJSON.bytes(value)).map { String(UInt16($0) + 256, radix: 16).dropFirst() }
@@ -150,6 +157,9 @@ extension Mapping {
     if !id.isPlausibleURI {
       problems.append(
         file.problem(at: "entity.id", found: "'\(id.text)'", expected: "a URI such as urn:ngsi-ld:Type:{column}"))
+    }
+    if rows != nil, format != .json {
+      problems.append(file.problem(at: "rows", found: "'rows' with \(format.rawValue)", expected: "it goes with json"))
     }
     guard problems.isEmpty else { throw FileProblems(problems) }
   }
@@ -168,7 +178,8 @@ extension Mapping {
       problems.append(
         file.problem(
           at: "observedAt.pattern", found: "'\(value["pattern"]?.string ?? "")'",
-          expected: "iso8601, or a pattern with y, M, d and perhaps H, m, s such as yyyy-MM-dd HH:mm"))
+          expected:
+            "iso8601, seconds, milliseconds, or a pattern with y, M, d and perhaps H, m, s such as yyyy-MM-dd HH:mm"))
     }
     guard let zone, let pattern else { return nil }
     return TimeRule(

@@ -37,6 +37,7 @@ struct RowMapper {
   private let rules: [Rule]
   private let constants: [UInt8]
   private let id: [Piece]
+  private let type: [Piece]
   private let time: [Piece]
   private let locationColumns: [Int]
   private var zones: ZoneTable?
@@ -62,6 +63,7 @@ struct RowMapper {
       }
     }
     id = pieces(mapping.id)
+    type = pieces(mapping.type)
     time = mapping.time.map { pieces($0.template) } ?? []
     zones = mapping.time.map { ZoneTable($0.zone) }
     rules = mapping.attributes.compactMap { rule in
@@ -196,22 +198,27 @@ struct RowMapper {
 
   private mutating func entity(_ reader: FieldRow) -> Result<Int, IngestError> {
     let raw = fill(id, reader)
-    if let position = known[raw] { return .success(position) }
-    for case .column(let column) in id where mapping.missing.contains(Array(reader.field(column))) {
-      return .failure(IngestError("no value in '\(headings[column])', which the id needs"))
+    // Two types of one id are two to the memory; a line feed stands in neither.
+    let key = type.count > 1 || mapping.type.hasColumns ? raw + [0x0A] + fill(type, reader) : raw
+    if let position = known[key] { return .success(position) }
+    for case .column(let column) in id + type where mapping.missing.contains(Array(reader.field(column))) {
+      return .failure(IngestError("no value in '\(headings[column])', which the id or type needs"))
     }
     let text = Self.uri(raw)
     guard IRI.isAbsolute(text) else { return .failure(IngestError("'\(text.prefix(100))' is no URI")) }
+    guard let typeName = Template.typeName(fill(type, reader)) else {
+      return .failure(IngestError("the columns of 'type' do not make the name of a type"))
+    }
     var writer = JSONWriter()
     writer.json(#"{"id":"#.utf8)
     writer.write(text)
     writer.json(#","type":"#.utf8)
-    writer.write(mapping.type)
+    writer.write(typeName)
     if entities.count >= Self.maxKnown {
       known = [:]
       entities = []
     }
-    known[raw] = entities.count
+    known[key] = entities.count
     entities.append(Known(id: text, before: writer.bytes))
     return .success(entities.count - 1)
   }

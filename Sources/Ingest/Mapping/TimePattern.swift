@@ -1,7 +1,7 @@
 import Foundation
 import NGSI
 
-/// How a time is written: `iso8601`, or runs of y, M, d, H, m, s between other characters.
+/// How a time is written: `iso8601`, `seconds` or `milliseconds` since 1970, or runs of y, M, d, H, m, s between other characters.
 ///
 /// A run of one letter takes one or more digits, a longer run exactly so many.
 struct TimePattern: Sendable, Hashable {
@@ -11,15 +11,20 @@ struct TimePattern: Sendable, Hashable {
     case literal(UInt8)
   }
 
+  /// Forms that say an instant by themselves.
+  private enum Form: String {
+    case iso8601, seconds, milliseconds
+  }
+
   private let pieces: [Piece]
-  private let isISO8601: Bool
+  private let form: Form?
 
   /// `nil` when the pattern has no year, month or day.
   init?(_ text: String) {
-    isISO8601 = text == "iso8601"
+    form = Form(rawValue: text)
     var pieces: [Piece] = []
     var seen: Set<Int> = []
-    for byte in isISO8601 ? [] : Array(text.utf8) {
+    for byte in form != nil ? [] : Array(text.utf8) {
       guard
         let field = "yMdHms".utf8.firstIndex(of: byte).map({ "yMdHms".utf8.distance(from: "yMdHms".startIndex, to: $0) }
         )
@@ -34,7 +39,7 @@ struct TimePattern: Sendable, Hashable {
         pieces.append(.field(field, width: 0))
       }
     }
-    guard isISO8601 || seen.isSuperset(of: [0, 1, 2]) else { return nil }
+    guard form != nil || seen.isSuperset(of: [0, 1, 2]) else { return nil }
     self.pieces = pieces
   }
 
@@ -47,10 +52,21 @@ struct TimePattern: Sendable, Hashable {
     case invalid
   }
 
+  private static func sinceEpoch(_ bytes: [UInt8], unit: Double) -> Reading {
+    var text: [UInt8] = []
+    // Up to the year 9999.
+    guard let number = NumberText.append(bytes[...], to: &text), abs(number / unit) < 253_402_300_800 else {
+      return .invalid
+    }
+    return .instant(DateTime(microseconds: Int64((number * 1_000_000 / unit).rounded())))
+  }
+
   func read(_ bytes: [UInt8], allowsHour24: Bool) -> Reading {
-    if isISO8601 {
-      let text = String(decoding: bytes, as: UTF8.self)
-      return DateTime(text).map(Reading.instant) ?? .invalid
+    switch form {
+    case .iso8601: return DateTime(String(decoding: bytes, as: UTF8.self)).map(Reading.instant) ?? .invalid
+    case .seconds: return Self.sinceEpoch(bytes, unit: 1)
+    case .milliseconds: return Self.sinceEpoch(bytes, unit: 1000)
+    case nil: break
     }
     var values = [0, 1, 1, 0, 0, 0]
     var position = 0

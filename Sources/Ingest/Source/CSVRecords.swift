@@ -8,11 +8,15 @@ struct CSVRecords: RecordSource {
   private let headings: [String]
 
   init(path: String, mapping: Mapping) throws(IngestError) {
-    reader = try CSVReader(ByteSources.open(path), name: path, delimiter: mapping.delimiter)
-    guard case .fields? = try reader.next() else { throw IngestError("\(path): no heading in the first row") }
+    try self.init(ByteSources.open(path), mapping: mapping, name: path)
+  }
+
+  init(_ source: any ByteSource, mapping: Mapping, name: String) throws(IngestError) {
+    reader = try CSVReader(source, name: name, delimiter: mapping.delimiter)
+    guard case .fields? = try reader.next() else { throw IngestError("\(name): no heading in the first row") }
     let found = reader
     headings = (0..<found.count).map { found.text($0) }
-    mapper = try RowMapper(mapping, headings: headings, name: path)
+    mapper = try RowMapper(mapping, headings: headings, name: name)
   }
 
   var progress: Double { reader.progress }

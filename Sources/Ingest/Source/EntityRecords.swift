@@ -14,8 +14,7 @@ struct EntityRecords: RecordSource {
   private var row = 0
 
   init(path: String) throws(IngestError) {
-    let plain = path.hasSuffix(".gz") ? String(path.dropLast(3)) : path
-    if [".jsonl", ".ndjson", ".jsonlines"].contains(where: plain.hasSuffix) {
+    if Sources.hasLines(path) {
       form = .lines(LineReader(try ByteSources.open(path), name: path, most: Self.maxLineBytes))
       return
     }

@@ -12,10 +12,14 @@ struct GeoJSONRecords: RecordSource {
 
   init(path: String, mapping: Mapping) throws(IngestError) {
     let bytes = try ByteSources.readAll(ByteSources.open(path), name: path, most: Self.maxBytes)
+    try self.init(bytes, mapping: mapping, name: path)
+  }
+
+  init(_ bytes: [UInt8], mapping: Mapping, name: String) throws(IngestError) {
     let document: JSON
-    do { document = try JSONParser.parse(bytes) } catch { throw IngestError("\(path): \(error)") }
+    do { document = try JSONParser.parse(bytes) } catch { throw IngestError("\(name): \(error)") }
     guard document["type"]?.string == "FeatureCollection", let features = document["features"]?.array else {
-      throw IngestError("\(path): a GeoJSON FeatureCollection is expected")
+      throw IngestError("\(name): a GeoJSON FeatureCollection is expected")
     }
     self.features = features
     var names: [String] = ["id"]
@@ -26,7 +30,7 @@ struct GeoJSONRecords: RecordSource {
     // A column that the mapping names and no feature has is a column without values.
     for name in mapping.columns where seen.insert(name).inserted { names.append(name) }
     headings = names
-    mapper = try RowMapper(mapping, headings: names, name: path)
+    mapper = try RowMapper(mapping, headings: names, name: name)
   }
 
   var progress: Double { features.isEmpty ? 1 : Double(position) / Double(features.count) }

@@ -183,46 +183,65 @@ public struct JSONWriter: ~Copyable {
   private mutating func writeDecimal(_ number: Double) -> Bool {
     let magnitude = number.magnitude
     guard magnitude >= 1e-3, magnitude < 1e9 else { return false }
-    var places = 6
-    var unit: Int64 = 1_000_000
-    var scaled = (magnitude * 1e6).rounded()
-    if scaled / 1e6 != magnitude {
-      guard magnitude < 1e6 else { return false }
-      places = 9
-      unit = 1_000_000_000
-      scaled = (magnitude * 1e9).rounded()
-      guard scaled / 1e9 == magnitude else { return false }
+    if let digits = Self.digits(of: magnitude, times: 1e2) {
+      writeDecimal(digits, places: 2, unit: 100, isNegative: number < 0)
+    } else if let digits = Self.digits(of: magnitude, times: 1e6) {
+      writeDecimal(digits, places: 6, unit: 1_000_000, isNegative: number < 0)
+    } else if magnitude < 1e6, let digits = Self.digits(of: magnitude, times: 1e9) {
+      writeDecimal(digits, places: 9, unit: 1_000_000_000, isNegative: number < 0)
+    } else {
+      return false
     }
-    if number < 0 { byte(UInt8(ascii: "-")) }
-    var (whole, rest) = Int64(scaled).quotientAndRemainder(dividingBy: unit)
-    write(whole)
-    reserve(10)
-    start[count] = UInt8(ascii: ".")
-    for position in stride(from: places, to: 0, by: -1) {
-      let (quotient, digit) = UInt64(bitPattern: rest).quotientAndRemainder(dividingBy: 10)
-      start[count + position] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: digit)
-      rest = Int64(bitPattern: quotient)
-    }
-    count += places + 1
-    while start[count - 1] == UInt8(ascii: "0"), start[count - 2] != UInt8(ascii: ".") { count -= 1 }
     return true
   }
 
+  /// The number as so many parts of one; `nil` when it is not exactly that.
+  @inline(__always)
+  private static func digits(of magnitude: Double, times scale: Double) -> UInt64? {
+    let digits = UInt64(magnitude * scale + 0.5)
+    return Double(digits) / scale == magnitude ? digits : nil
+  }
+
+  @inline(__always)
+  private mutating func writeDecimal(_ digits: UInt64, places: Int, unit: UInt64, isNegative: Bool) {
+    if isNegative { byte(UInt8(ascii: "-")) }
+    let whole = digits / unit
+    var rest = digits - whole * unit
+    write(Int64(whole))
+    reserve(10)
+    start[count] = UInt8(ascii: ".")
+    for position in stride(from: places, to: 0, by: -1) {
+      let quotient = rest / 10
+      start[count + position] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest - quotient * 10)
+      rest = quotient
+    }
+    count += places + 1
+    while start[count - 1] == UInt8(ascii: "0"), start[count - 2] != UInt8(ascii: ".") { count -= 1 }
+  }
+
   public mutating func write(_ time: DateTime) {
-    byte(UInt8(ascii: "\""))
-    // Most times of an entity are the same.
+    reserve(DateTime.textCapacity + 2)
+    start[count] = UInt8(ascii: "\"")
+    count += 1
+    // Most times of an entity are the same, and most of a history are of the day of the one before.
     if lastTime?.hasSameText(as: time) == true {
-      reserve(lastTimeText.count)
       (start + count).update(from: start + lastTimeText.lowerBound, count: lastTimeText.count)
       count += lastTimeText.count
     } else {
-      reserve(DateTime.textCapacity)
-      let written = time.write(to: UnsafeMutableBufferPointer(start: start + count, count: DateTime.textCapacity))
+      let room = UnsafeMutableBufferPointer(start: start + count, count: DateTime.textCapacity)
+      let written: Int
+      if let lastTime, time.isOfSameDay(as: lastTime) {
+        (start + count).update(from: start + lastTimeText.lowerBound, count: DateTime.dateLength)
+        written = time.writeClock(to: room, at: DateTime.dateLength)
+      } else {
+        written = time.write(to: room)
+      }
       lastTimeText = count..<count + written
       count += written
       lastTime = time
     }
-    byte(UInt8(ascii: "\""))
+    start[count] = UInt8(ascii: "\"")
+    count += 1
   }
 
   public mutating func write(_ text: String) {

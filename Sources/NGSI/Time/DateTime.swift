@@ -156,51 +156,70 @@ extension DateTime: CustomStringConvertible {
   /// Bytes that every text fits into.
   static let textCapacity = 32
 
-  /// Writes the text as ASCII and says how long it is.
-  func write(to buffer: UnsafeMutableBufferPointer<UInt8>) -> Int {
-    let perDay: Int64 = 86_400_000_000
-    var day = microseconds / perDay
-    var rest = microseconds % perDay
+  /// Bytes of a text before the hour.
+  static let dateLength = 11
+  private static let perDay: Int64 = 86_400_000_000
+
+  /// Days since 1970, and microseconds of that day.
+  private var parts: (day: Int, rest: Int) {
+    var day = microseconds / Self.perDay
+    var rest = microseconds - day * Self.perDay
     if rest < 0 {
-      rest += perDay
+      rest += Self.perDay
       day -= 1
     }
-    let date = Self.civil(days: Int(day))
-    let seconds = Int(rest / 1_000_000)
-    let fraction = Int(rest % 1_000_000)
-    var end = 0
-    func put(_ byte: UInt8) {
-      buffer[end] = byte
-      end += 1
-    }
-    func putTwo(_ value: Int) {
-      put(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value / 10))
-      put(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value % 10))
-    }
+    return (Int(day), Int(rest))
+  }
+
+  func isOfSameDay(as other: DateTime) -> Bool {
+    let begin = microseconds - Int64(parts.rest)
+    return begin <= other.microseconds && other.microseconds < begin + Self.perDay
+  }
+
+  /// Writes the text as ASCII and says how long it is.
+  func write(to buffer: UnsafeMutableBufferPointer<UInt8>) -> Int {
+    let date = Self.civil(days: parts.day)
     let year = max(0, min(9999, date.year))
-    putTwo(year / 100)
-    putTwo(year % 100)
-    put(UInt8(ascii: "-"))
-    putTwo(date.month)
-    put(UInt8(ascii: "-"))
-    putTwo(date.day)
-    put(UInt8(ascii: "T"))
-    putTwo(seconds / 3600)
-    put(UInt8(ascii: ":"))
-    putTwo(seconds / 60 % 60)
-    put(UInt8(ascii: ":"))
-    putTwo(seconds % 60)
+    Self.putTwo(year / 100, to: buffer, at: 0)
+    Self.putTwo(year % 100, to: buffer, at: 2)
+    buffer[4] = UInt8(ascii: "-")
+    Self.putTwo(date.month, to: buffer, at: 5)
+    buffer[7] = UInt8(ascii: "-")
+    Self.putTwo(date.day, to: buffer, at: 8)
+    buffer[10] = UInt8(ascii: "T")
+    return writeClock(to: buffer, at: Self.dateLength)
+  }
+
+  /// Writes what stands behind the date and says how long the whole text is.
+  func writeClock(to buffer: UnsafeMutableBufferPointer<UInt8>, at begin: Int) -> Int {
+    let rest = parts.rest
+    let seconds = rest / 1_000_000
+    let fraction = rest % 1_000_000
+    Self.putTwo(seconds / 3600, to: buffer, at: begin)
+    buffer[begin + 2] = UInt8(ascii: ":")
+    Self.putTwo(seconds / 60 % 60, to: buffer, at: begin + 3)
+    buffer[begin + 5] = UInt8(ascii: ":")
+    Self.putTwo(seconds % 60, to: buffer, at: begin + 6)
+    var end = begin + 8
     var digits = Int(fractionDigits)
     if digits == 0, fraction != 0 { digits = fraction % 1000 == 0 ? 3 : 6 }
     if digits > 0 {
-      put(UInt8(ascii: "."))
+      buffer[end] = UInt8(ascii: ".")
+      end += 1
       var scale = 100_000
       for _ in 0..<digits {
-        put(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: fraction / scale % 10))
+        buffer[end] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: fraction / scale % 10)
+        end += 1
         scale /= 10
       }
     }
-    put(UInt8(ascii: "Z"))
-    return end
+    buffer[end] = UInt8(ascii: "Z")
+    return end + 1
+  }
+
+  @inline(__always)
+  private static func putTwo(_ value: Int, to buffer: UnsafeMutableBufferPointer<UInt8>, at position: Int) {
+    buffer[position] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value / 10)
+    buffer[position + 1] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value % 10)
   }
 }

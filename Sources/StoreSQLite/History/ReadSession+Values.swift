@@ -23,16 +23,16 @@ extension ReadSession {
       var last = InstanceKey(time: .min, number: .min)
       var first: Int64?
       var given = 0
-      let isWhole = try forEachRecord(of: series, in: query.time) { record in
+      let isWhole = try forEachRecord(of: series, in: query.time) { key, flags, content in
         // A plain number or text, seen at a time, in order, of the kind of the first; and no more of them than an
         // answer may hold.
         let isPlain =
-          record.flags.isDisjoint(with: [.body, .dataset]) && record.flags.contains(.observed) && last < record.key
-        let kind = record.flags.rawValue & InstanceFlags.kindMask
+          flags.isDisjoint(with: [.body, .dataset]) && flags.contains(.observed) && last < key
+        let kind = flags.rawValue & InstanceFlags.kindMask
         left -= 1
         guard isPlain, left >= 0, first ?? kind == kind else { return false }
-        last = record.key
-        let time = DateTime(microseconds: record.key.time)
+        last = key
+        let time = DateTime(microseconds: key.time)
         guard query.time?.contains(time) ?? true else { return true }
         if first == nil {
           guard let shown = AttributeKind(number: UInt8(truncatingIfNeeded: kind)), shown.isOfValues else {
@@ -45,7 +45,7 @@ extension ReadSession {
         }
         given += 1
         guard given <= query.instanceLimit else { return false }
-        switch record.content {
+        switch content {
         case .double(let number): value(time, .double(number))
         case .integer(let number): value(time, .integer(number))
         case .text(let text): value(time, .string(text))
@@ -60,7 +60,8 @@ extension ReadSession {
 
   /// Gives the records of a series piece by piece, then those that are not sealed; false when the body ended it.
   private func forEachRecord(
-    of series: Series, in time: TemporalFilter?, _ body: (InstanceRecord) -> Bool
+    of series: Series, in time: TemporalFilter?,
+    _ body: (InstanceKey, InstanceFlags, InstanceRecord.Content) -> Bool
   ) throws(StoreError) -> Bool {
     let span = InstanceSelection(time: time, limit: 0, newestFirst: false).keyRange
     var spans: [PieceSpan] = []
@@ -72,12 +73,17 @@ extension ReadSession {
       let goesOn = try row.withBytes(0) { bytes throws(StoreError) in
         var reader = ByteReader(bytes)
         var state = RecordState()
-        while !reader.isAtEnd { if !body(try reader.record(after: &state)) { return false } }
+        while !reader.isAtEnd {
+          try reader.advance(&state)
+          if !body(state.lastKey, state.lastFlags, state.content) { return false }
+        }
         return true
       }
       guard goesOn else { return false }
     }
-    for record in series.arrived.inOrder where span.contains(record.key.time) { if !body(record) { return false } }
+    for record in series.arrived.inOrder where span.contains(record.key.time) {
+      if !body(record.key, record.flags, record.content) { return false }
+    }
     return true
   }
 }

@@ -13,9 +13,13 @@ struct RecordState {
   fileprivate var created: Int64 = 0
   fileprivate var unit: Int64 = 0
   fileprivate var dataset: Int64 = 0
-  fileprivate var content = InstanceRecord.Content.integer(0)
+  fileprivate(set) var content = InstanceRecord.Content.integer(0)
 
   init() {}
+
+  /// Of the record that was read last.
+  var lastKey: InstanceKey { InstanceKey(time: time, number: number) }
+  var lastFlags: InstanceFlags { InstanceFlags(rawValue: flags) }
 
   fileprivate mutating func advance(to record: InstanceRecord) {
     step = record.key.time &- time
@@ -103,33 +107,44 @@ extension ByteWriter {
 
 extension ByteReader {
   mutating func record(after state: inout RecordState) throws(StoreError) -> InstanceRecord {
-    let differences = Differences(rawValue: try byte())
-    let flags = InstanceFlags(
-      rawValue: differences.contains(.flags) ? Int64(bitPattern: try unsigned()) : state.flags)
-    let time = state.time &+ (differences.contains(.step) ? try signed() : state.step)
-    let number = state.number &+ (differences.contains(.number) ? try signed() : 1)
-    var record = InstanceRecord(key: InstanceKey(time: time, number: number), flags: flags, content: state.content)
-    if flags.contains(.created) {
-      record.created = differences.contains(.created) ? state.created &+ (try signed()) : state.created
-    }
-    if flags.contains(.modified) { record.modified = record.created &+ (try signed()) }
-    if flags.contains(.unit) { record.unit = differences.contains(.unit) ? try signed() : state.unit }
-    if flags.contains(.dataset) { record.dataset = differences.contains(.dataset) ? try signed() : state.dataset }
-    if differences.contains(.content) {
-      if flags.contains(.double) {
-        record.content = .double(
-          differences.contains(.decimal)
-            ? try Decimal.value(power: byte(), digits: signed()) : Double(bitPattern: try fixed()))
-      } else if flags.contains(.integer) {
-        record.content = .integer(try signed())
-      } else if flags.contains(.text) {
-        record.content = .text(try text())
-      } else {
-        record.content = .body(try block())
-      }
-    }
-    state.advance(to: record)
+    let modified = try advance(&state)
+    let flags = state.lastFlags
+    var record = InstanceRecord(key: state.lastKey, flags: flags, content: state.content)
+    if flags.contains(.created) { record.created = state.created }
+    if flags.contains(.modified) { record.modified = record.created &+ modified }
+    if flags.contains(.unit) { record.unit = state.unit }
+    if flags.contains(.dataset) { record.dataset = state.dataset }
     return record
+  }
+
+  /// Reads a record into the state alone: for who needs its key, flags and content, half of the work.
+  ///
+  /// - Returns: how long after its creation it was changed, where the flags say that it was.
+  @discardableResult
+  mutating func advance(_ state: inout RecordState) throws(StoreError) -> Int64 {
+    let differences = Differences(rawValue: try byte())
+    if differences.contains(.flags) { state.flags = Int64(bitPattern: try unsigned()) }
+    let flags = state.lastFlags
+    if differences.contains(.step) { state.step = try signed() }
+    state.time &+= state.step
+    state.number &+= differences.contains(.number) ? try signed() : 1
+    if flags.contains(.created), differences.contains(.created) { state.created &+= try signed() }
+    let modified = flags.contains(.modified) ? try signed() : 0
+    if flags.contains(.unit), differences.contains(.unit) { state.unit = try signed() }
+    if flags.contains(.dataset), differences.contains(.dataset) { state.dataset = try signed() }
+    guard differences.contains(.content) else { return modified }
+    if flags.contains(.double) {
+      state.content = .double(
+        differences.contains(.decimal)
+          ? try Decimal.value(power: byte(), digits: signed()) : Double(bitPattern: try fixed()))
+    } else if flags.contains(.integer) {
+      state.content = .integer(try signed())
+    } else if flags.contains(.text) {
+      state.content = .text(try text())
+    } else {
+      state.content = .body(try block())
+    }
+    return modified
   }
 }
 

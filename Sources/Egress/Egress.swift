@@ -1,7 +1,6 @@
 import Glibc
-import NGSI
 
-/// Where the hub may call context sources.
+/// Where the hub may call others: context sources, and what adapters fetch.
 ///
 /// A city's districts are on private networks, so private and loopback addresses may be called unless a rule says
 /// otherwise. What never may be called: link-local addresses, where machines in clouds are told their secrets, the
@@ -22,7 +21,7 @@ public struct Egress: Sendable {
 
   /// A sentence that says why the URL may not be called; `nil` when it may.
   ///
-  /// A name is judged as it is written; the addresses it stands for are judged where they are resolved.
+  /// A name is judged as it is written; ``refusal(ofResolved:)`` judges the addresses it stands for.
   public func refusal(of url: String) -> String? {
     guard let host = Self.host(of: url) else { return "its endpoint names no host" }
     if allowed.contains(host) { return nil }
@@ -43,6 +42,38 @@ public struct Egress: Sendable {
     return nil
   }
 
+  /// The same, with the addresses that the system gives for the host's name. It asks the resolver and so may take
+  /// seconds: not for an event loop. A name that is not known is not refused, since it leads nowhere.
+  public func refusal(ofResolved url: String) -> String? {
+    if let refusal = refusal(of: url) { return refusal }
+    guard let host = Self.host(of: url), !allowed.contains(host), Self.address(host) == nil else { return nil }
+    var hints = addrinfo()
+    hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+    var found: UnsafeMutablePointer<addrinfo>?
+    guard getaddrinfo(host, nil, &hints, &found) == 0 else { return nil }
+    defer { freeaddrinfo(found) }
+    var next = found
+    while let entry = next?.pointee {
+      next = entry.ai_next
+      if let bytes = Self.bytes(of: entry), let refusal = refusal(of: bytes) { return refusal }
+    }
+    return nil
+  }
+
+  private static func bytes(of entry: addrinfo) -> [UInt8]? {
+    switch entry.ai_family {
+    case AF_INET:
+      return entry.ai_addr.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { pointer in
+        withUnsafeBytes(of: pointer.pointee.sin_addr) { Array($0) }
+      }
+    case AF_INET6:
+      return entry.ai_addr.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) { pointer in
+        withUnsafeBytes(of: pointer.pointee.sin6_addr) { Array($0) }
+      }
+    default: return nil
+    }
+  }
+
   private static func isReserved(_ bytes: [UInt8]) -> Bool {
     guard bytes.count == 16 else {
       return bytes[0] == 0 || (bytes[0] == 169 && bytes[1] == 254) || bytes[0] >= 224
@@ -59,7 +90,7 @@ public struct Egress: Sendable {
   }
 
   /// The host of a URL, in lower case, without brackets.
-  static func host(of url: String) -> String? {
+  public static func host(of url: String) -> String? {
     let parts = url.split(separator: "/", maxSplits: 3, omittingEmptySubsequences: false)
     guard parts.count >= 3 else { return nil }
     let authority = parts[2].split(separator: "@").last ?? ""
