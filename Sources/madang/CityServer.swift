@@ -61,6 +61,7 @@ struct CityServer {
         report["connections"] = .object(section)
         return .object(report)
       }
+      let federation = Federation(hub: hub, caller: outlets.http)
       let router = Router()
       addMachinePages(to: router, health)
       let source = HubCitySource(
@@ -72,7 +73,7 @@ struct CityServer {
         responder: router.buildResponder(),
         // Half-sent requests and silent connections are let go.
         server: .api(
-          of: Federation(hub: hub, caller: outlets.http),
+          of: federation,
           doors: (manifest?.manifest.adapters ?? []).map { IngestDoor(Adapter($0)) }, idleTimeout: .seconds(30)),
         configuration: ApplicationConfiguration(
           address: .hostname("127.0.0.1", port: command.port), serverName: "madang", backlog: 1024,
@@ -82,7 +83,7 @@ struct CityServer {
           started.finish()
         },
         logger: log)
-      var services: [any Service] = [HubService(hub: hub), app]
+      var services: [any Service] = [HubService(federation: federation), app]
       if let manifest { services.append(CityLife(hub: hub, manifest: manifest, mode: mode, running: running)) }
       let group = ServiceGroup(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: log)
       try await group.run()
@@ -126,10 +127,10 @@ struct CityServer {
 
 /// Runs the hub's own work until the city stops.
 struct HubService: Service {
-  let hub: Hub
+  let federation: Federation
 
   func run() async throws {
-    await cancelWhenGracefulShutdown { await hub.run() }
+    await cancelWhenGracefulShutdown { await federation.run() }
   }
 }
 
