@@ -11,10 +11,11 @@ extension Hub {
   /// `{"value": …, "bound": …, "unit": …}`.
   public func health() throws(Problem) -> JSON {
     let (tenants, entities, waiting, deadLetters) = try read { reader in
-      let tenants = try reader.tenants()
+      let all = try reader.tenants()
+      let tenants = all.filter { !$0.isSpace }
       return (
         tenants.count, try tenants.reduce(0) { try $0 + reader.entityCount(in: $1) }, try reader.outboxCount(),
-        try tenants.reduce(0) { try $0 + reader.documentCount(Notifier.deadLetterCollection, in: $1) }
+        try all.reduce(0) { try $0 + reader.documentCount(Notifier.deadLetterCollection, in: $1) }
       )
     }
     let store = store.statistics
@@ -53,6 +54,15 @@ extension Hub {
         "entries": .gauge(entityMaps.figures.entries, limits.entityMapEntries),
         "pushedOut": .count(entityMaps.figures.pushedOut), "entitiesBound": .count(limits.entityMapEntities),
         "longestSeconds": .count(Int(limits.longestEntityMapSeconds), unit: "s"),
+      ],
+      "snapshots": [
+        "count": .gauge(snapshots.all().count, limits.snapshots),
+        "entities": .count(snapshots.all().reduce(0) { $0 + $1.entities }),
+        "instances": .count(snapshots.all().reduce(0) { $0 + $1.instances }),
+        "preparing": .count(waitingSnapshots.count), "notices": .count(snapshotNotices.all.count),
+        "tenantBound": .count(limits.snapshotsOfTenant), "entitiesBound": .count(limits.snapshotEntities),
+        "bytesBound": .count(limits.snapshotBytes, unit: "B"), "instancesBound": .count(limits.snapshotInstances),
+        "longestSeconds": .count(Int(limits.longestSnapshotSeconds), unit: "s"),
       ],
       "changeStream": [
         "listeners": .gauge(stream.listeners, limits.streamListeners), "published": .integer(stream.published),

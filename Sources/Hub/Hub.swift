@@ -26,6 +26,10 @@ public final class Hub: Sendable {
   let models = ModelBook()
   let refusals: RefusalBook
   let entityMaps: EntityMapShelf
+  let snapshots = SnapshotBook()
+  let snapshotNotices = SnapshotNotices()
+  /// Wakes who fills snapshots.
+  let snapshotWork = Wakes()
   let now: @Sendable () -> DateTime
   let log: Logger
   let startedAt: DateTime
@@ -69,6 +73,7 @@ public final class Hub: Sendable {
     try await library.load()
     try resumeRefusals()
     try await resumeModels()
+    try resumeSnapshots()
     try await resumeRegistrations()
     try await resumeSubscriptions()
   }
@@ -83,12 +88,15 @@ public final class Hub: Sendable {
       group.addTask { await self.library.saveUsageRegularly() }
       group.addTask { await self.takeUpModelsLater() }
       group.addTask { await self.keepRefusals() }
+      group.addTask { await self.keepSnapshots() }
+      group.addTask { await self.keepSnapshotUses() }
       await group.waitForAll()
     }
     await library.saveUsage()
     changes.finish()
     await notifier.stop()
     await keepSourceRecords()
+    await saveSnapshotUses()
     while await flushRefusals() {}
   }
 

@@ -15,7 +15,11 @@ public struct HubContents: Sendable {
     try checkOutbox(reader)
   }
 
-  private static func suffix(_ tenant: Tenant) -> String { tenant == .default ? "" : " (tenant \(tenant.name))" }
+  private static func suffix(_ tenant: Tenant) -> String {
+    let name = tenant.owner == .default ? "" : "tenant \(tenant.owner.name)"
+    guard let number = tenant.spaceNumber else { return name.isEmpty ? "" : " (\(name))" }
+    return " (space \(number) of snapshots\(name.isEmpty ? "" : ", " + name))"
+  }
 
   private mutating func check(_ tenant: Tenant, _ reader: any StoreReader) throws {
     let suffix = Self.suffix(tenant)

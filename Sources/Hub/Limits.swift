@@ -66,6 +66,19 @@ public struct Limits: Sendable {
   /// Seconds that an EntityMap lives, where the client does not say, and at most.
   public var entityMapSeconds = 600.0
   public var longestEntityMapSeconds = 86_400.0
+  /// Snapshots in this hub, and in one tenant.
+  public var snapshots = 100
+  public var snapshotsOfTenant = 20
+  /// Queries that a snapshot is made of.
+  public var snapshotQueries = 20
+  /// Entities that a query may put into a snapshot, the bytes that they may take in memory on their way, and instances of
+  /// histories in a snapshot.
+  public var snapshotEntities = 50_000
+  public var snapshotBytes = 64 << 20
+  public var snapshotInstances = 1_000_000
+  /// Seconds that a snapshot lives, where the client does not say, and at most.
+  public var snapshotSeconds = 86_400.0
+  public var longestSnapshotSeconds = 30 * 86_400.0
   /// Lines of the history of refused input, of all tenants.
   public var refusals = 5_000
   /// Lines that one source may have in it.

@@ -12,9 +12,12 @@ public struct API: Sendable {
 
   /// Answers one request; every failure becomes problem details.
   public func respond(to request: APIRequest) async -> APIResponse {
-    guard request.method == .HEAD else { return await answer(to: request, as: request.method) }
-    var response = await answer(to: request, as: .GET)
-    response.leaveOutBody()
+    let isHead = request.method == .HEAD
+    var response = await answer(to: request, as: isHead ? .GET : request.method)
+    if isHead { response.leaveOutBody() }
+    if let snapshot = request.headers[first: HeaderName.snapshot] {
+      response.headers[first: HeaderName.snapshot] = snapshot
+    }
     return response
   }
 
@@ -29,7 +32,7 @@ public struct API: Sendable {
       }
       var asked = request
       asked.method = method
-      let exchange = try Exchange(hub: hub, request: asked)
+      let exchange = try Exchange(hub: hub, request: asked).inSnapshot(collection)
       do { return try await routeNoting(exchange, collection, path) } catch  where error.kind == .methodNotAllowed {
         var response = Exchange.problem(error)
         response.headers[first: HeaderName.allow] = Self.methods(
@@ -85,7 +88,7 @@ public struct API: Sendable {
     do {
       let id = try PercentCoding.decode(segment, plusIsSpace: false)
       let exchange = try Exchange(hub: hub, request: request)
-      guard !federation.concerns(exchange.tenant), try !exchange.entityMapWish().isUsed,
+      guard !federation.concerns(exchange.tenant), exchange.snapshot == nil, try !exchange.entityMapWish().isUsed,
         let context = try exchange.contextAtHand()
       else { return nil }
       return try retrieveEntity(exchange, id, context)
@@ -122,6 +125,7 @@ public struct API: Sendable {
     case "attributes": return try await attributes(exchange, path)
     case "info": return try info(exchange, path)
     case "entityMaps": return try await entityMaps(exchange, path)
+    case "snapshots": return try await snapshots(exchange, path)
     case "jsonldContexts": return try await jsonldContexts(exchange, path)
     default: throw Self.unknown(exchange.request.path)
     }
@@ -158,6 +162,9 @@ public struct API: Sendable {
       "GET, HEAD, PATCH, DELETE, OPTIONS"
     case ("entityMaps", 0): "GET, HEAD, POST, OPTIONS"
     case ("entityMaps", 1): "GET, HEAD, PATCH, DELETE, OPTIONS"
+    case ("snapshots", 0): "POST, DELETE, OPTIONS"
+    case ("snapshots", 1): "GET, HEAD, PATCH, DELETE, OPTIONS"
+    case ("snapshots", 2) where path[1] == "clone": "POST, OPTIONS"
     case ("temporal", 1) where path[0] == "entityMaps": "GET, HEAD, POST, OPTIONS"
     case ("types", 0...1), ("attributes", 0...1): "GET, HEAD, OPTIONS"
     case ("jsonldContexts", 0): "GET, HEAD, POST, OPTIONS"

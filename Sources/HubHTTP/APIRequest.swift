@@ -63,6 +63,7 @@ enum HeaderName {
   static let prefer = "Prefer"
   static let resultsCount = "NGSILD-Results-Count"
   static let retryAfter = "Retry-After"
+  static let snapshot = "NGSILD-Snapshot"
   static let tenant = "NGSILD-Tenant"
   static let via = "Via"
   static let warning = "NGSILD-Warning"

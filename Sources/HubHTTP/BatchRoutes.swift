@@ -164,7 +164,8 @@ extension API {
   func federatedQuery(
     _ object: JSONObject, _ exchange: Exchange, _ presenter: inout Presenter, _ context: Context
   ) throws(Problem) -> (query: FederatedQuery, isLocal: Bool) {
-    var query = FederatedQuery(try entityQuery(object, context), .object(object), context: context)
+    var query = FederatedQuery(
+      try EntityQuery(queryObject: object, context: context), .object(object), context: context)
     try presenter.read(object, context)
     guard try asksSources(exchange), object["local"] != .bool(true) else { return (query, true) }
     try Self.refuseOrder(query.entities)
@@ -172,38 +173,6 @@ extension API {
     if let csf = object["csf"]?.string { query.sourceFilter = try Filter(q: csf, context: context) }
     query.splits = object["splitEntities"]?.bool
     return (query, false)
-  }
-
-  /// What a Query object selects (clause 5.2.23).
-  func entityQuery(_ object: JSONObject, _ context: Context) throws(Problem) -> EntityQuery {
-    var query = EntityQuery()
-    if let attrs = object["attrs"] {
-      for name in attrs.items {
-        guard let text = name.string else { throw .badRequest("'attrs' must be an array of names") }
-        query.attributes.append(try EntityReader(context: context).name(ofAttribute: text))
-      }
-      guard !query.attributes.isEmpty else { throw .badRequest("'attrs' is empty") }
-    }
-    if let q = object["q"] {
-      guard let text = q.string else { throw .badRequest("'q' must be a text") }
-      query.filter = try Filter(q: text, context: context)
-    }
-    if let scopeQ = object["scopeQ"] {
-      guard let text = scopeQ.string else { throw .badRequest("'scopeQ' must be a text") }
-      query.scope = try ScopeFilter(scopeQ: text)
-    }
-    if let geoQ = object["geoQ"] { query.geo = try GeoFilter(json: geoQ, context: context) }
-    if let entities = object["entities"] { query.selectors = try EntitySelector.list(json: entities, context: context) }
-    if let ordering = object["ordering"] {
-      (query.order, query.collation) = try OrderKey.list(json: ordering, context: context)
-    }
-    let isNarrowed =
-      !query.selectors.isEmpty || query.filter != nil || query.geo != nil || query.scope != nil
-      || !query.attributes.isEmpty
-    guard isNarrowed || object["local"] == .bool(true) else {
-      throw .badRequest("a query needs at least one of entities, attrs, q, geoQ or scopeQ")
-    }
-    return query
   }
 }
 

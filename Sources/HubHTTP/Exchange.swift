@@ -9,7 +9,8 @@ struct Exchange {
   let hub: Hub
   let request: APIRequest
   let items: QueryItems
-  let tenant: Tenant
+  /// Whose data is meant: the tenant's, or that of a snapshot of its.
+  var tenant: Tenant
 
   init(hub: Hub, request: APIRequest) throws(Problem) {
     self.hub = hub
@@ -17,6 +18,9 @@ struct Exchange {
     items = try QueryItems(request.query)
     tenant = try Self.tenant(request.headers)
   }
+
+  /// The snapshot that the request names.
+  var snapshot: String? { request.headers[first: HeaderName.snapshot].flatMap { $0.isEmpty ? nil : $0 } }
 
   static func tenant(_ headers: HTTPHeaders) throws(Problem) -> Tenant {
     guard let name = headers[first: HeaderName.tenant], !name.isEmpty else { return .default }
@@ -211,7 +215,7 @@ extension Exchange {
   }
 
   func echoTenant(_ response: inout APIResponse) {
-    if tenant != .default { response.headers[first: HeaderName.tenant] = tenant.name }
+    if tenant != .default, tenant.owner != .default { response.headers[first: HeaderName.tenant] = tenant.owner.name }
   }
 
   private static let coreLink = contextLink(Context.core.url)

@@ -9,6 +9,7 @@ enum Parameters {
   static let details: Set<String> = ["details"]
   static let contexts: Set<String> = ["details", "kind"]
   static let reload: Set<String> = ["reload"]
+  static let purgeSnapshots: Set<String> = ["q"]
   static let instance: Set<String> = ["datasetId", "deleteAll", "type"]
   static let merge: Set<String> = ["type", "lang", "observedAt", "options", "format"]
   static let append: Set<String> = ["type", "options"]

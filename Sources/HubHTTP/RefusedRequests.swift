@@ -37,7 +37,7 @@ extension API {
     for (index, error) in errors.enumerated() where error.problem.status < 500 {
       hub.noteRefused(
         RefusedInput(
-          door: Self.door(request), source: request.remote ?? "", tenant: tenant, problem: error.problem,
+          door: Self.door(request), source: request.remote ?? "", tenant: tenant.owner, problem: error.problem,
           entityId: error.id, sample: index < 20 ? Self.sample(of: error.id, in: request.body) : ""))
     }
   }

@@ -183,7 +183,7 @@ extension API {
     guard let temporalQ = object["temporalQ"] else { throw .badRequest("'temporalQ' is expected") }
     var request = try TemporalRequest(exchange, context: context, needsTime: false)
     try request.read(temporalQ, context)
-    request.query.entities = try entityQuery(object, context)
+    request.query.entities = try EntityQuery(queryObject: object, context: context)
     try Self.checkOrder(request.query.entities)
     if let pick = object["pick"] {
       request.projecting.pick = try Projection(json: pick, subject: "pick", context: context)

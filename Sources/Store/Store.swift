@@ -325,6 +325,12 @@ public protocol StoreWriter: StoreReader {
   /// Deletes the entity that the caller read in this same transaction. Its history stays.
   func delete(_ entity: Entity, in tenant: Tenant) throws
 
+  /// Takes away entities (expired ones too), histories and documents of a tenant, at most this many; the tenant stays, and
+  /// so does its part of the outbox.
+  ///
+  /// - Returns: whether nothing is left of them.
+  func clear(_ tenant: Tenant, atMost limit: Int) throws -> Bool
+
   /// Adds instances to histories, in order. Makes the history of an entity that has none.
   /// - Parameter types: expanded types by entity id, where they are new or have changed.
   func append(_ history: [HistoryEntry], types: [String: [String]], in tenant: Tenant) throws

@@ -134,6 +134,50 @@ extension StoreContract {
         try expectEqual(try reader.entityCount(in: Tenant("unknown")), 0)
       }
     },
+    Case("a tenant is emptied in steps, and others keep theirs") { subject in
+      let store = subject.store
+      let (city, other) = (Tenant("city").space(1), Tenant("city"))
+      try expect(city.isSpace && !other.isSpace && city.owner == other && city.spaceNumber == 1, "space")
+      for tenant in [city, other] {
+        try await store.write { writer in
+          try writer.makeTenant(tenant)
+          for number in 0..<25 {
+            var one = entity(number, [("a", .integer(Int64(number)))])
+            if number == 7 { one.expiresAt = subject.clock.now.adding(seconds: 1) }
+            try writer.put(one, replacing: nil, in: tenant)
+            try writer.append(
+              [HistoryEntry(entityId: one.id, attribute: iri("a"), instance: property(1))],
+              types: [one.id: one.types], in: tenant)
+            try writer.put(StoredDocument(id: urn(number), body: 1), collection: "c\(number % 3)", in: tenant)
+          }
+        }
+      }
+      subject.clock.advance(seconds: 2)
+      var steps = 1
+      while try await !store.write({ try $0.clear(city, atMost: 10) }) { steps += 1 }
+      try expect(steps >= 8, "\(steps) steps")
+      try await expectEqual(store.write { try $0.clear(city, atMost: 10) }, true)
+      try await expectEqual(store.write { try $0.clear(Tenant("unknown"), atMost: 10) }, true)
+      try store.read { reader in
+        var histories = EvolutionQuery(entities: EntityQuery(), page: Page(limit: 100), instanceLimit: 10)
+        histories.countsTotal = true
+        for (tenant, count) in [(city, 0), (other, 25)] {
+          try expectEqual(try reader.entityCount(in: tenant), count)
+          try expectEqual(try reader.types(in: tenant).count, count > 0 ? 1 : 0)
+          try expectEqual(try reader.evolutions(histories, in: tenant).total, count)
+          let documents = try ["c0", "c1", "c2"].map { try reader.documentCount($0, in: tenant) }.reduce(0, +)
+          try expectEqual(documents, count)
+          var query = selection(type: "Sensor")
+          query.filter = .test(AttributePath(attribute: iri("a")), .compare(.greaterOrEqual, .number(0)))
+          let found = try reader.entities(query, in: tenant, page: Page(limit: 1), countsTotal: true)
+          try expectEqual(found.total, max(0, count - 1))
+        }
+        try expect(try reader.tenants().contains(city), "the tenant stays")
+      }
+      // It is as good as new.
+      try await store.write { try $0.put(entity(7, [("a", 7)]), replacing: nil, in: city) }
+      try expectEqual(try store.entity(urn(7), in: city)?.attributes.count, 1)
+    },
     Case("expired entities are not found, and give way") { subject in
       let store = subject.store
       var mortal = entity(1, [("a", 1)])

@@ -66,6 +66,7 @@ struct CityServer {
         if let feeds, !feeds.isEmpty { report["adapters"] = feeds.board.health }
         return .object(report)
       }
+      let federation = Federation(hub: hub, caller: outlets.http, egress: egress)
       let router = Router()
       addMachinePages(to: router, health)
       let source = HubCitySource(
@@ -77,8 +78,7 @@ struct CityServer {
         responder: router.buildResponder(),
         // Half-sent requests and silent connections are let go.
         server: .api(
-          of: Federation(hub: hub, caller: outlets.http, egress: egress),
-          doors: (manifest?.manifest.adapters ?? []).filter(\.isDoor).map { IngestDoor(Adapter($0)) },
+          of: federation, doors: (manifest?.manifest.adapters ?? []).filter(\.isDoor).map { IngestDoor(Adapter($0)) },
           adapters: adapters, idleTimeout: .seconds(30)),
         configuration: ApplicationConfiguration(
           address: .hostname("127.0.0.1", port: command.port), serverName: "madang", backlog: 1024,
@@ -88,7 +88,7 @@ struct CityServer {
           started.finish()
         },
         logger: log)
-      var services: [any Service] = [HubService(hub: hub), app]
+      var services: [any Service] = [HubService(federation: federation), app]
       if let manifest { services.append(CityLife(hub: hub, manifest: manifest, mode: mode, running: running)) }
       if let feeds, !feeds.isEmpty { services.append(FeedService(feeds: feeds, sink: HubFeed(hub: hub))) }
       let group = ServiceGroup(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: log)
@@ -133,10 +133,10 @@ struct CityServer {
 
 /// Runs the hub's own work until the city stops.
 struct HubService: Service {
-  let hub: Hub
+  let federation: Federation
 
   func run() async throws {
-    await cancelWhenGracefulShutdown { await hub.run() }
+    await cancelWhenGracefulShutdown { await federation.run() }
   }
 }
 

@@ -89,6 +89,10 @@ final class EntityMapShelf: Sendable {
     state.withLock { $0.remove(Key(tenant: tenant, id: id)) }
   }
 
+  func removeAll(in tenant: Tenant) {
+    state.withLock { state in for key in state.maps.keys where key.tenant == tenant { state.remove(key) } }
+  }
+
   func removeExpired(at time: DateTime) {
     state.withLock { state in
       for (key, value) in state.maps where value.map.expiresAt <= time { state.remove(key) }

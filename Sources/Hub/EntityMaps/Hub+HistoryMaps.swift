@@ -3,14 +3,17 @@ import Query
 import Store
 
 extension Hub {
-  /// The ids of entities whose histories meet the query, in its order.
-  ///
-  /// - Throws: `TooManyResults` when there are more than a map may have.
-  func historyIds(_ query: EvolutionQuery, in tenant: Tenant) throws(Problem) -> [String] {
+  /// The ids of entities whose histories meet the query, in its order, at most this many.
+  func historyIds(_ query: EvolutionQuery, in tenant: Tenant, atMost count: Int) throws(Problem) -> [String] {
     var asked = query
-    asked.page = Page(limit: limits.entityMapEntities + 1)
+    asked.page = Page(limit: count)
     (asked.instanceLimit, asked.showsInstanceIds, asked.countsTotal) = (1, false, false)
-    let found = try evolutions(asked, in: tenant).entities.map(\.id)
+    return try evolutions(asked, in: tenant).entities.map(\.id)
+  }
+
+  /// - Throws: `TooManyResults` when there are more than a map may have.
+  private func mappedHistoryIds(_ query: EvolutionQuery, in tenant: Tenant) throws(Problem) -> [String] {
+    let found = try historyIds(query, in: tenant, atMost: limits.entityMapEntities + 1)
     guard found.count <= limits.entityMapEntities else { throw tooLongForMap }
     return found
   }
@@ -18,7 +21,7 @@ extension Hub {
   /// Create EntityMap for Query Temporal Evolution of Entities (clause 5.14.5), of what is here.
   public func makeHistoryMap(_ query: EvolutionQuery, lifetime: Double?, in tenant: Tenant) throws(Problem) -> EntityMap
   {
-    let entries = try historyIds(query, in: tenant).map { EntityMap.Entry(id: $0, sources: [EntityMap.local]) }
+    let entries = try mappedHistoryIds(query, in: tenant).map { EntityMap.Entry(id: $0, sources: [EntityMap.local]) }
     return try keep(
       EntityMap(of: .histories, entries, selectedBy: query.entities, time: query.time), lifetime: lifetime, in: tenant)
   }
@@ -36,7 +39,7 @@ extension Hub {
       guard !part.isEmpty else { return [] }
       var asked = query
       (asked.entities.ids, asked.entities.idPattern) = (part.map(\.id), nil)
-      let found = Set(try historyIds(asked, in: tenant))
+      let found = Set(try mappedHistoryIds(asked, in: tenant))
       return part.lazy.map(\.id).filter(found.contains)
     }
     var rest = entries.dropFirst(query.page.offset)

@@ -76,15 +76,21 @@ extension Hub {
     }
   }
 
-  public func tenants() throws(Problem) -> [Tenant] { try read { try $0.tenants() } }
+  public func tenants() throws(Problem) -> [Tenant] { try read { try $0.tenants().filter { !$0.isSpace } } }
 
   public func entityCount(in tenant: Tenant) throws(Problem) -> Int { try read { try $0.entityCount(in: tenant) } }
 
   /// - Throws: `NonexistentTenant`.
   func requireTenant(_ tenant: Tenant, _ reader: any StoreReader) throws {
     guard tenant != .default else { return }
+    if tenant.isSpace { return try requireSnapshot(in: tenant) }
     guard try reader.tenants().contains(tenant) else {
       throw Problem(.nonexistentTenant, "there is no tenant '\(tenant.name)'")
     }
+  }
+
+  /// - Throws: `ResourceNotFound` when the snapshot of a space has ended.
+  func requireSnapshot(in space: Tenant) throws(Problem) {
+    if snapshots.snapshot(of: space) == nil { throw .notFound("the snapshot is gone") }
   }
 }

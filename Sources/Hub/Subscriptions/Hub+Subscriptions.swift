@@ -98,18 +98,26 @@ extension Hub {
   public func deleteSubscription(
     _ id: String, about subject: SubscriptionSubject = .entities, in tenant: Tenant
   ) async throws(Problem) {
-    let (book, notifier, key) = (book, notifier, subject.key(id))
     try await write { writer in
       try self.requireTenant(tenant, writer)
-      guard try writer.deleteDocument(id, collection: subject.collection, in: tenant) else {
+      guard try self.removeSubscription(id, about: subject, in: tenant, writer) else {
         throw Problem.notFound("there is no subscription \(id)")
       }
-      _ = try writer.deleteDocument(key, collection: Notifier.recordCollection, in: tenant)
-      writer.afterCommit {
-        book.remove(key, in: tenant)
-        notifier.forget(key, in: tenant)
-      }
     }
+  }
+
+  /// False when there is none.
+  func removeSubscription(
+    _ id: String, about subject: SubscriptionSubject, in tenant: Tenant, _ writer: any StoreWriter
+  ) throws -> Bool {
+    guard try writer.deleteDocument(id, collection: subject.collection, in: tenant) else { return false }
+    let (book, notifier, key) = (book, notifier, subject.key(id))
+    _ = try writer.deleteDocument(key, collection: Notifier.recordCollection, in: tenant)
+    writer.afterCommit {
+      book.remove(key, in: tenant)
+      notifier.forget(key, in: tenant)
+    }
+    return true
   }
 
   /// The subscription as a client sees it, with status and counters.
@@ -176,7 +184,8 @@ extension Hub {
       if notificationSource != nil { notificationContext = notificationContext.restated(address: url) }
     }
     return Subscription(
-      subject: subject, id: id, tenant: tenant, document: document, context: context,
+      subject: subject, id: id, tenant: tenant, snapshot: snapshots.snapshot(of: tenant)?.id, document: document,
+      context: context,
       notificationContext: notificationContext, notificationSource: notificationSource, createdAt: createdAt,
       modifiedAt: now(), rule: rule)
   }

@@ -115,7 +115,9 @@ enum Notification {
       headers.append(
         ("Link", "<\(context.url)>; rel=\"http://www.w3.org/ns/json-ld#context\"; type=\"application/ld+json\""))
     }
-    if subscription.tenant != .default { headers.append(("NGSILD-Tenant", subscription.tenant.name)) }
+    let owner = subscription.tenant.owner
+    if owner != .default { headers.append(("NGSILD-Tenant", owner.name)) }
+    if let snapshot = subscription.snapshot { headers.append(("NGSILD-Snapshot", snapshot)) }
     for (name, value) in parameters.headers where name.lowercased() != "content-type" { headers.append((name, value)) }
     return headers
   }

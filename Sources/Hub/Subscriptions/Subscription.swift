@@ -27,6 +27,8 @@ struct Subscription: Sendable {
   var subject = SubscriptionSubject.entities
   var id: String
   var tenant: Tenant
+  /// The snapshot whose changes it is about; `nil` for those of the tenant itself.
+  var snapshot: String?
   /// The document as the client sent it, less what the hub generates.
   var document: JSONObject
   /// What the names of the document are read with.

@@ -152,7 +152,8 @@ extension Hub {
   /// Makes the tenant known, within the bound.
   func requireRoom(for tenant: Tenant, _ writer: any StoreWriter) throws {
     guard tenant != .default else { return }
-    let tenants = try writer.tenants()
+    if tenant.isSpace { return try requireSnapshot(in: tenant) }
+    let tenants = try writer.tenants().filter { !$0.isSpace }
     guard !tenants.contains(tenant) else { return }
     guard tenants.count < limits.tenants else {
       throw Problem(.tooManyResults, "this hub may have at most \(limits.tenants) tenants")

@@ -25,7 +25,7 @@ enum SQL: Int, CaseIterable {
   case insertPiece, extendPiece, replacePiece, deletePiece, deletePieces, piece, pieces, pieceBefore, anyPiece
 
   // Documents and outbox
-  case documentById, documentsInOrder, documentCount, putDocument, deleteDocument
+  case documentById, documentsInOrder, documentCount, putDocument, deleteDocument, deleteDocuments
   case outboxAfter, outboxOf, outboxCount, outboxCounts, enqueue, removeFromOutbox, postpone
 }
 
@@ -169,6 +169,8 @@ extension SQL {
       ON CONFLICT DO UPDATE SET body = excluded.body
       """
     case .deleteDocument: "DELETE FROM document WHERE tenant = ?1 AND collection = ?2 AND id = ?3"
+    case .deleteDocuments:
+      "DELETE FROM document WHERE pk IN (SELECT pk FROM document INDEXED BY document_order WHERE tenant = ?1 LIMIT ?2)"
     case .outboxAfter:
       """
       SELECT sequence, tenant, subscription, payload, due, attempts FROM outbox

@@ -31,6 +31,11 @@ extension WriteSession {
   func delete(_ entity: Entity, in tenant: Tenant) throws {
     guard let tenant = try number(of: tenant), let key = try key(ofEntity: entity.id, tenant: tenant) else { return }
     try willChange()
+    try remove(entity, key: key, tenant: tenant)
+  }
+
+  /// Takes an entity away with its index rows.
+  func remove(_ entity: Entity, key: Int64, tenant: Int64) throws {
     try index(nil, replacing: entity, key: key, tenant: tenant)
     try connection.statement(.deleteEntity).bind(1, key).run()
     note(key: nil, ofEntity: entity.id, tenant: tenant)
