@@ -9,7 +9,7 @@ extension WriteSession {
     var left = limit
     for key in try keys(.keysInTenant, { $0.bind(1, number).bind(2, 0).bind(3, left) }) {
       left -= 1
-      guard let entity = try entity(key: key) else { continue }
+      guard let entity = try found(key: key, { try $0.whole() }) else { continue }
       try willChange()
       try remove(entity, key: key, tenant: number)
     }
