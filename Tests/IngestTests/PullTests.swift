@@ -74,7 +74,7 @@ private struct Bench {
     self.server = server
     var adapter = Manifest.Adapter(id: "air", format: format)
     var pull = Manifest.Adapter.Pull(url: server.url + path)
-    pull.timeout = Span(seconds: 2)
+    pull.timeout = Span(seconds: 60)
     change(&pull)
     adapter.pull = pull
     clock = ManualClock(try #require(DateTime(start)))

@@ -53,14 +53,24 @@ import Testing
 
     let second = connection(mosquitto.port, version, id: "hub")
     let again = try second.receive(["city/#", "$share/hubs/shared/+"], quality: quality, batch: 10)
-    got = await take(30, again)
-    #expect(Set(got).isSuperset(of: unsettled) && Set(got).count == 30, "\(got)")
-    again.settle()
+    // A connection that is lost meanwhile brings some of them twice.
+    var seen: Set<String> = []
+    while seen.count < 30 {
+      got = await take(1, again)
+      guard !got.isEmpty else { break }
+      seen.formUnion(got)
+      again.settle()
+    }
+    #expect(seen.isSuperset(of: unsettled) && seen.count == 30, "\(seen)")
+    await second.close()
+
     // Once settled they are gone: only what is new comes.
     try await sender.publish(MQTTMessage(topic: "city/x", payload: Array("last".utf8), quality: quality), within: 60)
-    #expect(await take(1, again) == ["last"])
-    again.settle()
-    await second.close()
+    let third = connection(mosquitto.port, version, id: "hub")
+    let rest = try third.receive(["city/#", "$share/hubs/shared/+"], quality: quality, batch: 10)
+    #expect(await take(1, rest) == ["last"])
+    rest.settle()
+    await third.close()
     await sender.close()
   }
 
