@@ -14,6 +14,7 @@ public struct API: Sendable {
   public func respond(to request: APIRequest) async -> APIResponse {
     let isHead = request.method == .HEAD
     var response = await answer(to: request, as: isHead ? .GET : request.method)
+    Preference.tellWhereNothingChanges(request.headers, in: &response)
     if isHead { response.leaveOutBody() }
     if let snapshot = request.headers[first: HeaderName.snapshot] {
       response.headers[first: HeaderName.snapshot] = snapshot

@@ -61,6 +61,7 @@ enum HeaderName {
   static let link = "Link"
   static let location = "Location"
   static let prefer = "Prefer"
+  static let preferenceApplied = "Preference-Applied"
   static let resultsCount = "NGSILD-Results-Count"
   static let retryAfter = "Retry-After"
   static let snapshot = "NGSILD-Snapshot"

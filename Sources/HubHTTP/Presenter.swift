@@ -19,6 +19,8 @@ struct Presenter {
   var geometry = EntityWriter.GeometrySelection()
   /// `Prefer: body=json`: GeoJSON without `@context`.
   var plainGeoJSON = false
+  /// `Prefer: ngsi-ld=1.5`: the version that the answer is to conform to (clause 4.3.6.8).
+  var version: SpecificationVersion?
 
   private static let forms: Set<String> = ["normalized", "concise", "simplified", "keyValues"]
   private static let options = forms.union(["sysAttrs"])
@@ -30,8 +32,10 @@ struct Presenter {
     type = try exchange.accepted(geoJSON: true)
     representation = Representation()
     let headers = exchange.request.headers
-    plainGeoJSON =
-      headers.contains(name: HeaderName.prefer) && headers[HeaderName.prefer].contains { $0.contains("body=json") }
+    if headers.contains(name: HeaderName.prefer) {
+      plainGeoJSON = headers[HeaderName.prefer].contains { $0.contains("body=json") }
+      if type != .geoJSON { version = Preference.version(headers) }
+    }
     guard !items.items.isEmpty else { return }
     var format: String?
     for option in try exchange.options(Self.options) {
@@ -91,7 +95,8 @@ struct Presenter {
 
   /// Whether an entity is shown as it is, with nothing left out or put in.
   var showsWhole: Bool {
-    type != .geoJSON && join == nil && attributes.isEmpty && datasetIds.isEmpty && projecting.pick == nil
+    type != .geoJSON && version == nil && join == nil && attributes.isEmpty && datasetIds.isEmpty
+      && projecting.pick == nil
       && projecting.omit == nil
   }
 
@@ -138,12 +143,14 @@ extension Presenter {
     }
     if join == .flat { return try list(views, exchange) }
     var writer = JSONWriter(capacity: 2048)
+    var isAmended = false
+    let shownView = amended(view, &isAmended)
     if type == .geoJSON {
       entityWriter.writeFeature(view, geometry: geometry, embeddedContext: embeddedContext, to: &writer)
     } else {
-      entityWriter.write(view, embeddedContext: embeddedContext, to: &writer)
+      entityWriter.write(shownView, embeddedContext: embeddedContext, to: &writer)
     }
-    return answer(writer.bytes, exchange)
+    return answer(writer.bytes, exchange, isAmended: isAmended)
   }
 
   /// The answer with a page of the entities that the query selects, shown as they are.
@@ -173,17 +180,31 @@ extension Presenter {
       return answer(writer.bytes, exchange)
     }
     let embedded = embeddedContext
+    var isAmended = false
     writer.open("[")
     for view in views {
       writer.separate()
-      entityWriter.write(view, embeddedContext: embedded, to: &writer)
+      entityWriter.write(amended(view, &isAmended), embeddedContext: embedded, to: &writer)
     }
     writer.close("]")
-    return answer(writer.bytes, exchange)
+    return answer(writer.bytes, exchange, isAmended: isAmended)
   }
 
-  private func answer(_ body: [UInt8], _ exchange: Exchange) -> APIResponse {
-    exchange.answer(body, type: type, context: context, linksContext: embeddedContext == nil)
+  /// What of an entity an earlier version knows; notes whether anything had to be changed for it.
+  private func amended(_ view: EntityView, _ isAmended: inout Bool) -> EntityView {
+    guard let version, version < .current else { return view }
+    let context = context
+    let earlier = EarlierEntities(version, keepsLanguages: !representation.languages.isEmpty) { context.compact($0) }
+    let amended = earlier.amended(view)
+    isAmended = isAmended || amended.differs(from: view)
+    return amended
+  }
+
+  private func answer(_ body: [UInt8], _ exchange: Exchange, isAmended: Bool = false) -> APIResponse {
+    var response = exchange.answer(
+      body, status: isAmended ? 203 : 200, type: type, context: context, linksContext: embeddedContext == nil)
+    if let version { Preference.tell(version, in: &response) }
+    return response
   }
 
   /// What stands in the body as `@context`; `nil` where a `Link` header gives it (clause 6.3.6).

@@ -113,20 +113,21 @@ extension API {
     return try await hub.offLoop { hub throws(Problem) in
       let known = wish.reference.flatMap { hub.entityMapIfAny($0, in: exchange.tenant) }
       try known?.requireUse(for: .histories, nil)
-      if known == nil, !wish.isUsed, sent.projecting == Projecting(),
+      if known == nil, !wish.isUsed, sent.version == nil, sent.projecting == Projecting(),
         let body = try hub.evolution(
           id, sent.query, in: exchange.tenant, as: sent.writer, embeddedContext: sent.embeddedContext)
       {
         return exchange.answer(body, type: sent.type, context: sent.context)
       }
-      let found = try hub.evolutions(sent.query, in: exchange.tenant)
+      var found = try hub.evolutions(sent.query, in: exchange.tenant)
+      let isAmended = sent.amend(&found)
       guard let entity = found.entities.first else { throw .notFound("there is no history of \(id)") }
       let view = sent.projecting.view(entity)
       guard !view.isEmpty else { throw .notFound("the history of \(id) has nothing of what was asked for") }
       var writer = JSONWriter(capacity: 1 << 14)
       try sent.writer.write(
         view, kinds: found.beyondCut[entity.id] ?? [:], embeddedContext: sent.embeddedContext, to: &writer)
-      var response = finish(writer.bytes, found, sent, exchange)
+      var response = finish(writer.bytes, found, sent, exchange, isAmended: isAmended)
       if let known {
         exchange.tell(known, isNew: false, in: &response)
       } else if wish.isUsed {
@@ -224,10 +225,11 @@ extension API {
       if map == nil, wish.isUsed {
         map = try hub.makeHistoryMap(request.query, lifetime: wish.lifetime, in: exchange.tenant)
       }
-      let found =
+      var found =
         if let map { try hub.evolutions(request.query, over: map, in: exchange.tenant) } else {
           try hub.evolutions(request.query, in: exchange.tenant)
         }
+      let isAmended = request.amend(&found)
       var writer = JSONWriter(capacity: 1 << 14)
       let embedded = request.embeddedContext
       writer.open("[")
@@ -237,7 +239,7 @@ extension API {
           view, kinds: found.beyondCut[view.entity.id] ?? [:], embeddedContext: embedded, to: &writer)
       }
       writer.close("]")
-      var response = finish(writer.bytes, found, request, exchange)
+      var response = finish(writer.bytes, found, request, exchange, isAmended: isAmended)
       exchange.addPaging(
         &response, page: request.query.page, total: found.total, hasMore: found.hasMore, path: "/temporal/entities")
       if let map { exchange.tell(map, isNew: known == nil, in: &response) }
@@ -246,11 +248,12 @@ extension API {
   }
 
   /// 200, or 206 with `Content-Range` when there are more instances than one answer holds (clause 6.3.10).
-  private func finish(_ body: [UInt8], _ found: EvolutionPage, _ request: TemporalRequest, _ exchange: Exchange)
-    -> APIResponse
-  {
+  private func finish(
+    _ body: [UInt8], _ found: EvolutionPage, _ request: TemporalRequest, _ exchange: Exchange, isAmended: Bool
+  ) -> APIResponse {
     var response = exchange.answer(
-      body, status: found.cut == nil ? 200 : 206, type: request.type, context: request.context)
+      body, status: found.cut != nil ? 206 : isAmended ? 203 : 200, type: request.type, context: request.context)
+    if let version = request.version { Preference.tell(version, in: &response) }
     if let cut = found.cut { response.headers[first: HeaderName.contentRange] = request.range(cut) }
     return response
   }
@@ -266,11 +269,14 @@ struct TemporalRequest {
   var timeProperty = TemporalFilter.Property.observedAt
   var languages: [String] = []
   var projecting = Projecting()
+  /// `Prefer: ngsi-ld=1.5`: the version that the answer is to conform to (clause 4.3.6.8).
+  let version: SpecificationVersion?
 
   init(_ exchange: Exchange, context: Context, needsTime: Bool) throws(Problem) {
     self.context = context
     let items = exchange.items
     type = try exchange.accepted()
+    version = Preference.version(exchange.request.headers)
     let (page, counts) = try exchange.page()
     query = EvolutionQuery(entities: EntityQuery(), page: page, instanceLimit: exchange.hub.limits.temporalInstances)
     query.countsTotal = counts
@@ -371,6 +377,19 @@ struct TemporalRequest {
   var embeddedContext: JSON? {
     if type == .jsonLD { return context.embedded }
     return nil
+  }
+
+  /// What of histories an earlier version knows; whether anything had to be changed for it.
+  func amend(_ found: inout EvolutionPage) -> Bool {
+    guard let version, version < .current else { return false }
+    let context = context
+    let earlier = EarlierEntities(version, keepsLanguages: !languages.isEmpty, keepsInstances: true) {
+      context.compact($0)
+    }
+    let amended = found.entities.map { earlier.amended($0) }
+    defer { found.entities = amended }
+    found.beyondCut = found.beyondCut.mapValues { $0.mapValues { $0.shown(in: version) } }
+    return amended != found.entities
   }
 
   /// `Content-Range` of an answer that was cut short (clause 6.3.10): where the answer begins, by the question if that

@@ -212,7 +212,10 @@ struct PullTests {
   func broken(_ name: String) async throws {
     let (_, reply, reason) = try #require(Self.breakages.first { $0.0 == name })
     try await with({ _ in reply }) { server in
-      let bench = try Bench(server) { $0.mostBytes = 4096 }
+      let bench = try Bench(server) {
+        $0.mostBytes = 4096
+        if name == "a drip" { $0.timeout = Span(seconds: 2) }
+      }
       try await bench.runOnce()
       let told = try bench.status.reason ?? ""
       #expect(told.contains(reason), "\(told)")

@@ -32,6 +32,10 @@ extension Federation {
       ("Via", (origin.via.map { $0 + ", " } ?? "") + "1.1 " + hub.alias(of: origin.tenant)),
     ]
     var body = request.body
+    let version = registration.value("ngsildConformance").flatMap { SpecificationVersion($0) }
+    if let version, let json = body, let isAttribute = request.holdsAttribute {
+      body = version.amended(json, isAttribute: isAttribute)
+    }
     if var json = body {
       let isLD =
         registration.value("contentType") == "application/ld+json" && registration.value("jsonldContext") == nil
@@ -88,6 +92,15 @@ extension SourceRequest {
   /// The URL of the context, where the source needs one and there is one.
   fileprivate var linkURL: String? { namesAreIRIs ? nil : context.singleURL }
   fileprivate var needsContext: Bool { !namesAreIRIs }
+
+  /// Whether the body is one attribute; `nil` where it is no data of entities.
+  fileprivate var holdsAttribute: Bool? {
+    switch path.first {
+    case "entities": path.count == 4
+    case "entityOperations": path.last == "query" ? nil : false
+    default: nil
+    }
+  }
 }
 
 extension Context {

@@ -72,7 +72,13 @@ enum Notification {
     var entities: [Entity] = []
     for item in json.items { entities.append(subscription.reduced(try reader.entity(item).entity())) }
     let context = subscription.notificationContext
-    let views = try views(of: entities, subscription, store, limits, now: now)
+    var views = try views(of: entities, subscription, store, limits, now: now)
+    if let version = subscription.rule.version, version < .current, parameters.accept != .geoJSON {
+      let earlier = EarlierEntities(version, keepsLanguages: !subscription.rule.languages.isEmpty) {
+        context.compact($0)
+      }
+      views = views.map { earlier.amended($0) }
+    }
     let entityWriter = EntityWriter(
       context: context,
       representation: Representation(parameters.form, systemAttributes: true, languages: subscription.rule.languages))

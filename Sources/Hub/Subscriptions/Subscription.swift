@@ -112,6 +112,8 @@ struct Subscription: Sendable {
     var time: TemporalFilter?
     var sourceFilter: Filter?
     var expiresAt: DateTime?
+    /// `ngsildConformance`: the version that notifications are to conform to.
+    var version: SpecificationVersion?
     var isActive = true
     /// Seconds.
     var throttling: Double?

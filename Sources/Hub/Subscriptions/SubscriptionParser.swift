@@ -46,6 +46,12 @@ struct SubscriptionParser {
       guard time > now else { throw .badRequest("'expiresAt' lies in the past") }
       rule.expiresAt = time
     }
+    if let text = try string(object["ngsildConformance"], "ngsildConformance") {
+      guard let version = SpecificationVersion(text) else {
+        throw .badRequest("'ngsildConformance' must be a version such as 1.5, found '\(text.prefix(40))'")
+      }
+      rule.version = version
+    }
     rule.isActive = try bool(object["isActive"], "isActive") ?? true
     rule.throttling = try positive(object["throttling"], "throttling")
     rule.timeInterval = try positive(object["timeInterval"], "timeInterval")

@@ -16,6 +16,11 @@ public struct EntityView: Sendable {
     self.linked = linked
   }
 
+  /// Whether it shows something else of the entity, or of those given along.
+  public func differs(from other: EntityView) -> Bool {
+    entity != other.entity || linked.views.contains { $0.value.differs(from: other.linked.views[$0.key] ?? $0.value) }
+  }
+
   /// Whether nothing of the entity is shown.
   public var isEmpty: Bool { hidesId && hidesType && entity.scopes.isEmpty && entity.attributes.isEmpty }
 }
