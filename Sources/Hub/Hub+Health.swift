@@ -48,6 +48,7 @@ extension Hub {
         "total": .count(refusals.figures.total), "lines": .gauge(refusals.figures.lines, limits.refusals),
         "linesOfSourceBound": .count(limits.refusalsOfSource),
       ],
+      "retention": retention.health(pieces: limits.retentionPieces),
       "changeStream": [
         "listeners": .gauge(stream.listeners, limits.streamListeners), "published": .integer(stream.published),
         "missed": .count(stream.missed), "bufferBound": .count(limits.streamBuffer),

@@ -25,6 +25,7 @@ public final class Hub: Sendable {
   let sender: any NotificationSending
   let models = ModelBook()
   let refusals: RefusalBook
+  let retention = RetentionFigures()
   let now: @Sendable () -> DateTime
   let log: Logger
   let startedAt: DateTime
@@ -81,6 +82,7 @@ public final class Hub: Sendable {
       group.addTask { await self.library.saveUsageRegularly() }
       group.addTask { await self.takeUpModelsLater() }
       group.addTask { await self.keepRefusals() }
+      group.addTask { await self.keepRetention() }
       await group.waitForAll()
     }
     await library.saveUsage()
