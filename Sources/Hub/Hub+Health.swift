@@ -64,6 +64,7 @@ extension Hub {
         "bytesBound": .count(limits.snapshotBytes, unit: "B"), "instancesBound": .count(limits.snapshotInstances),
         "longestSeconds": .count(Int(limits.longestSnapshotSeconds), unit: "s"),
       ],
+      "retention": retention.health(pieces: limits.retentionPieces),
       "changeStream": [
         "listeners": .gauge(stream.listeners, limits.streamListeners), "published": .integer(stream.published),
         "missed": .count(stream.missed), "bufferBound": .count(limits.streamBuffer),

@@ -30,6 +30,7 @@ public final class Hub: Sendable {
   let snapshotNotices = SnapshotNotices()
   /// Wakes who fills snapshots.
   let snapshotWork = Wakes()
+  let retention = RetentionFigures()
   let now: @Sendable () -> DateTime
   let log: Logger
   let startedAt: DateTime
@@ -90,6 +91,7 @@ public final class Hub: Sendable {
       group.addTask { await self.keepRefusals() }
       group.addTask { await self.keepSnapshots() }
       group.addTask { await self.keepSnapshotUses() }
+      group.addTask { await self.keepRetention() }
       await group.waitForAll()
     }
     await library.saveUsage()

@@ -10,6 +10,8 @@ import Store
 /// - `POST dead-letters/resend`, `POST dead-letters/discard`: sends them again or takes them off the list. The body says
 ///   which: `{"ids": […]}`, `{"subscriptionId": "…"}` or `{"all": true}`. The answer is a BatchOperationResult
 ///   (clause 5.2.16): 200 with `success` when nothing stays, otherwise 207 with `errors`.
+/// - `POST retention` with `{}`: removes at once what is older than datasets keep it, which is done every hour otherwise;
+///   the answer says how much that was, of all tenants.
 ///
 /// The tenant is named as in the API. It is open to whom the API is open to.
 public struct Administration: Sendable {
@@ -27,7 +29,16 @@ public struct Administration: Sendable {
         return Self.answer(try await hub.resendDeadLetters(try selection(exchange), in: exchange.tenant))
       case ("dead-letters/discard", .POST):
         return Self.answer(try await hub.discardDeadLetters(try selection(exchange), in: exchange.tenant))
-      case ("dead-letters", _), ("dead-letters/resend", _), ("dead-letters/discard", _):
+      case ("retention", .POST):
+        try exchange.takes(Parameters.none)
+        guard try exchange.contentType() == .json, try exchange.json() == [:] else {
+          throw .badRequest("expected {} as application/json")
+        }
+        let removed = try await hub.carryOutRetention()
+        return Self.json([
+          "removedInstances": .integer(Int64(removed.instances)), "removedEntities": .integer(Int64(removed.entities)),
+        ])
+      case ("dead-letters", _), ("retention", _), ("dead-letters/resend", _), ("dead-letters/discard", _):
         var response = Exchange.problem(API.notAllowed(exchange))
         response.headers[first: HeaderName.allow] = request.path == "dead-letters" ? "GET" : "POST"
         return response

@@ -200,6 +200,30 @@ public struct EvolutionPage: Sendable {
   }
 }
 
+/// Histories that hold something older than a time, and how to go on from there.
+public struct OldHistories: Sendable {
+  /// Entity ids and expanded types, in the order the histories were made.
+  public var histories: [(id: String, types: [String])]
+  /// Where to go on; `nil` when all have been looked at.
+  public var next: Int64?
+
+  public init(histories: [(id: String, types: [String])], next: Int64?) {
+    self.histories = histories
+    self.next = next
+  }
+}
+
+/// What a removal of old instances came to.
+public struct TrimmedHistory: Sendable, Hashable {
+  public var removed = 0
+  /// Whether nothing so old is left that may go.
+  public var isWhole = true
+  /// Whether nothing at all is left.
+  public var isEmpty = false
+
+  public init() {}
+}
+
 /// How many entities have a type or an attribute (clauses 4.5.10 to 4.5.15).
 public struct TypeSummary: Sendable, Hashable {
   /// Expanded type IRI.
@@ -297,6 +321,14 @@ public protocol StoreReader {
   func types(in tenant: Tenant) throws -> [TypeSummary]
   func attributes(in tenant: Tenant) throws -> [AttributeSummary]
   func entityCount(in tenant: Tenant) throws -> Int
+  /// Which of the next histories of a type hold an instance of before a time (`observedAt`, or else the latest time that
+  /// the instance has); scopes do not count.
+  ///
+  /// - Parameters:
+  ///   - cursor: ``OldHistories/next`` of the call before; 0 to begin.
+  ///   - limit: histories that are looked at.
+  func histories(ofType type: String, before time: DateTime, after cursor: Int64, limit: Int, in tenant: Tenant) throws
+    -> OldHistories
   /// Ids of entities whose `expiresAt` is not after the time, at most `limit`.
   func expired(at time: DateTime, limit: Int) throws -> [(tenant: Tenant, id: String)]
   /// One of them, which the other reads do not show any more; `nil` when it is gone or has got more time.
@@ -336,6 +368,9 @@ public protocol StoreWriter: StoreReader {
   func append(_ history: [HistoryEntry], types: [String: [String]], in tenant: Tenant) throws
   /// Deletes the whole history of an entity; false when there is none.
   func deleteHistory(of id: String, in tenant: Tenant) throws -> Bool
+  /// Removes the instances of before a time from the history of an entity; the last of the scopes, which hold on, stays.
+  /// - Parameter pieces: most pieces of storage that are changed; what is left is for the next call.
+  func trimHistory(of id: String, before time: DateTime, pieces: Int, in tenant: Tenant) throws -> TrimmedHistory
   /// Deletes the history of one attribute (of one `datasetId`, `nil` for the default instance, unless `allDatasets`).
   func deleteHistory(of id: String, attribute: String, datasetId: String?, allDatasets: Bool, in tenant: Tenant) throws
     -> Bool

@@ -114,7 +114,12 @@ extension Manifest.Dataset {
       said["derivation"] = lineage.derivation?.json
       json["lineage"] = .object(said)
     }
-    if let retention { json["retention"] = ["days": .integer(Int64(max(1, retention.seconds / 86_400)))] }
+    if let retention {
+      // A part of a day counts as a day: rather longer than shorter.
+      var said: JSON = ["days": .integer(Int64((retention.seconds + 86_399) / 86_400))]
+      if removesEntities == true { said = ["days": said["days"] ?? .null, "entities": true] }
+      json["retention"] = said
+    }
     var entities = JSONObject()
     entities["types"] = .array(types.map(JSON.string))
     entities["scopeQ"] = scopeQ.map(JSON.string)

@@ -66,7 +66,7 @@ struct CatalogueTests {
       #expect(quality?["completeness"] == 0.625)
       #expect(quality?["timeliness"] == 0.5)
       #expect(quality?["validity"] == 0.6)
-      #expect(await hub.city(.GET, "datasets/air").json["retention"]?["applied"] == false)
+      #expect(await hub.city(.GET, "datasets/air").json["retention"]?["applied"] == true)
     }
   }
 

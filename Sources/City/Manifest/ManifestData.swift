@@ -71,6 +71,7 @@ extension Manifest {
     public var accessRights: String?
     public var lineage: Lineage?
     public var retention: Span?
+    public var removesEntities: Bool?
     public var expected: Expected?
   }
 }
@@ -135,7 +136,8 @@ extension ManifestShape {
         .optional("source", url, "what it comes from"),
         .optional("derivation", longText, "what was done to it"),
       ]), "where it comes from"),
-    .optional("retention", duration, "how long its history is kept; without it for ever"),
+    .optional("retention", duration, "how long its history is kept, in whole days; without it for ever"),
+    .optional("removesEntities", .flag, "whether entities that nothing was written to for so long go too"),
     .optional(
       "expected",
       .object([

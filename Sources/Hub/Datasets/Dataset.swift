@@ -42,8 +42,10 @@ public struct Dataset: Sendable {
   public var description: LanguageTexts { LanguageTexts(document["description"]) }
   /// Name of the provider.
   public var publisher: LanguageTexts { LanguageTexts(document["publisher"]?["name"]) }
-  /// Days that its history is said to be kept.
+  /// Days that its history is kept; `nil` for ever.
   public var retentionDays: Int? { document["retention"]?["days"]?.integer.map(Int.init) }
+  /// Whether entities that nothing was written to for so long go too.
+  public var removesEntities: Bool { document["retention"]?["entities"]?.bool ?? false }
 
   init(_ document: JSONObject, context: Context, createdAt: DateTime, modifiedAt: DateTime) throws(Problem) {
     try Self.check(.object(document), by: Self.reader, "the dataset")
@@ -109,7 +111,9 @@ public struct Dataset: Sendable {
       ],
       "retention": [
         "type": "object", "required": ["days"], "additionalProperties": false,
-        "properties": ["days": ["type": "integer", "minimum": 1, "maximum": 40_000], "law": texts],
+        "properties": [
+          "days": ["type": "integer", "minimum": 1, "maximum": 40_000], "law": texts, "entities": ["type": "boolean"],
+        ],
       ],
       "entities": [
         "type": "object", "required": ["types"], "additionalProperties": false,

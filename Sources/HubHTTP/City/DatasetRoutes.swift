@@ -21,7 +21,11 @@ extension CityAPI {
       var shown = dataset.document
       shown["quality"] = quality.json
       if dataset.retentionDays != nil, case .object(var retention)? = shown["retention"] {
-        retention["applied"] = false
+        let removed = try hub.removed(by: dataset.id, in: exchange.tenant)
+        retention["applied"] = true
+        retention["removedInstances"] = .integer(Int64(removed.instances))
+        retention["removedEntities"] = .integer(Int64(removed.entities))
+        retention["lastRemovedAt"] = removed.lastAt.map { .string($0.description) }
         shown["retention"] = .object(retention)
       }
       return Self.json(.object(shown))

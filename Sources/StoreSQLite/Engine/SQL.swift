@@ -22,7 +22,8 @@ enum SQL: Int, CaseIterable {
   case insertEvolutionType, deleteEvolutionType, evolutionsInTenant, evolutionsOfType
   case seriesNumber, seriesOfEvolution, insertSeries, deleteSeries
   case insertArrival, arrivals, arrivalFigures, deleteArrivals
-  case insertPiece, extendPiece, replacePiece, deletePiece, deletePieces, piece, pieces, pieceBefore, anyPiece
+  case pieceReaches, insertPiece, extendPiece, replacePiece, deletePiece, deletePieces, piece, pieces, pieceBefore,
+    anyPiece
 
   // Documents and outbox
   case documentById, documentsInOrder, documentCount, putDocument, deleteDocument, deleteDocuments
@@ -116,6 +117,7 @@ extension SQL {
     case .piece: "SELECT body FROM piece WHERE id = ?1"
     case .pieces:
       "SELECT id, first, last FROM piece INDEXED BY piece_time WHERE series = ?1 AND last >= ?2 AND first <= ?3"
+    case .pieceReaches: "SELECT 1 FROM piece INDEXED BY piece_time WHERE series = ?1 AND first < ?2 LIMIT 1"
     case .pieceBefore:
       """
       SELECT id, body FROM piece INDEXED BY piece_time WHERE series = ?1 AND last <= ?2

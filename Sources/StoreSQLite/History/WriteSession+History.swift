@@ -161,10 +161,15 @@ extension WriteSession {
     guard let tenant = try number(of: tenant), let (evolution, _) = try evolution(id, tenant: tenant),
       let attribute = try number(of: attribute, in: tenant)
     else { return nil }
+    try sealAll(evolution, of: id, tenant: tenant)
+    return try series(evolution, attribute: attribute)
+  }
+
+  /// Leaves nothing of a history to be sealed.
+  func sealAll(_ evolution: Int64, of id: String, tenant: Int64) throws {
     try willChange()
     try seal(evolution)
     history[HistoryCache.Key(tenant: tenant, id: ExactText(id))] = HistoryCache.Place(evolution: evolution)
-    return try series(evolution, attribute: attribute)
   }
 
   /// Changes the one record that has the `instanceId`; false when there is none.
@@ -197,7 +202,7 @@ extension WriteSession {
   }
 
   /// Gives the body the records of a piece and stores what it changes; whether it changed any.
-  private func edit(_ span: PieceSpan, _ body: (inout [InstanceRecord]) throws -> Void) throws -> Bool {
+  func edit(_ span: PieceSpan, _ body: (inout [InstanceRecord]) throws -> Void) throws -> Bool {
     let old = try records(ofPiece: span.id)
     var new = old
     try body(&new)
@@ -222,7 +227,7 @@ extension WriteSession {
     try connection.statement(.deleteSeries).bind(1, series).run()
   }
 
-  private func removeIfEmpty(_ series: Int64) throws(StoreError) {
+  func removeIfEmpty(_ series: Int64) throws(StoreError) {
     let statement = try connection.statement(.anyPiece).bind(1, series)
     let isEmpty = try !statement.step()
     statement.reset()
