@@ -1,3 +1,4 @@
+import Federation
 import NIOHTTP1
 import Hub
 import NGSI
@@ -110,16 +111,22 @@ extension API {
     request.query.page = Page(limit: 1)
     let sent = request
     let wish = try exchange.entityMapWish()
-    return try await hub.offLoop { hub throws(Problem) in
-      let known = wish.reference.flatMap { hub.entityMapIfAny($0, in: exchange.tenant) }
-      try known?.requireUse(for: .histories, nil)
-      if known == nil, !wish.isUsed, sent.version == nil, sent.projecting == Projecting(),
+    let known = wish.reference.flatMap { hub.entityMapIfAny($0, in: exchange.tenant) }
+    try known?.requireUse(for: .histories, nil)
+    var history: FederatedHistory?
+    if try asksSources(exchange) {
+      history = try await federation.history(
+        of: id, sent.query, context: context, over: known, exchange.origin)
+    }
+    let gathered = history
+    @Sendable func answer(_ hub: Hub) throws(Problem) -> APIResponse {
+      if gathered == nil, known == nil, !wish.isUsed, sent.version == nil, sent.projecting == Projecting(),
         let body = try hub.evolution(
           id, sent.query, in: exchange.tenant, as: sent.writer, embeddedContext: sent.embeddedContext)
       {
         return exchange.answer(body, type: sent.type, context: sent.context)
       }
-      var found = try hub.evolutions(sent.query, in: exchange.tenant)
+      var found = if let gathered { gathered.page } else { try hub.evolutions(sent.query, in: exchange.tenant) }
       let isAmended = sent.amend(&found)
       guard let entity = found.entities.first else { throw .notFound("there is no history of \(id)") }
       let view = sent.projecting.view(entity)
@@ -131,12 +138,21 @@ extension API {
       if let known {
         exchange.tell(known, isNew: false, in: &response)
       } else if wish.isUsed {
-        let map = EntityMap(of: .histories, [.init(id: id, sources: [EntityMap.local])])
+        let map = EntityMap(
+          of: .histories, [.init(id: id, sources: gathered?.sources ?? [EntityMap.local])])
         exchange.tell(
           try hub.keep(map, lifetime: wish.lifetime, in: exchange.tenant), isNew: false, in: &response)
       }
       return response
     }
+    var response: APIResponse
+    do throws(Problem) { response = try await hub.offLoop { hub throws(Problem) in try answer(hub) } } catch {
+      // Who did not answer is named all the same.
+      guard let warnings = gathered?.warnings, !warnings.isEmpty else { throw error }
+      response = Exchange.problem(error)
+    }
+    warn(&response, gathered?.warnings ?? [], exchange)
+    return response
   }
 
   private func queryTemporal(_ exchange: Exchange) async throws(Problem) -> APIResponse {

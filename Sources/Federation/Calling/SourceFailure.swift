@@ -62,6 +62,11 @@ public struct SourceWarning: Sendable, Hashable {
     text = "\(registration): taken from an earlier answer"
   }
 
+  init(partialAt registration: String) {
+    code = 199
+    text = "\(registration): it has more than one answer of it holds"
+  }
+
   /// A value of `NGSILD-Warning`: code, who warns, text.
   public func header(by alias: String) -> String {
     let clean = text.unicodeScalars.map { scalar -> String in

@@ -134,7 +134,9 @@ extension Federation {
   }
 
   /// The entities of an answer, less what the registration does not speak of.
-  func entities(in answer: SourceAnswer, _ context: Context, _ match: SourceMatch) async throws(Problem) -> [Entity] {
+  func entities(
+    in answer: SourceAnswer, _ context: Context, _ match: SourceMatch, rules: EntityReader.Rules = .systemMembers
+  ) async throws(Problem) -> [Entity] {
     let json: JSON
     do { json = try JSONParser.parse(answer.body) } catch { throw .badRequest("it is not JSON: \(error)") }
     var entities: [Entity] = []
@@ -145,7 +147,7 @@ extension Federation {
         if known?.source != own { known = (own, try await hub.context(own)) }
         named = known?.context ?? context
       }
-      let entity = try EntityReader(context: named, rules: .systemMembers).entity(item).entity()
+      let entity = try EntityReader(context: named, rules: rules).entity(item).entity()
       if let kept = match.restricted(entity) { entities.append(kept) }
     }
     return entities

@@ -92,11 +92,18 @@ struct RegistrationParser {
       }
       operations.formUnion(more)
     }
-    guard mode != .auxiliary || operations.isSubset(of: [.retrieveEntity, .queryEntity, .queryBatch]) else {
-      throw .badRequest("an auxiliary registration may offer retrieveOps, retrieveEntity and queryEntity only")
+    guard mode != .auxiliary || operations.isSubset(of: Self.auxiliaryOperations) else {
+      throw .badRequest(
+        "an auxiliary registration may offer retrieveOps, retrieveEntity, queryEntity, retrieveTemporal and "
+          + "queryTemporal only")
     }
     return operations
   }
+
+  /// Clause 5.9.2.4 names those of the present; clauses 5.7.3.4 and 5.7.4.4 say what auxiliary sources of histories do.
+  private static let auxiliaryOperations: Set<OperationName> = [
+    .retrieveEntity, .queryEntity, .queryBatch, .retrieveTemporal, .queryTemporal,
+  ]
 
   private func information(_ json: JSON?) throws(Problem) -> [Registration.Information] {
     guard case .array(let items)? = json, !items.isEmpty, items.count <= limits.subscriptionItems else {
