@@ -59,8 +59,8 @@ public struct Limits: Sendable {
   public var schemaBytes = 1 << 20
   /// Datasets in one tenant.
   public var datasets = 500
-  /// Pieces of histories that one write may take away for their age.
-  public var retentionPieces = 64
+  /// Pieces, of some hundred instances, that one write may take off a history for their age.
+  public var retentionPieces = 4
   /// Lines of the history of refused input, of all tenants.
   public var refusals = 5_000
   /// Lines that one source may have in it.

@@ -1,4 +1,5 @@
 import NGSI
+import Oracles
 import Testing
 
 @testable import City

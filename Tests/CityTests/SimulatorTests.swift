@@ -1,6 +1,7 @@
 import Foundation
 import NGSI
 import Synchronization
+import Oracles
 import Testing
 
 @testable import City

@@ -1,5 +1,6 @@
 import Foundation
 import NGSI
+import Oracles
 import Testing
 
 @testable import City

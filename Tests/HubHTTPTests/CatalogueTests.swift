@@ -3,6 +3,7 @@ import NGSI
 import NIOCore
 import NIOHTTP1
 import Store
+import Oracles
 import Testing
 
 @testable import Hub

@@ -2,6 +2,7 @@ import City
 import Foundation
 import NGSI
 import Synchronization
+import Oracles
 import Testing
 
 @testable import Ingest

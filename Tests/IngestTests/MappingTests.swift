@@ -1,6 +1,7 @@
 import City
 import Foundation
 import NGSI
+import Oracles
 import Testing
 
 @testable import Ingest

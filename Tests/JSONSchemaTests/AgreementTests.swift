@@ -1,5 +1,6 @@
 import JSONSchema
 import NGSI
+import Oracles
 import Testing
 
 /// Schemas and values drawn from the words that data models use, judged by us and by PyPI's jsonschema (whose

@@ -1,6 +1,7 @@
 import Foundation
 import JSONSchema
 import NGSI
+import Oracles
 import Testing
 
 /// The JSON Schema organisation's own suite, where a copy of it is named by `MADANG_JSONSCHEMA_SUITE` (none of it is part

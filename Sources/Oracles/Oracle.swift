@@ -1,16 +1,16 @@
 import ChildProcess
 import Foundation
+import NGSI
 
-@testable import NGSI
-
-/// Python programs that answer by a library we did not write. They live in `Tests/oracles` with a pinned environment
-/// that `make setup` makes; where it is missing, a test says so and is skipped.
-enum Oracle {
-  static let root = URL(filePath: #filePath).resolvingSymlinksInPath()
+/// Python programs that answer by a library we did not write, for tests. They live in `Tests/oracles` with a pinned
+/// environment that `make setup` makes; where it is missing, a test says so and is skipped.
+public enum Oracle {
+  /// The package's folder.
+  public static let root = URL(filePath: #filePath).resolvingSymlinksInPath()
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
   /// The files of `MADANG_DATA`; `nil`, and a line in the output, when they are absent.
-  static func data(_ path: String, for test: String) -> URL? {
+  public static func data(_ path: String, for test: String) -> URL? {
     let base =
       ProcessInfo.processInfo.environment["MADANG_DATA"].map { URL(filePath: $0) }
       ?? root.appending(path: "../shared/data").standardized
@@ -21,23 +21,26 @@ enum Oracle {
   }
 
   /// What a script in `Tests/oracles` prints for an input, as JSON; `nil`, and a line in the output, without oracles.
-  static func ask(_ script: String, _ input: JSON, for test: String) throws -> JSON? {
+  ///
+  /// - Throws: ``OracleFailure`` when the script fails.
+  public static func ask(_ script: String, _ input: JSON, for test: String) throws -> JSON? {
     let folder = root.appending(path: "Tests/oracles")
     let python = folder.appending(path: ".venv/bin/python")
     guard FileManager.default.isExecutableFile(atPath: python.path) else {
       print("skipped: \(test), the oracle environment \(python.path) is absent (make setup)")
       return nil
     }
+    // A file, not a pipe: neither side can wait for the other.
+    let file = FileManager.default.temporaryDirectory.appending(path: "oracle-" + UUID().uuidString)
+    try Data(JSONWriter.bytes(input)).write(to: file)
+    defer { try? FileManager.default.removeItem(at: file) }
     let process = ChildProcess()
+    let answer = Pipe()
     process.executableURL = python
     process.arguments = [folder.appending(path: script).path]
-    let given = Pipe()
-    let answer = Pipe()
-    process.standardInput = given
+    process.standardInput = try FileHandle(forReadingFrom: file)
     process.standardOutput = answer
     try process.run()
-    try given.fileHandleForWriting.write(contentsOf: Data(JSONWriter.bytes(input)))
-    try given.fileHandleForWriting.close()
     let output = try answer.fileHandleForReading.readToEnd() ?? Data()
     process.waitUntilExit()
     guard process.terminationStatus == 0 else { throw OracleFailure(script: script, status: process.terminationStatus) }
@@ -45,7 +48,7 @@ enum Oracle {
   }
 }
 
-struct OracleFailure: Error {
-  let script: String
-  let status: Int32
+public struct OracleFailure: Error {
+  public let script: String
+  public let status: Int32
 }
