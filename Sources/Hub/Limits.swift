@@ -79,8 +79,8 @@ public struct Limits: Sendable {
   /// Seconds that a snapshot lives, where the client does not say, and at most.
   public var snapshotSeconds = 86_400.0
   public var longestSnapshotSeconds = 30 * 86_400.0
-  /// Pieces of histories that one write may take away for their age.
-  public var retentionPieces = 64
+  /// Pieces, of some hundred instances, that one write may take off a history for their age.
+  public var retentionPieces = 4
   /// Lines of the history of refused input, of all tenants.
   public var refusals = 5_000
   /// Lines that one source may have in it.

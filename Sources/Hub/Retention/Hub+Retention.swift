@@ -93,8 +93,9 @@ extension Hub {
     return removed
   }
 
-  /// Instances after which a write has removed enough.
-  private static let enough = 2_000
+  /// How long a write may remove before others have their turn, and after how many instances.
+  private static let longestTrim = Duration.milliseconds(5)
+  private static let enough = 1_000
 
   /// Trims the first of some histories in one write; gives how many are through, and what was removed.
   private func trim(
@@ -104,6 +105,7 @@ extension Hub {
     let pieces = limits.retentionPieces
     let at = now()
     let (done, removed) = try await write { writer -> (Int, Int) in
+      let began = ContinuousClock.now
       var done = 0
       var removed = 0
       for (id, types) in histories {
@@ -117,7 +119,7 @@ extension Hub {
         guard trimmed.isWhole else { break }
         if trimmed.isEmpty, entity == nil { _ = try writer.deleteHistory(of: id, in: tenant) }
         done += 1
-        if removed > Self.enough { break }
+        if removed > Self.enough || began.duration(to: .now) > Self.longestTrim { break }
       }
       if removed > 0 { try self.note(instances: removed, of: dataset, at: at, in: tenant, writer) }
       return (done, removed)

@@ -100,7 +100,7 @@ struct FoundFolder {
   func check() throws(Failure) -> StoreReport {
     do {
       var notes: [String] = []
-      let report = try SQLiteStore.check(path: store, progress: ProgressLines.tell) { reader in
+      let report = try SQLiteStore.check(path: store, progress: ProgressLines.teller()) { reader in
         let contents = try HubContents(reader)
         notes = contents.notes
         return contents.findings

@@ -23,7 +23,7 @@ struct FolderCopy {
   /// Copies the store at one moment, and every other file.
   func fill(from source: FoundFolder) throws(Failure) -> [String: BackupRecord.File] {
     do throws(StoreError) {
-      try SQLiteStore.copy(path: source.store, to: store, progress: ProgressLines.tell)
+      try SQLiteStore.copy(path: source.store, to: store, progress: ProgressLines.teller())
     } catch { throw Failure(storeFailure: error, error == .full ? target : source.path) }
     var files: [String: BackupRecord.File] = [:]
     for place in source.files {
@@ -59,13 +59,14 @@ struct FolderCopy {
 
 /// Tells of long work on the error stream, at most every two seconds.
 enum ProgressLines {
-  nonisolated(unsafe) private static var last = ContinuousClock.now
-
-  /// Called by the command's own thread alone.
-  static func tell(_ progress: StoreProgress) {
-    let now = ContinuousClock.now
-    guard now - last > .seconds(2), progress.total > 0 else { return }
-    last = now
-    Terminal.note("\(progress.stage): \(progress.done * 100 / progress.total) % of \(progress.total)")
+  /// What one piece of work reports to.
+  static func teller() -> (StoreProgress) -> Void {
+    var last = ContinuousClock.now
+    return { progress in
+      let now = ContinuousClock.now
+      guard now - last > .seconds(2), progress.total > 0 else { return }
+      last = now
+      Terminal.note("\(progress.stage): \(progress.done * 100 / progress.total) % of \(progress.total)")
+    }
   }
 }
