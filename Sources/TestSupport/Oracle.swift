@@ -2,17 +2,10 @@ import ChildProcess
 import Foundation
 import NGSI
 
-<<<<<<<< HEAD:Sources/TestSupport/Oracle.swift
 /// Python programs that answer by a library we did not write. They live in `Tests/oracles` with a pinned environment
 /// that `make setup` makes; where it is missing, a test says so and is skipped.
 public enum Oracle {
   /// The repository.
-========
-/// Python programs that answer by a library we did not write, for tests. They live in `Tests/oracles` with a pinned
-/// environment that `make setup` makes; where it is missing, a test says so and is skipped.
-public enum Oracle {
-  /// The package's folder.
->>>>>>>> 36c18c9e687d9a16c3ceb78172a33e9e34729deb:Sources/Oracles/Oracle.swift
   public static let root = URL(filePath: #filePath).resolvingSymlinksInPath()
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
@@ -28,11 +21,6 @@ public enum Oracle {
   }
 
   /// What a script in `Tests/oracles` prints for an input, as JSON; `nil`, and a line in the output, without oracles.
-<<<<<<<< HEAD:Sources/TestSupport/Oracle.swift
-========
-  ///
-  /// - Throws: ``OracleFailure`` when the script fails.
->>>>>>>> 36c18c9e687d9a16c3ceb78172a33e9e34729deb:Sources/Oracles/Oracle.swift
   public static func ask(_ script: String, _ input: JSON, for test: String) throws -> JSON? {
     let folder = root.appending(path: "Tests/oracles")
     let python = folder.appending(path: ".venv/bin/python")
@@ -40,21 +28,13 @@ public enum Oracle {
       print("skipped: \(test), the oracle environment \(python.path) is absent (make setup)")
       return nil
     }
-<<<<<<<< HEAD:Sources/TestSupport/Oracle.swift
-========
-    // A file, not a pipe: neither side can wait for the other.
->>>>>>>> 36c18c9e687d9a16c3ceb78172a33e9e34729deb:Sources/Oracles/Oracle.swift
     let file = FileManager.default.temporaryDirectory.appending(path: "oracle-" + UUID().uuidString)
     try Data(JSONWriter.bytes(input)).write(to: file)
     defer { try? FileManager.default.removeItem(at: file) }
     let process = ChildProcess()
-    let answer = Pipe()
     process.executableURL = python
     process.arguments = [folder.appending(path: script).path]
-<<<<<<<< HEAD:Sources/TestSupport/Oracle.swift
     let answer = Pipe()
-========
->>>>>>>> 36c18c9e687d9a16c3ceb78172a33e9e34729deb:Sources/Oracles/Oracle.swift
     process.standardInput = try FileHandle(forReadingFrom: file)
     process.standardOutput = answer
     try process.run()
