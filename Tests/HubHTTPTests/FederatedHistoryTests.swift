@@ -27,7 +27,7 @@ import Testing
 
   private let all = "temporal/entities/urn:ngsi-ld:Lamp:1?timerel=after&timeAt=2026-01-01T00:00:00Z"
 
-  // Clauses: 5.7.3, 4.3.6, 4.5.5, 6.19
+  // Clauses: 5.7.3, 4.5.5, 6.19
   @Test func instancesOfSeveralHubsAreOneHistory() async throws {
     try await Districts.with { city in
       await city.register("north.test", lamps, operations: retrieves, more: known)
@@ -55,7 +55,7 @@ import Testing
     }
   }
 
-  // Clauses: 5.7.3, 6.3.17, 5.9.1
+  // Clauses: 5.7.3, 6.3.17
   @Test func whoIsAwayIsNamed() async throws {
     try await Districts.with { city in
       await city.register("north.test", lamps, operations: retrieves, more: known)
