@@ -35,7 +35,7 @@ swift_tests() {
     broken+=("the build failed: see above")
     return 1
   fi
-  export MADANG=$PWD/.build/debug/madang NO_COLOR=1
+  export MADANG=$PWD/.build/debug/madang NO_COLOR=1 SWIFT_BACKTRACE=enable=yes,color=no
   if [ -n "${1:-}" ]; then
     "$bundle" --testing-library swift-testing --filter "$1" 2>&1 | tee "$log"
     code=${PIPESTATUS[0]}
@@ -93,8 +93,7 @@ sum() {
 
 : "${MADANG_PYTHON:=$PWD/Tests/oracles/.venv/bin/python}"
 export MADANG_PYTHON
-swift_tests "${1:-}"
-if [ -x .build/debug/madang ] && [ -z "${1:-}" ]; then
+if swift_tests "${1:-}" && [ -z "${1:-}" ]; then
   python_tests program
   python_tests browser
 fi
