@@ -35,7 +35,7 @@ swift_tests() {
     broken+=("the build failed: see above")
     return 1
   fi
-  export MADANG=$PWD/.build/debug/madang NO_COLOR=1 SWIFT_BACKTRACE=enable=yes,color=no
+  export MADANG=$PWD/.build/debug/madang NO_COLOR=1
   if [ -n "${1:-}" ]; then
     "$bundle" --testing-library swift-testing --filter "$1" 2>&1 | tee "$log"
     code=${PIPESTATUS[0]}
