@@ -56,12 +56,13 @@ struct Districts {
   let north: TestHub
   let south: TestHub
 
-  static func with(_ body: (Districts) async throws -> Void) async throws {
+  static func with(limits: Limits = Limits(), _ body: (Districts) async throws -> Void) async throws {
     let network = TestNetwork()
     let clock = TestClock()
     let hubs = [
-      try await TestHub(clock: clock, network: network), try await TestHub(clock: clock, network: network),
-      try await TestHub(clock: clock, network: network),
+      try await TestHub(clock: clock, limits: limits, network: network),
+      try await TestHub(clock: clock, limits: limits, network: network),
+      try await TestHub(clock: clock, limits: limits, network: network),
     ]
     let districts = Districts(metropolis: hubs[0], north: hubs[1], south: hubs[2], network: network)
     network.connect(hubs[0], as: "metropolis.test")
