@@ -16,6 +16,8 @@ public struct Limits: Sendable {
   public var subscriptions = 100_000
   /// Registrations of context sources in one tenant.
   public var registrations = 10_000
+  /// Subscriptions that this hub holds at context sources.
+  public var sourceSubscriptions = 200_000
   /// Entries of `entities`, `watchedAttributes` and the like in one subscription.
   public var subscriptionItems = 10_000
   /// Tenants in one hub.

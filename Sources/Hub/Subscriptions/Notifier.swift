@@ -52,6 +52,8 @@ final class Notifier: Sendable {
   let now: @Sendable () -> DateTime
   let log: Logger
   let state = Mutex(State())
+  /// Puts entities together of which a notification has parts.
+  let assembler = Mutex<PartsAssembling?>(nil)
   private let sender: any NotificationSending
   private let places: Places
 
@@ -301,8 +303,12 @@ extension Notifier {
       guard subscription.status(at: now()) == "active" else { return settle(item, key) { $0.throttled += 1 } }
       let message: NotificationMessage
       do {
+        guard let payload = try await whole(item.payload, subscription) else {
+          // Together with the rest it is none that the subscriber asked for: it was never due.
+          return settle(item, key) { $0.due -= 1 }
+        }
         message = try Notification.message(
-          payload: item.payload, subscription: subscription, store: store, limits: limits, now: now())
+          payload: payload, subscription: subscription, store: store, limits: limits, now: now())
       } catch { return give(up: item, key, reason: error.detail) }
       guard let failure = await attempt(message, key) else {
         let at = now()
@@ -326,6 +332,16 @@ extension Notifier {
       notBefore = next
       await postpone(item, attempts: attempts, until: next)
     }
+  }
+
+  /// The payload with whole entities; `nil` when none is left that matches.
+  private func whole(_ payload: [UInt8], _ subscription: Subscription) async throws(Problem) -> [UInt8]? {
+    guard subscription.subject == .entities, let parts = try Notification.parts(in: payload) else { return payload }
+    guard let assembler = assembler.withLock({ $0 }), let own = DistributedSubscription(subscription, at: now()) else {
+      return Notification.payload(parts.entities)
+    }
+    let entities = await assembler(parts.entities, own, parts.source)
+    return entities.isEmpty ? nil : Notification.payload(entities)
   }
 
   private static let stopped = "the hub stops"
