@@ -202,6 +202,26 @@ import Testing
     }
   }
 
+  // Clauses: 5.8.1, 4.20
+  @Test func aSourceThatCannotChangeSubscriptionsHasOneEither() async throws {
+    try await Districts.with { city in
+      city.reach()
+      await city.register("north.test", lamps, operations: #""createSubscription", "deleteSubscription""#)
+      let path = await city.metropolis.subscribe(wanted)
+      city.network.loseAnswers(of: "north.test", true)
+      await city.settle()
+      city.network.loseAnswers(of: "north.test", false)
+      city.metropolis.clock.move(2)
+      await city.settle()
+      #expect(await held(city.north).count == 1)
+      #expect(await city.metropolis.get(path).json["sources"]?.items.map { $0["status"] } == ["ok"])
+      // A change makes another, and takes the first away.
+      _ = await city.metropolis.patch(path, #"{"q": "level>3"}"#)
+      await city.settle()
+      #expect(await held(city.north).map { $0["q"] } == ["level>3"])
+    }
+  }
+
   // Clauses: 5.8.1, 5.8.5
   @Test func restartsLeaveNeitherOrphansNorDoubles() async throws {
     try await Districts.with { city in

@@ -94,9 +94,10 @@ extension Federation {
       }
     } catch .refused(409, _) {
       // An earlier question was heard though its answer was not.
-      guard one.registration.offers(.updateSubscription) else { return try await replace(one, wanted) }
-      hub.changeSourceSubscription(one.id) { $0.told = .null }
-      return
+      if one.registration.offers(.updateSubscription) {
+        hub.changeSourceSubscription(one.id) { $0.told = .null }
+        return
+      }
     }
     try await tookOver(one, told, wanted, end)
   }
@@ -117,9 +118,10 @@ extension Federation {
     patch["expiresAt"] = .string(end.description)
     do throws(SourceFailure) {
       _ = try await ask(.patch, ["subscriptions", one.idAtSource], patch, wanted, one)
-    } catch .refused(404, _) {
-      // It has lost it: it is made anew.
+    } catch .refused(404, let why) {
+      // It has lost it: it is made anew. One that has it when it is made and not when it is changed is left alone first.
       hub.changeSourceSubscription(one.id) { $0.told = nil }
+      if one.told == .null { throw .refused(404, why) }
       return
     }
     try await tookOver(one, told, wanted, end)

@@ -316,8 +316,9 @@ extension Notifier {
           state.lanes[key]?.failures = 0
           state.lanes[key]?.restsUntil = nil
         }
+        let isFirst = attempts == 0
         note(key) { record in
-          record.timesSent += 1
+          if isFirst { record.timesSent += 1 }
           record.lastNotification = at
           record.lastSuccess = at
         }
@@ -326,7 +327,7 @@ extension Notifier {
       guard failure != Self.stopped else { return }
       attempts += 1
       let cooldown = subscription.rule.notification.cooldown
-      noteFailure(failure, key, cooldown: cooldown)
+      noteFailure(failure, key, isFirst: attempts == 1, cooldown: cooldown)
       guard attempts < limits.deliveryAttempts else { return give(up: item, key, reason: failure) }
       let next = now().adding(seconds: cooldown ?? Self.backOff(attempts))
       notBefore = next
@@ -355,15 +356,17 @@ extension Notifier {
     return await sender.send(message)
   }
 
-  private func noteFailure(_ reason: String, _ key: Key, cooldown: Double?) {
+  private func noteFailure(_ reason: String, _ key: Key, isFirst: Bool, cooldown: Double?) {
     let at = now()
     state.withLock { state in
       state.lanes[key]?.failures += 1
       state.lanes[key]?.restsUntil = cooldown.map { at.adding(seconds: $0) }
     }
     note(key) { record in
-      record.timesSent += 1
-      record.timesFailed += 1
+      if isFirst {
+        record.timesSent += 1
+        record.timesFailed += 1
+      }
       record.lastNotification = at
       record.lastFailure = at
       record.lastReason = reason
