@@ -84,7 +84,9 @@ struct CityServer {
           address: .hostname("127.0.0.1", port: command.port), serverName: "madang", backlog: 1024,
           availableConnectionsDelegate: connections),
         onServerRunning: { channel in
-          Terminal.print("ready http://127.0.0.1:\(channel.localAddress?.port ?? command.port)")
+          let local = "http://127.0.0.1:\(channel.localAddress?.port ?? command.port)"
+          federation.isReached(at: command.address ?? local)
+          Terminal.print("ready " + local)
           started.finish()
         },
         logger: log)

@@ -147,7 +147,7 @@ public struct FederatedQuery: Sendable {
 
 extension SourceAsk {
   /// As a member of `entities` (clause 5.2.33).
-  fileprivate func selector(_ wording: Wording) -> JSON {
+  func selector(_ wording: Wording) -> JSON {
     var object = JSONObject()
     object["type"] = types.map { .string($0.text(wording.name)) } ?? "*"
     if ids.count == 1 {

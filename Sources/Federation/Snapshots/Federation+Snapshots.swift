@@ -4,10 +4,12 @@ import Query
 import Store
 
 extension Federation {
-  /// Runs until cancelled: what the hub does by itself, and the filling of snapshots.
+  /// Runs until cancelled: what the hub does by itself, the filling of snapshots, and the keeping of subscriptions at
+  /// sources.
   public func run() async {
     await withTaskGroup(of: Void.self) { group in
       group.addTask { await hub.run() }
+      group.addTask { await keepSubscribing() }
       group.addTask {
         while !Task.isCancelled {
           let count = hub.snapshotWakes
