@@ -17,8 +17,10 @@ public struct Federation: Sendable {
     public var sources = 200
     /// Calls under way at once, over all requests.
     public var callsInFlight = 256
-    /// Bytes of one answer.
+    /// Bytes of one answer, and of all that are held at once, over all requests. In memory an answer takes several times
+    /// as much while it is put together with others.
     public var answerBytes = 16 << 20
+    public var heldBytes = 128 << 20
     /// Entities that a query over several sources may put together.
     public var entities = 10_000
     /// Entities asked for in one call.
@@ -26,6 +28,8 @@ public struct Federation: Sendable {
     /// Seconds for a call, where the registration says nothing, and at most.
     public var timeout = 10.0
     public var longestTimeout = 60.0
+    /// Seconds after which no further level of linked entities is asked for.
+    public var linkingSeconds = 20.0
     /// Bytes of answers that are kept for registrations with a `cacheDuration`.
     public var cacheBytes = 32 << 20
 
@@ -40,6 +44,7 @@ public struct Federation: Sendable {
   private let caller: any SourceCalling
   let cache: AnswerCache
   private let underWay: UnderWay
+  private let room: AnswerRoom
 
   public init(
     hub: Hub, caller: any SourceCalling = NoSources(), egress: Egress = Egress(), limits: Limits = Limits(),
@@ -52,6 +57,29 @@ public struct Federation: Sendable {
     self.splitsEntities = splitsEntities
     cache = AnswerCache(bytes: limits.cacheBytes)
     underWay = UnderWay(bound: limits.callsInFlight)
+    room = AnswerRoom(bytes: limits.heldBytes)
+  }
+
+  /// Room for what a request will be answered with; it is given back when that is closed.
+  public func share() -> AnswerShare { AnswerShare(of: room) }
+
+  /// A section of the health report.
+  public var health: JSON {
+    let held = room.figures
+    func gauge(_ value: Int, _ bound: Int, _ unit: String? = nil) -> JSON {
+      var gauge = JSONObject()
+      gauge["value"] = .integer(Int64(value))
+      gauge["bound"] = .integer(Int64(bound))
+      gauge["unit"] = unit.map { .string($0) }
+      return .object(gauge)
+    }
+    return [
+      "calls": gauge(underWay.count, limits.callsInFlight), "heldBytes": gauge(held.taken, limits.heldBytes, "B"),
+      "mostHeldBytes": ["value": .integer(Int64(held.most)), "unit": "B"],
+      "withoutRoom": .integer(Int64(held.refused)),
+      "answerBytesBound": ["value": .integer(Int64(limits.answerBytes)), "unit": "B"],
+      "sourcesBound": .integer(Int64(limits.sources)), "entitiesBound": .integer(Int64(limits.entities)),
+    ]
   }
 
   /// Whether anything but the hub itself may be concerned by requests of this tenant.
@@ -80,7 +108,9 @@ public struct Federation: Sendable {
   func call(_ call: SourceCall, _ registration: Registration) async -> Result<SourceAnswer, SourceFailure> {
     let key =
       registration.management.cacheDuration != nil && call.method == .get ? call.question(of: registration.tenant) : nil
-    if let key, let kept = cache.answer(key, of: registration, at: hub.time) { return .success(kept) }
+    if let key, let kept = cache.answer(key, of: registration, at: hub.time) {
+      return call.share.take(kept.body.count) ? .success(kept) : .failure(.noRoom)
+    }
     if let cooldown = registration.management.cooldown {
       let record = hub.record(of: registration)
       if record.isFailing == true, let failed = record.lastFailure, hub.time < failed.adding(seconds: cooldown) {
@@ -101,6 +131,8 @@ public struct Federation: Sendable {
     case .failure(.refused(let status, _)) where status < 500 && status != 401 && status != 403 && status != 429:
       // It works, and does not want this: not found, exists already, bad data.
       hub.note(nil, of: registration)
+    // It did answer.
+    case .failure(.noRoom): hub.note(nil, of: registration)
     case .failure(let failure): hub.note(failure.reason, of: registration)
     }
     return outcome
@@ -110,6 +142,7 @@ public struct Federation: Sendable {
     switch reply {
     case .late: return .failure(.late)
     case .tooLong: return .failure(.unreadable("its answer is too long"))
+    case .noRoom: return .failure(.noRoom)
     case .unreachable(let why): return .failure(.unreachable(why))
     case .answered(let status, let headers, let body):
       guard (200..<300).contains(status) else {

@@ -44,6 +44,7 @@ final class TestNetwork: SourceCalling {
       method: HTTPMethod(rawValue: call.method.rawValue), path: target[0], query: target.count > 1 ? target[1] : "",
       headers: headers, body: call.body.map { ByteBuffer(bytes: $0) } ?? ByteBuffer())
     let response = await hub.api.respond(to: request)
+    guard call.share.take(response.body.count) else { return .noRoom }
     return .answered(
       status: response.status, headers: response.headers.map { ($0.name, $0.value) }, body: response.body)
   }
@@ -56,13 +57,16 @@ struct Districts {
   let north: TestHub
   let south: TestHub
 
-  static func with(limits: Limits = Limits(), _ body: (Districts) async throws -> Void) async throws {
+  static func with(
+    limits: Limits = Limits(), sources: Federation.Limits = Federation.Limits(),
+    _ body: (Districts) async throws -> Void
+  ) async throws {
     let network = TestNetwork()
     let clock = TestClock()
     let hubs = [
-      try await TestHub(clock: clock, limits: limits, network: network),
-      try await TestHub(clock: clock, limits: limits, network: network),
-      try await TestHub(clock: clock, limits: limits, network: network),
+      try await TestHub(clock: clock, limits: limits, network: network, sources: sources),
+      try await TestHub(clock: clock, limits: limits, network: network, sources: sources),
+      try await TestHub(clock: clock, limits: limits, network: network, sources: sources),
     ]
     let districts = Districts(metropolis: hubs[0], north: hubs[1], south: hubs[2], network: network)
     network.connect(hubs[0], as: "metropolis.test")
