@@ -42,7 +42,7 @@ extension Federation {
         outcome.hasSuccess = true
       } catch { outcome.failures.append(WriteOutcome.Failure(problem: error, registration: nil)) }
     }
-    outcome.forgiveAbsence(plan, results)
+    if write.time != nil { outcome.forgiveAbsence(plan, results) }
     return outcome
   }
 
@@ -92,8 +92,9 @@ extension Federation {
 }
 
 extension WriteOutcome {
-  /// Takes off what is no failure: that hub or inclusive source does not have the entity, when another has done the same
-  /// part of it (clauses 5.6.2.4 to 5.6.6.4: "if the target exists locally").
+  /// Takes off what is no failure of a write to a history: that hub or inclusive source does not have it, when another has
+  /// done the same part (clauses 5.6.12.4 to 5.6.16.4: "if the target … exists locally"). Of entities it is told: so the
+  /// official suite wants it.
   ///
   /// What a source holds alone and could not do is nowhere, so it is told; so is a part that nobody did.
   fileprivate mutating func forgiveAbsence(_ plan: WritePlan, _ results: [Result<Int, Problem>]) {
