@@ -160,7 +160,7 @@ import Testing
     }
   }
 
-  // Clauses: 4.3.6.1, 4.3.6.5, 4.3.6.6, 6.3.19, 5.12
+  // Clauses: 4.3.6.1, 4.3.6.5, 4.3.6.6, 6.3.19, 5.12, 5.5.13
   @Test func aSourceIsAskedOnlyForWhatIsRegistered() async throws {
     try await Districts.with { city in
       let information = #"{"entities": [{"type": "Lamp", "id": "urn:ngsi-ld:Lamp:1"}], "propertyNames": ["level"]}"#
@@ -325,21 +325,6 @@ import Testing
     }
   }
 
-  // Clauses: 5.7.5-5.7.10
-  @Test func typesAndAttributesOfSourcesArePossible() async throws {
-    try await Districts.with { city in
-      await city.register("north.test", #"{"entities": [{"type": "Pump"}], "propertyNames": ["pressure"]}"#)
-      _ = await city.metropolis.post("entities", lamp("m"))
-      #expect(await city.metropolis.get("types").json["typeList"] == ["Lamp", "Pump"])
-      #expect(await city.metropolis.get("types?local=true").json["typeList"] == ["Lamp"])
-      let pump = await city.metropolis.get("types/Pump").json
-      #expect(pump["entityCount"] == 0 && pump["attributeDetails"]?.items.first?["attributeName"] == "pressure")
-      #expect(await city.metropolis.get("attributes").json["attributeList"] == ["level", "pressure"])
-      #expect(await city.metropolis.get("attributes/pressure").json["typeNames"] == ["Pump"])
-      #expect(city.network.calls.isEmpty)
-    }
-  }
-
   // Clauses: 5.2.34, 6.3.17
   @Test func aSourceRestsAfterAFailureAndAnswersAreKept() async throws {
     try await Districts.with { city in
@@ -381,5 +366,34 @@ import Testing
     try await next.hub.removeExpiredRegistrations()
     #expect(await next.get(path).status == 404)
     await next.remove()
+  }
+
+  // Clauses: 6.3.17
+  @Test func answersHaveAllTogetherSoMuchRoom() async throws {
+    var bounds = Federation.Limits()
+    bounds.heldBytes = 3_000
+    try await Districts.with(sources: bounds) { city in
+      await city.register("north.test", lamps)
+      await city.register("south.test", lamps)
+      let text = String(repeating: "x", count: 1_800)
+      for (hub, name) in [(city.north, "n"), (city.south, "s")] {
+        _ = await hub.post("entities", lamp(name, #""note": {"type": "Property", "value": "\#(text)"}"#))
+      }
+      // One of the two finds room; what is left out is said, and no source is to blame.
+      let crowded = await city.metropolis.get("entities?type=Lamp")
+      #expect(crowded.status == 200 && ids(crowded).count == 1)
+      let warnings = crowded.headers["NGSILD-Warning"]
+      #expect(warnings.count == 1 && warnings[0].hasPrefix("199") && warnings[0].contains("all the room"))
+      let registrations = await city.metropolis.get("csourceRegistrations?type=Lamp").json.array ?? []
+      #expect(registrations.count == 2 && registrations.allSatisfy { $0["status"] == "ok" })
+      let health = city.metropolis.federation.health
+      #expect(health["heldBytes"]?["value"] == 0 && health["withoutRoom"] == 1)
+      #expect((health["mostHeldBytes"]?["value"]?.integer ?? 0) > 1_800)
+      // The room is given back.
+      for name in ["n", "s"] {
+        #expect(await city.metropolis.get("entities?type=Lamp&id=urn:ngsi-ld:Lamp:\(name)").status == 200)
+      }
+      #expect(city.metropolis.federation.health["heldBytes"]?["value"] == 0)
+    }
   }
 }
