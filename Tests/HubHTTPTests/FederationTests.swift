@@ -207,6 +207,28 @@ import Testing
     }
   }
 
+  // Clauses: 5.6.2, 4.3.6.3, 6.6
+  @Test func anUpdateIsSharedOut() async throws {
+    try await Districts.with { city in
+      let level = #"{"entities": [{"type": "Lamp", "id": "urn:ngsi-ld:Lamp:1"}], "propertyNames": ["level"]}"#
+      _ = await city.north.post("entities", lamp("1"))
+      _ = await city.metropolis.post("entities", lamp("1", #""colour": {"type": "Property", "value": "red"}"#))
+      let registration = await city.register("north.test", level, mode: "exclusive", operations: writing)
+      let path = "entities/urn:ngsi-ld:Lamp:1/attrs"
+      let both = #"{"level": {"type": "Property", "value": 7}, "colour": {"type": "Property", "value": "blue"}}"#
+      #expect(await city.metropolis.patch(path, both).status == 204)
+      #expect(await city.north.get("entities/urn:ngsi-ld:Lamp:1?options=keyValues").json["level"] == 7)
+      let own = await city.metropolis.get("entities/urn:ngsi-ld:Lamp:1?options=keyValues&local=true").json
+      #expect(own["colour"] == "blue" && own["level"] == nil)
+      // What the source cannot do is no success; the rest is done.
+      _ = await city.metropolis.patch("csourceRegistrations/\(registration)", #"{"operations": ["retrieveOps"]}"#)
+      #expect(await city.metropolis.patch(path, #"{"level": {"type": "Property", "value": 8}}"#).status == 409)
+      let partly = await city.metropolis.patch(path, both.replacing("blue", with: "white"))
+      #expect(partly.status == 207 && partly.text.contains(registration))
+      #expect(await city.metropolis.get("entities/urn:ngsi-ld:Lamp:1?options=keyValues").json["colour"] == "white")
+    }
+  }
+
   // Clauses: 4.3.6.3, 5.6.1, 5.6.4, 5.6.5, 5.6.6, 5.6.17
   @Test func writesGoWhereTheRegistrationsSay() async throws {
     try await Districts.with { city in
