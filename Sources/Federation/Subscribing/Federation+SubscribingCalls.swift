@@ -199,7 +199,7 @@ extension SourceFailure {
   /// Whether it is about the source rather than about what it was asked.
   fileprivate var concernsAll: Bool {
     switch self {
-    case .late, .cooling, .unreachable, .forbidden: true
+    case .late, .cooling, .unreachable, .forbidden, .noRoom: true
     case .refused(let status, _): status >= 500 || status == 401 || status == 403 || status == 429
     case .loop, .unreadable: false
     }
