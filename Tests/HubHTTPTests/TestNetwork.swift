@@ -104,7 +104,9 @@ struct Districts {
     for _ in 0..<3 {
       let recorder = Recorder()
       let post = Post(network: network, recorder: recorder)
-      hubs.append(try await TestHub(clock: clock, recorder: recorder, limits: limits, sender: post, network: network, sources: sources))
+      hubs.append(
+        try await TestHub(
+          clock: clock, recorder: recorder, limits: limits, sender: post, network: network, sources: sources))
     }
     let districts = Districts(metropolis: hubs[0], north: hubs[1], south: hubs[2], network: network)
     network.connect(hubs[0], as: "metropolis.test")
