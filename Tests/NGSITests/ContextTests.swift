@@ -47,6 +47,21 @@ struct ContextTests {
     #expect(errors > 0 && errors < 300)
   }
 
+  @Test("a term with a colon stands before none", arguments: [":", "a:b"])
+  func colons(_ term: String) throws {
+    var terms = JSONObject()
+    terms["a"] = "https://a.example/"
+    terms[term] = "https://a.example/b"
+    let context = try read([.object(terms), .string(CoreContext.url)])
+    for iri in ["https://a.example/b", "https://a.example/b/U", "https://a.example/bU"] {
+      #expect(context.expand(context.compact(iri)) == iri)
+    }
+    terms[term] = "https://e.example/"
+    let other = try? read([.object(terms), .string(CoreContext.url)])
+    if let other { #expect(other.expand(other.compact("https://e.example/U")) == "https://e.example/U") }
+    #expect(other != nil || term != ":")
+  }
+
   @Test("the core context has the last word")
   func precedence() throws {
     let context = try read([

@@ -75,7 +75,9 @@ public final class Context: Sendable {
     var prefixes: [String: String] = [:]
     for (term, definition) in terms where !definition.iri.hasPrefix("@") {
       if isBetter(term, than: reverse[definition.iri]) { reverse[definition.iri] = term }
-      if definition.isPrefix, isBetter(term, than: prefixes[definition.iri]) { prefixes[definition.iri] = term }
+      // A name is read up to its first colon: a term that has one is never found as a prefix.
+      guard definition.isPrefix, !term.utf8.contains(UInt8(ascii: ":")) else { continue }
+      if isBetter(term, than: prefixes[definition.iri]) { prefixes[definition.iri] = term }
     }
     termOfIRI = reverse
     prefixOfIRI = prefixes
