@@ -25,6 +25,7 @@ let package = Package(
     .target(name: "CICU", linkerSettings: [.linkedLibrary("icui18n"), .linkedLibrary("icuuc")]),
     .systemLibrary(name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
     .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+    .systemLibrary(name: "CMalloc"),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "MQTT", dependencies: ["CMosquitto"]),
     .target(name: "NGSI"),
@@ -89,8 +90,8 @@ let package = Package(
     .executableTarget(
       name: "madang",
       dependencies: [
-        "Bench", "City", "Console", "Egress", "Federation", "Hub", "HubHTTP", "Ingest", "NGSI", "Query", "Store",
-        "StoreSQLite",
+        "Bench", "City", "CMalloc", "Console", "Egress", "Federation", "Hub", "HubHTTP", "Ingest", "NGSI", "Query",
+        "Store", "StoreSQLite",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "Hummingbird", package: "hummingbird"),

@@ -26,6 +26,8 @@ public struct Federation: Sendable {
     /// Seconds for a call, where the registration says nothing, and at most.
     public var timeout = 10.0
     public var longestTimeout = 60.0
+    /// Seconds that a subscription lives at a source unless it is renewed.
+    public var subscriptionLease = 86_400.0
     /// Bytes of answers that are kept for registrations with a `cacheDuration`.
     public var cacheBytes = 32 << 20
 
@@ -40,6 +42,7 @@ public struct Federation: Sendable {
   private let caller: any SourceCalling
   let cache: AnswerCache
   private let underWay: UnderWay
+  let subscribing: Subscribing
 
   public init(
     hub: Hub, caller: any SourceCalling = NoSources(), egress: Egress = Egress(), limits: Limits = Limits(),
@@ -52,6 +55,44 @@ public struct Federation: Sendable {
     self.splitsEntities = splitsEntities
     cache = AnswerCache(bytes: limits.cacheBytes)
     underWay = UnderWay(bound: limits.callsInFlight)
+    subscribing = Subscribing()
+    hub.assembleParts { [weak hub, parts = Parts(self)] entities, subscription, source in
+      guard let hub else { return [] }
+      let federation = Federation(hub, parts)
+      return await federation.assembled(entities, for: subscription, from: source)
+    }
+  }
+
+  /// A federation apart from its hub, which knows it.
+  private struct Parts: Sendable {
+    let caller: any SourceCalling
+    let egress: Egress
+    let limits: Limits
+    let splitsEntities: Bool
+    let cache: AnswerCache
+    let underWay: UnderWay
+    let subscribing: Subscribing
+
+    init(_ federation: Federation) {
+      caller = federation.caller
+      egress = federation.egress
+      limits = federation.limits
+      splitsEntities = federation.splitsEntities
+      cache = federation.cache
+      underWay = federation.underWay
+      subscribing = federation.subscribing
+    }
+  }
+
+  private init(_ hub: Hub, _ parts: Parts) {
+    self.hub = hub
+    caller = parts.caller
+    egress = parts.egress
+    limits = parts.limits
+    splitsEntities = parts.splitsEntities
+    cache = parts.cache
+    underWay = parts.underWay
+    subscribing = parts.subscribing
   }
 
   /// Whether anything but the hub itself may be concerned by requests of this tenant.

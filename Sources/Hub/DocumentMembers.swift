@@ -65,9 +65,9 @@ struct DocumentMembers {
     }
     var pairs: [(key: String, value: String)] = []
     for item in items {
-      guard let key = item["key"]?.string, let value = item["value"]?.string else {
-        throw .badRequest("'\(member)' must be an array of {key, value}")
-      }
+      // Clients write a number such as the quality of service as a number too.
+      guard let key = item["key"]?.string, let value = item["value"]?.string ?? item["value"]?.integer.map({ "\($0)" })
+      else { throw .badRequest("'\(member)' must be an array of {key, value}") }
       let clean = (key + value).utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
       guard clean, !key.isEmpty else { throw .badRequest("'\(member)' has a control character") }
       pairs.append((key, value))

@@ -20,6 +20,7 @@ extension Hub {
     }
     let store = store.statistics
     let stream = changes.figures
+    let atSources = sourceSubscriptions.figures
     let lanes = notifier.figures
     let totals = notifier.totals
     let cache = contexts.statistics
@@ -63,6 +64,10 @@ extension Hub {
         "tenantBound": .count(limits.snapshotsOfTenant), "entitiesBound": .count(limits.snapshotEntities),
         "bytesBound": .count(limits.snapshotBytes, unit: "B"), "instancesBound": .count(limits.snapshotInstances),
         "longestSeconds": .count(Int(limits.longestSnapshotSeconds), unit: "s"),
+      ],
+      "sourceSubscriptions": [
+        "count": .gauge(atSources.count, limits.sourceSubscriptions), "failing": .count(atSources.failing),
+        "withoutRoom": .count(atSources.unmade),
       ],
       "retention": retention.health(pieces: limits.retentionPieces),
       "changeStream": [

@@ -19,6 +19,7 @@ public final class Hub: Sendable {
   let book: SubscriptionBook
   let registry: RegistrationBook
   let sourceRecords = SourceRecords()
+  let sourceSubscriptions = SourceSubscriptionBook()
   /// Who this hub is among others: a pseudonym for `Via` (clause 5.2.40).
   let identity: Mutex<String>
   let notifier: Notifier
@@ -76,6 +77,7 @@ public final class Hub: Sendable {
     try await resumeModels()
     try resumeSnapshots()
     try await resumeRegistrations()
+    try resumeSourceSubscriptions()
     try await resumeSubscriptions()
   }
 

@@ -15,6 +15,12 @@ enum Identifier {
     return text
   }
 
+  /// 256 random bits as text.
+  static func secret() -> String {
+    var generator = SystemRandomNumberGenerator()
+    return (0..<4).map { _ in hex(generator.next()) }.joined()
+  }
+
   private static func hex(_ value: UInt64) -> String {
     let text = String(value, radix: 16)
     return String(repeating: "0", count: 16 - text.count) + text

@@ -16,6 +16,8 @@ public struct Limits: Sendable {
   public var subscriptions = 100_000
   /// Registrations of context sources in one tenant.
   public var registrations = 10_000
+  /// Subscriptions that this hub holds at context sources.
+  public var sourceSubscriptions = 200_000
   /// Entries of `entities`, `watchedAttributes` and the like in one subscription.
   public var subscriptionItems = 10_000
   /// Tenants in one hub.
@@ -38,8 +40,8 @@ public struct Limits: Sendable {
   public var notificationsInFlight = 256
   /// Notifications that wait in the outbox; beyond it writes that would add more are refused.
   public var outboxItems = 5_000_000
-  /// Attempts before a notification is put on the dead-letter list.
-  public var deliveryAttempts = 5
+  /// Attempts before a notification is put on the dead-letter list: a receiver that starts again has half a minute.
+  public var deliveryAttempts = 7
   /// Dead letters kept for one tenant; the oldest go first.
   public var deadLetters = 10_000
   /// Contexts that clients have the hub serve, and contexts that it made itself for arrays and objects of theirs.

@@ -22,6 +22,9 @@ public struct HTTPOutlet: Sendable {
     configuration.redirectConfiguration = .disallow
     configuration.timeout = .init(connect: .seconds(3), read: .seconds(30))
     configuration.connectionPool.idleTimeout = .seconds(30)
+    // A receiver that is away ends the attempt. Left to itself the pool would go on trying, and bring a notification to
+    // whoever listens there next, though its subscription was deleted meanwhile.
+    configuration.connectionPool.retryConnectionEstablishment = false
     configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 16
     client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
   }

@@ -1,6 +1,7 @@
-import NIOHTTP1
+import Federation
 import Hub
 import NGSI
+import NIOHTTP1
 import Store
 
 /// `/subscriptions` and `/csourceSubscriptions` (clauses 6.10 to 6.13).
@@ -22,8 +23,11 @@ extension API {
     case (.POST, nil):
       let (json, context) = try await exchange.body()
       guard case .object(let object) = json else { throw .badRequest("a Subscription object is expected") }
+      let origin = exchange.origin
+      if subject == .entities { try federation.requireNoCircle(origin) }
       let id = try await hub.createSubscription(
-        object, about: subject, context: context, base: exchange.base, in: exchange.tenant)
+        object, about: subject, context: context, base: exchange.base, origin: subscriptionOrigin(origin),
+        in: exchange.tenant)
       var response = APIResponse(status: 201)
       response.headers[first: HeaderName.location] = "/ngsi-ld/v1\(collection)/" + PercentCoding.encode(id)
       exchange.echoTenant(&response)
@@ -54,13 +58,23 @@ extension API {
       let context = try exchange.namesContext(json) ? given : nil
       guard case .object(let object) = json else { throw .badRequest("a Subscription object is expected") }
       try await hub.updateSubscription(
-        id, about: subject, with: object, context: context, base: exchange.base, in: exchange.tenant)
+        id, about: subject, with: object, context: context, base: exchange.base,
+        origin: subscriptionOrigin(exchange.origin), in: exchange.tenant)
       return .noContent
     case (.DELETE, let id?):
       try await hub.deleteSubscription(try subscriptionId(id), about: subject, in: exchange.tenant)
       return .noContent
     default: throw Self.notAllowed(exchange)
     }
+  }
+
+  /// What context sources are told of where the request came from.
+  private func subscriptionOrigin(_ origin: RequestOrigin) -> SubscriptionOrigin {
+    var headers: [(key: String, value: String)] = []
+    for key in hub.headersSentOn(in: origin.tenant).sorted() {
+      if let value = origin.header(key) { headers.append((key, value)) }
+    }
+    return SubscriptionOrigin(via: origin.via, headers: headers)
   }
 
   private func subscriptionId(_ id: String) throws(Problem) -> String {

@@ -15,7 +15,7 @@ extension API {
       return try await postTemporalQuery(exchange)
     case ("entities", 1):
       if method == .GET { return try await queryTemporal(exchange) }
-      if method == .POST { return try await createTemporal(exchange) }
+      if method == .POST { return try await createHistory(exchange) }
       throw Self.notAllowed(exchange)
     case ("entityMaps", 1): return try await createHistoryMap(exchange)
     case ("entities", 2...6): break
@@ -23,81 +23,16 @@ extension API {
     }
     let id = path[1]
     guard IRI.isAbsolute(id) else { throw .badRequest("the entity id must be a URI, found '\(id.prefix(100))'") }
+    guard path.count == 2 || path[2] == "attrs" else { throw Self.unknown(exchange.request.path) }
     switch (method, path.count) {
     case (.GET, 2): return try await retrieveTemporal(exchange, id)
-    case (.DELETE, 2):
-      try exchange.takes(Parameters.none)
-      try await hub.deleteHistory(of: id, in: exchange.tenant)
-      return .noContent
-    default: break
-    }
-    guard path.count >= 3, path[2] == "attrs" else {
-      throw path.count == 2 ? Self.notAllowed(exchange) : Self.unknown(exchange.request.path)
-    }
-    switch (method, path.count) {
-    case (.POST, 3):
-      try exchange.takes(Parameters.none)
-      let (json, context) = try await exchange.body()
-      let fragment = try EntityReader(context: context, rules: .evolution).entity(json)
-      try await hub.addHistory(of: id, fragment, in: exchange.tenant)
-      return .noContent
-    case (.DELETE, 4):
-      try exchange.takes(Parameters.instance)
-      let context = try await exchange.context()
-      let datasetId = exchange.items["datasetId"].flatMap { $0 == "@none" ? nil : $0 }
-      try await hub.deleteHistory(
-        of: id, attribute: try exchange.attributeName(path[3], context), datasetId: datasetId,
-        allDatasets: try exchange.items.flag("deleteAll"), in: exchange.tenant)
-      return .noContent
-    case (.DELETE, 5):
-      try exchange.takes(Parameters.none)
-      let context = try await exchange.context()
-      try await hub.deleteHistory(
-        of: id, attribute: try exchange.attributeName(path[3], context), instanceId: try Self.instanceId(path[4]),
-        in: exchange.tenant)
-      return .noContent
-    case (.PATCH, 5):
-      try exchange.takes(Parameters.none)
-      let (json, context) = try await exchange.body(mergePatch: true)
-      try await replaceInstance(json, context, exchange, path)
-      return .noContent
+    case (.DELETE, 2): return try await deleteHistory(exchange, id)
+    case (.POST, 3): return try await appendHistory(exchange, id)
+    case (.DELETE, 4): return try await deleteHistory(exchange, id, attribute: path[3])
+    case (.DELETE, 5): return try await deleteInstance(exchange, id, attribute: path[3], path[4])
+    case (.PATCH, 5): return try await replaceInstance(exchange, id, attribute: path[3], path[4])
     default: throw Self.notAllowed(exchange)
     }
-  }
-
-  private static func instanceId(_ text: String) throws(Problem) -> String {
-    guard IRI.isAbsolute(text) else { throw .badRequest("the instance id must be a URI, found '\(text.prefix(100))'") }
-    return text
-  }
-
-  /// The body is the instance, or a fragment that names the attribute again and has one instance of it.
-  private func replaceInstance(
-    _ json: JSON, _ context: Context, _ exchange: Exchange, _ path: [String]
-  ) async throws(Problem) {
-    let name = try exchange.attributeName(path[3], context)
-    let id = try Self.instanceId(path[4])
-    let reader = EntityReader(context: context, rules: .evolution)
-    let instances: [AttributeFragment]
-    if case .object(let object) = json, object.members.contains(where: { context.expand($0.key) == name }) {
-      instances = try reader.entity(json).attributes.first { $0.name == name }?.instances ?? []
-    } else {
-      instances = try reader.attribute(json.withoutContext, name: path[3])
-    }
-    guard instances.count == 1 else { throw .badRequest("one instance of '\(path[3].prefix(100))' is expected") }
-    try await hub.replaceHistory(of: path[1], attribute: name, instanceId: id, with: instances[0], in: exchange.tenant)
-  }
-
-  private func createTemporal(_ exchange: Exchange) async throws(Problem) -> APIResponse {
-    try exchange.takes(Parameters.none)
-    let (json, context) = try await exchange.body()
-    let fragment = try EntityReader(context: context, rules: .evolution).entity(json)
-    let isNew = try await hub.recordHistory(fragment, in: exchange.tenant)
-    guard isNew else { return .noContent }
-    var response = APIResponse(status: 201)
-    response.headers[first: HeaderName.location] =
-      "/ngsi-ld/v1/temporal/entities/" + PercentCoding.encode(fragment.id ?? "")
-    exchange.echoTenant(&response)
-    return response
   }
 
   // MARK: Read
@@ -156,12 +91,22 @@ extension API {
   }
 
   private func queryTemporal(_ exchange: Exchange) async throws(Problem) -> APIResponse {
-    let request = try await temporalQuery(exchange)
-    return try await answer(request, try exchange.entityMapWish(), exchange)
+    try await answer(try await temporalQuery(exchange), exchange)
+  }
+
+  /// A query for histories.
+  private struct HistoryQuestion {
+    /// What the answer is to look like.
+    let request: TemporalRequest
+    /// The same for sources.
+    let query: FederatedQuery
+    /// Whether it is put to the hub alone.
+    let isLocal: Bool
+    let wish: EntityMapWish
   }
 
   /// What the parameters of a temporal query ask for.
-  private func temporalQuery(_ exchange: Exchange) async throws(Problem) -> TemporalRequest {
+  private func temporalQuery(_ exchange: Exchange) async throws(Problem) -> HistoryQuestion {
     try exchange.takes(Parameters.queryTemporal)
     let context = try await exchange.context()
     var request = try TemporalRequest(exchange, context: context, needsTime: true)
@@ -171,11 +116,18 @@ extension API {
     let isNarrowed =
       entities.types != nil || !entities.attributes.isEmpty || entities.filter != nil || entities.geo != nil
       || entities.scope != nil
-    let isLocal = try exchange.items.flag("local")
-    guard isNarrowed || isLocal else {
+    let keepsHere = try exchange.items.flag("local")
+    guard isNarrowed || keepsHere else {
       throw .badRequest("a temporal query needs at least one of type, attrs, q, georel, scopeQ or local=true")
     }
-    return request
+    var query = FederatedQuery(request.query, .parameters(exchange.items.items), context: context)
+    let isLocal = try !asksSources(exchange) || entities.types == .anything
+    if !isLocal {
+      try Self.refuseOrder(entities)
+      query.sourceFilter = try exchange.sourceFilter(context)
+      if exchange.items["splitEntities"] != nil { query.splits = try exchange.items.flag("splitEntities") }
+    }
+    return HistoryQuestion(request: request, query: query, isLocal: isLocal, wish: try exchange.entityMapWish())
   }
 
   /// Histories are ordered by `id` only (clause 5.7.4.4).
@@ -186,11 +138,10 @@ extension API {
   }
 
   private func postTemporalQuery(_ exchange: Exchange) async throws(Problem) -> APIResponse {
-    let (request, wish) = try await postedTemporalQuery(exchange)
-    return try await answer(request, wish, exchange)
+    try await answer(try await postedTemporalQuery(exchange), exchange)
   }
 
-  private func postedTemporalQuery(_ exchange: Exchange) async throws(Problem) -> (TemporalRequest, EntityMapWish) {
+  private func postedTemporalQuery(_ exchange: Exchange) async throws(Problem) -> HistoryQuestion {
     try exchange.takes(Parameters.postTemporalQuery)
     let (json, given) = try await exchange.body()
     let context = try await exchange.linkable(given)
@@ -212,55 +163,83 @@ extension API {
     if let lang = object["lang"]?.string { request.languages = try Presenter.languages(lang) }
     request.query.attributes = request.query.entities.attributes
     try request.check()
-    return (request, try exchange.entityMapWish(object))
+    var query = FederatedQuery(request.query, .object(object), context: context)
+    let isLocal = try !asksSources(exchange) || object["local"] == .bool(true)
+    if !isLocal {
+      try Self.refuseOrder(query.entities)
+      if let csf = object["csf"]?.string { query.sourceFilter = try Filter(q: csf, context: context) }
+      query.splits = object["splitEntities"]?.bool
+    }
+    return HistoryQuestion(
+      request: request, query: query, isLocal: isLocal, wish: try exchange.entityMapWish(object))
   }
 
   /// `GET` and `POST` of `/temporal/entityMaps` (clause 6.35).
   private func createHistoryMap(_ exchange: Exchange) async throws(Problem) -> APIResponse {
-    let (request, wish): (TemporalRequest, EntityMapWish)
+    let question: HistoryQuestion
     switch exchange.request.method {
-    case .GET: (request, wish) = (try await temporalQuery(exchange), try exchange.entityMapWish())
-    case .POST: (request, wish) = try await postedTemporalQuery(exchange)
+    case .GET: question = try await temporalQuery(exchange)
+    case .POST: question = try await postedTemporalQuery(exchange)
     default: throw Self.notAllowed(exchange)
     }
-    let sent = request
-    let map = try await hub.offLoop { hub throws(Problem) in
-      try hub.makeHistoryMap(sent.query, lifetime: wish.lifetime, in: exchange.tenant)
-    }
-    var response = try answer(map, exchange, status: 201)
-    exchange.tell(map, isNew: true, in: &response)
+    let made = try await federation.makeEntityMap(
+      question.query, isLocal: question.isLocal, lifetime: question.wish.lifetime, exchange.origin)
+    var response = try answer(made.map, exchange, status: 201)
+    exchange.tell(made.map, isNew: true, in: &response)
+    warn(&response, made.warnings, exchange)
     return response
   }
 
-  private func answer(_ request: TemporalRequest, _ wish: EntityMapWish, _ exchange: Exchange) async throws(Problem)
+  private func answer(_ question: HistoryQuestion, _ exchange: Exchange) async throws(Problem) -> APIResponse {
+    let (request, query, wish) = (question.request, question.query, question.wish)
+    if question.isLocal, !wish.isUsed {
+      return try await hub.offLoop { hub throws(Problem) in
+        try page(of: try hub.evolutions(request.query, in: exchange.tenant), request, exchange)
+      }
+    }
+    let (wanted, counts) = (request.query.page, request.query.countsTotal)
+    let known = wish.reference.flatMap { hub.entityMapIfAny($0, in: exchange.tenant) }
+    var warnings: [SourceWarning] = []
+    var map = known
+    if map == nil, wish.isUsed {
+      let made = try await federation.makeEntityMap(
+        query, isLocal: question.isLocal, lifetime: wish.lifetime, exchange.origin)
+      (map, warnings) = (made.map, made.warnings)
+    }
+    let found: FederatedPage
+    if let map {
+      found = try await federation.query(
+        query, over: map, page: wanted, countsTotal: counts, isLocal: question.isLocal, exchange.origin)
+    } else {
+      found = try await federation.histories(query, page: wanted, countsTotal: counts, exchange.origin)
+    }
+    var response = try await hub.offLoop { _ throws(Problem) in
+      try page(of: EvolutionPage(found, countsTotal: counts), request, exchange)
+    }
+    if let map { exchange.tell(map, isNew: known == nil, in: &response) }
+    warn(&response, warnings + found.warnings.filter { !warnings.contains($0) }, exchange)
+    return response
+  }
+
+  /// The answer with a page of histories.
+  private func page(of found: EvolutionPage, _ request: TemporalRequest, _ exchange: Exchange) throws(Problem)
     -> APIResponse
   {
-    try await hub.offLoop { hub throws(Problem) in
-      let known = wish.reference.flatMap { hub.entityMapIfAny($0, in: exchange.tenant) }
-      var map = known
-      if map == nil, wish.isUsed {
-        map = try hub.makeHistoryMap(request.query, lifetime: wish.lifetime, in: exchange.tenant)
-      }
-      var found =
-        if let map { try hub.evolutions(request.query, over: map, in: exchange.tenant) } else {
-          try hub.evolutions(request.query, in: exchange.tenant)
-        }
-      let isAmended = request.amend(&found)
-      var writer = JSONWriter(capacity: 1 << 14)
-      let embedded = request.embeddedContext
-      writer.open("[")
-      for view in found.entities.map(request.projecting.view) where !view.isEmpty {
-        writer.separate()
-        try request.writer.write(
-          view, kinds: found.beyondCut[view.entity.id] ?? [:], embeddedContext: embedded, to: &writer)
-      }
-      writer.close("]")
-      var response = finish(writer.bytes, found, request, exchange, isAmended: isAmended)
-      exchange.addPaging(
-        &response, page: request.query.page, total: found.total, hasMore: found.hasMore, path: "/temporal/entities")
-      if let map { exchange.tell(map, isNew: known == nil, in: &response) }
-      return response
+    var found = found
+    let isAmended = request.amend(&found)
+    var writer = JSONWriter(capacity: 1 << 14)
+    let embedded = request.embeddedContext
+    writer.open("[")
+    for view in found.entities.map(request.projecting.view) where !view.isEmpty {
+      writer.separate()
+      try request.writer.write(
+        view, kinds: found.beyondCut[view.entity.id] ?? [:], embeddedContext: embedded, to: &writer)
     }
+    writer.close("]")
+    var response = finish(writer.bytes, found, request, exchange, isAmended: isAmended)
+    exchange.addPaging(
+      &response, page: request.query.page, total: found.total, hasMore: found.hasMore, path: "/temporal/entities")
+    return response
   }
 
   /// 200, or 206 with `Content-Range` when there are more instances than one answer holds (clause 6.3.10).
@@ -272,5 +251,15 @@ extension API {
     if let version = request.version { Preference.tell(version, in: &response) }
     if let cut = found.cut { response.headers[first: HeaderName.contentRange] = request.range(cut) }
     return response
+  }
+}
+
+extension EvolutionPage {
+  /// What the hub and its sources have.
+  fileprivate init(_ found: FederatedPage, countsTotal: Bool) {
+    self.init(
+      entities: found.entities, total: countsTotal ? found.total : nil, hasMore: found.hasMore,
+      cut: found.cut.map { ($0.from, $0.to) })
+    beyondCut = found.beyondCut
   }
 }

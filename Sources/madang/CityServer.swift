@@ -84,11 +84,13 @@ struct CityServer {
           address: .hostname("127.0.0.1", port: command.port), serverName: "madang", backlog: 1024,
           availableConnectionsDelegate: connections),
         onServerRunning: { channel in
-          Terminal.print("ready http://127.0.0.1:\(channel.localAddress?.port ?? command.port)")
+          let local = "http://127.0.0.1:\(channel.localAddress?.port ?? command.port)"
+          federation.isReached(at: command.address ?? local)
+          Terminal.print("ready " + local)
           started.finish()
         },
         logger: log)
-      var services: [any Service] = [HubService(federation: federation), app]
+      var services: [any Service] = [HubService(federation: federation), IdleMemory(), app]
       if let manifest { services.append(CityLife(hub: hub, manifest: manifest, mode: mode, running: running)) }
       if let feeds, !feeds.isEmpty { services.append(FeedService(feeds: feeds, sink: HubFeed(hub: hub))) }
       let group = ServiceGroup(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: log)

@@ -12,6 +12,8 @@ import Store
 actor KPIWatch {
   private static let entitiesAtOnce = 500
   private static let shortestRest = Duration.seconds(5)
+  /// While a KPI has no value: a city that has just begun gets its first readings.
+  private static let shortestRestWithout = Duration.seconds(1)
 
   private let hub: Hub
   private let plan: KPIPlan
@@ -32,7 +34,8 @@ actor KPIWatch {
     reading = task
     defer { reading = nil }
     latest = await task.value
-    restsUntil = .now + max(Self.shortestRest, began.duration(to: .now) * 19)
+    let rest = latest.contains { (try? $0.value.get()) == nil } ? Self.shortestRestWithout : Self.shortestRest
+    restsUntil = .now + max(rest, began.duration(to: .now) * 19)
     return latest
   }
 

@@ -33,8 +33,9 @@ import Testing
       }
       #expect(calls.withLock { $0 } == 3)
       #expect(isBalanced(hub) && hub.hub.notifier.totals.failed == 1)
+      // However often it was tried, it is one notification (clause 5.8.6).
       let shown = await hub.get(path).json["notification"]
-      #expect(shown?["timesSent"] == 3 && shown?["timesFailed"] == 3 && shown?["status"] == "failed")
+      #expect(shown?["timesSent"] == 1 && shown?["timesFailed"] == 1 && shown?["status"] == "failed")
       await eventually { (try? hub.store.read { try $0.outboxCount() }) == 0 }
       let letters = try hub.store.read {
         try $0.documents(Notifier.deadLetterCollection, in: .default, page: Page(limit: 10))
@@ -166,7 +167,7 @@ import Testing
     let left = try second.store.read { try $0.outboxCount() }
     #expect(left == 0)
     let shown = await second.get(path).json["notification"]
-    #expect(shown?["timesSent"]?.integer ?? 0 >= 6 && shown?["status"] == "ok")
+    #expect(shown?["timesSent"]?.integer ?? 0 >= 5 && shown?["status"] == "ok")
     await second.remove()
   }
 

@@ -143,6 +143,30 @@ import Testing
     }
   }
 
+  // Clauses: 5.6.2, 5.2.18, 5.2.19, 6.6, 5.6.9
+  /// A scope is replaced, never added: who sends one for an entity without is told.
+  @Test func aScopeThatIsLeftOutIsTold() async throws {
+    try await withHub { hub in
+      let path = "entities/urn:ngsi-ld:Room:1"
+      _ = await hub.post("entities", room(1))
+      let both = await hub.patch(path + "/attrs", #"{"scope": "/a", "temperature": {"type": "Property", "value": 3}}"#)
+      #expect(both.status == 207 && both.json["updated"] == [.string(Core.defaultVocabulary + "temperature")])
+      let left = both.json["notUpdated"]?.array ?? []
+      #expect(left.count == 1 && left[0]["attributeName"]?.string == Core.scope && left[0]["reason"] != nil)
+      let alone = await hub.patch(path + "/attrs", #"{"scope": "/a"}"#)
+      #expect(alone.status == 207 && alone.json["updated"] == [])
+      let shown = await hub.get(path + "?options=keyValues").json
+      #expect(shown["scope"] == nil && shown["temperature"] == 3)
+      // A batch update appends (clause 5.6.9.4).
+      let batch = "entityOperations/update"
+      let item = #"[{"id": "urn:ngsi-ld:Room:1", "type": "Room", "scope": "/a"}]"#
+      #expect(await hub.post(batch, item).status == 204)
+      #expect(await hub.get(path).json["scope"] == "/a")
+      #expect(await hub.patch(path + "/attrs", #"{"scope": "/b"}"#).status == 204)
+      #expect(await hub.get(path).json["scope"] == "/b")
+    }
+  }
+
   // Clauses: 5.5.12, 5.6.17
   @Test func whatCannotBeMergedIsRefusedWhole() async throws {
     try await withHub { hub in

@@ -77,6 +77,28 @@ import Testing
     }
   }
 
+  // Clauses: 5.9.4, 5.2.9
+  /// A call that ends after its registration was deleted leaves nothing behind, and nothing for a later one of that id.
+  @Test func figuresEndWithTheirRegistration() async throws {
+    try await withHub { hub in
+      let document = registration("1", #"{"entities": [{"type": "Lamp"}]}"#)
+      #expect(await hub.post("csourceRegistrations", document).status == 201)
+      let gone = try hub.hub.registration("urn:r:1", in: .default)
+      hub.hub.note("it did not answer", of: gone)
+      await hub.hub.keepSourceRecords()
+      #expect(hub.hub.sourceRecords.count == 1)
+      #expect(await hub.delete("csourceRegistrations/urn:r:1").status == 204)
+      hub.hub.note(nil, of: gone)
+      #expect(hub.hub.sourceRecords.count == 0)
+      // Even if it is noted while the registration goes.
+      hub.hub.sourceRecords.change("urn:r:1", in: .default) { $0.timesSent += 1 }
+      await hub.hub.keepSourceRecords()
+      #expect(hub.hub.sourceRecords.count == 0)
+      _ = await hub.post("csourceRegistrations", document)
+      #expect(await hub.get("csourceRegistrations/urn:r:1").json["timesSent"] == nil)
+    }
+  }
+
   // Clauses: 5.10.2, 5.12, 4.3.6.1
   @Test func whoMayHaveSomethingIsFound() async throws {
     try await withHub { hub in
@@ -119,7 +141,32 @@ import Testing
     }
   }
 
-  // Clauses: 5.11.2, 5.11.3, 5.11.4, 5.11.5, 5.11.6, 5.11.7, 5.3.2, 6.10, 6.11, 6.12, 6.13
+  // Clauses: 6.3.9, 5.3.2
+  /// Notifications of registrations carry what those of entities do: context, type, and the receiver's own headers.
+  @Test func theyAreToldInTheFormThatIsAskedFor() async throws {
+    try await withHub { hub in
+      _ = await hub.post("csourceRegistrations", registration("1", #"{"entities": [{"type": "Lamp"}]}"#))
+      for (id, accept) in [("urn:s:1", "application/json"), ("urn:s:2", "application/ld+json")] {
+        let answer = await hub.post(
+          "csourceSubscriptions",
+          #"{"id": "\#(id)", "type": "Subscription", "entities": [{"type": "Lamp"}], "notification": {"endpoint":"#
+            + #"{"uri": "http://receiver.test/n", "accept": "\#(accept)","#
+            + #""receiverInfo": [{"key": "Authorization", "value": "Bearer x"}]}}}"#)
+        #expect(answer.status == 201)
+      }
+      for message in await hub.recorder.wait(for: 2) {
+        let body = try JSONParser.parse(message.body)
+        let headers = Dictionary(message.headers.map { ($0.0, $0.1) }) { first, _ in first }
+        let isLD = body["subscriptionId"] == "urn:s:2"
+        #expect(headers["Content-Type"] == (isLD ? "application/ld+json" : "application/json"))
+        #expect((body["@context"] != nil) == isLD && (headers["Link"] == nil) == isLD)
+        #expect(isLD || headers["Link"]?.contains("http://www.w3.org/ns/json-ld#context") == true)
+        #expect(headers["Authorization"] == "Bearer x")
+      }
+    }
+  }
+
+  // Clauses: 5.11.2, 5.11.3, 5.11.4, 5.11.5, 5.11.6, 5.11.7, 5.3.2, 5.3.3, 6.10, 6.11, 6.12, 6.13
   @Test func subscribersHearOfRegistrations() async throws {
     try await withHub { hub in
       _ = await hub.post("csourceRegistrations", registration("old", #"{"entities": [{"type": "Lamp"}]}"#))

@@ -112,7 +112,11 @@ struct OperationTests {
     #expect(update.addedTypes == [Sample.iri("U")])
     #expect(update.changes.map(\.kind) == [.created, .created])
     #expect(update.entity[attribute: Sample.iri("b")]?.instances.count == 2)
-    #expect(update.notUpdated.map(\.name) == [Sample.iri("gone")])
+    #expect(update.notUpdated.map(\.name) == [Sample.iri("gone"), Core.scope])
+    #expect(update.entity.scopes.isEmpty && !update.updated.contains(Core.scope))
+    let added = try Sample.entity(#""b": 1"#).updatingAttributes(
+      Sample.fragment(#"{"scope": "x"}"#), addsScopes: true, at: Sample.now)
+    #expect(added.entity.scopes == ["/x"] && added.notUpdated.isEmpty)
     #expect(update.isPartial && !update.isUnchanged)
   }
 

@@ -9,6 +9,21 @@ import Testing
 
 @Suite("The SQLite engine")
 struct EngineTests {
+  @Test("a closed store can be opened while a child that is just starting has its descriptors")
+  func descriptorsInChildren() async throws {
+    let folder = try Folder()
+    let store = try SQLiteStore(path: folder.database)
+    let link = try #require(
+      try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").first {
+        (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)")) == folder.database + ".lock"
+      }.flatMap(Int32.init))
+    let copy = dup(link)
+    defer { Foundation.close(copy) }
+    #expect(throws: (any Error).self) { try SQLiteStore(path: folder.database) }
+    await store.close()
+    await #expect(throws: Never.self) { try await SQLiteStore(path: folder.database).close() }
+  }
+
   @Test("a store is kept over closing and opening")
   func reopened() async throws {
     let folder = try Folder()

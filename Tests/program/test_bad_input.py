@@ -1,5 +1,7 @@
 """What the socket lets in: bodies without end, requests without end, and people who mistype."""
 
+import concurrent.futures
+import json
 import resource
 import socket
 import subprocess
@@ -95,3 +97,28 @@ def test_a_taken_port_is_told_in_a_sentence(binary, city):
                           check=False)
     assert told.returncode != 0
     assert f"Port {port} is taken" in told.stderr
+
+
+def test_memory_of_many_large_bodies_is_given_back(city):
+    body = json.dumps([{"id": f"urn:ngsi-ld:Load:{number}", "type": "Load",
+                        "text": {"type": "Property", "value": "x" * 2000}} for number in range(2000)])
+
+    def send(_):
+        answer = requests.post(f"{city.api}/entityOperations/upsert", data=body, timeout=120,
+                               headers={"Content-Type": "application/json"})
+        assert answer.status_code in (201, 204)
+
+    before = city.memory()
+    most = before
+    with concurrent.futures.ThreadPoolExecutor(12) as pool:
+        sent = [pool.submit(send, number) for number in range(24)]
+        while not all(one.done() for one in sent):
+            most = max(most, city.memory())
+            time.sleep(0.1)
+    for one in sent:
+        one.result()
+    deadline = time.monotonic() + 30
+    while city.memory() - before > (most - before) / 2 and time.monotonic() < deadline:
+        time.sleep(0.5)
+    held = city.memory()
+    assert held - before <= (most - before) / 2, f"{before} MB before, {most} MB at most, {held} MB still held"

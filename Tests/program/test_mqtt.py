@@ -215,7 +215,7 @@ def test_dead_and_silent_brokers_are_given_up_in_time_and_slow_nobody(start, bro
         for _ in range(10):
             listener.next()
         assert time.monotonic() - begun < 5, "the good one waits for nobody"
-        # Five attempts of half a second for each of the ten, one after another.
+        # Seven attempts of half a second for each of the ten, one after another.
         settled = eventually(lambda: outbox(city)["pending"] == 0 and outbox(city), seconds=90)
         assert settled, outbox(city)
         assert settled["delivered"] == 10 and settled["failed"] == 40

@@ -24,7 +24,10 @@ extension Federation {
   /// The call that puts a request to a source.
   func call(for request: SourceRequest, to registration: Registration, _ origin: RequestOrigin) -> SourceCall {
     var parameters = request.parameters
-    if registration.management.localOnly { parameters.append(("local", "true")) }
+    // Of subscriptions it is a member (clauses 5.2.12 and 6.3.18).
+    if registration.management.localOnly, request.path.first != "subscriptions" {
+      parameters.append(("local", "true"))
+    }
     let path = request.path.map(URLText.segment).joined(separator: "/")
     let query = parameters.map { URLText.value($0.name) + "=" + URLText.value($0.value) }.joined(separator: "&")
     var headers: [(name: String, value: String)] = [

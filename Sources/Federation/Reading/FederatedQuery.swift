@@ -14,6 +14,8 @@ public struct FederatedQuery: Sendable {
   }
 
   public var entities: EntityQuery
+  /// What of the histories of these entities; `nil` where entities are asked for as they are now.
+  public private(set) var history: EvolutionQuery?
   public var datasetIds: [String] = []
   /// Condition on sources (`csf`).
   public var sourceFilter: Filter?
@@ -29,18 +31,35 @@ public struct FederatedQuery: Sendable {
     self.context = context
   }
 
+  /// Asks for histories.
+  public init(_ history: EvolutionQuery, _ form: Form, context: Context) {
+    self.init(history.entities, form, context: context)
+    self.history = history
+    datasetIds = history.datasetIds
+  }
+
   var operation: OperationName {
     switch form {
+    case _ where history != nil: .queryTemporal
     case .parameters: .queryEntity
     case .object: .queryBatch
     }
   }
+
+  /// What makes an EntityMap of a source's part.
+  var mapOperation: OperationName {
+    history == nil ? .createEntityMapQueryEntity : .createEntityMapQueryTemporal
+  }
+
+  var subject: EntityMap.Subject { history == nil ? .entities : .histories }
 
   /// What registrations are matched against.
   var sourceQuery: SourceQuery {
     var query = SourceQuery(entities)
     query.datasetIds = datasetIds
     query.filter = sourceFilter
+    // Sources of histories are registered with the time that they know (clause 5.9.1).
+    query.time = history.map { $0.time ?? TemporalFilter(relation: nil, property: .observedAt) }
     return query
   }
 
@@ -50,14 +69,17 @@ public struct FederatedQuery: Sendable {
   ]
 
   /// The request that puts a question to a source.
-  func request(_ asks: [SourceAsk], _ wording: Wording, splits: Bool, limit: Int, offset: Int, counts: Bool)
-    -> SourceRequest
-  {
+  ///
+  /// - Parameter isBrief: of histories no more than the last instance is wanted, which says that there is one.
+  func request(
+    _ asks: [SourceAsk], _ wording: Wording, splits: Bool, limit: Int, offset: Int, counts: Bool, isBrief: Bool = false
+  ) -> SourceRequest {
+    let resource = history == nil ? [] : ["temporal"]
     let sendsFilters = !splits && wording.keepsTexts
     var request: SourceRequest
     switch form {
     case .parameters(let items):
-      request = SourceRequest(method: .get, path: ["entities"], context: wording.source)
+      request = SourceRequest(method: .get, path: resource + ["entities"], context: wording.source)
       for ask in asks.prefix(1) {
         if let types = ask.types { request.parameters.append(("type", types.text(wording.name))) }
         if !ask.ids.isEmpty { request.parameters.append(("id", ask.ids.joined(separator: ","))) }
@@ -67,8 +89,10 @@ public struct FederatedQuery: Sendable {
         }
       }
       if sendsFilters { request.parameters += items.filter { Self.filters.contains($0.name) } }
+      request.parameters += temporalParameters(splits: splits, isBrief: isBrief)
     case .object(let object):
-      request = SourceRequest(method: .post, path: ["entityOperations", "query"], context: wording.source)
+      request = SourceRequest(
+        method: .post, path: resource + ["entityOperations", "query"], context: wording.source)
       var body = JSONObject()
       body["type"] = "Query"
       body["entities"] = .array(asks.map { $0.selector(wording) })
@@ -78,6 +102,8 @@ public struct FederatedQuery: Sendable {
       if sendsFilters {
         for member in object.members where Self.filters.contains(member.key) { body[member.key] = member.value }
       }
+      body["temporalQ"] = temporalObject(splits: splits, isBrief: isBrief)
+      if let ids = sentDatasetIds(splits: splits, isBrief: isBrief) { body["datasetId"] = .array(ids.map(JSON.string)) }
       request.body = .object(body)
     }
     request.namesAreIRIs = wording.usesIRIs
@@ -85,7 +111,13 @@ public struct FederatedQuery: Sendable {
     request.parameters.append(("limit", String(limit)))
     if offset > 0 { request.parameters.append(("offset", String(offset))) }
     if counts { request.parameters.append(("count", "true")) }
-    if splits { request.parameters.append(("splitEntities", "true")) }
+    guard splits else { return request }
+    if case .object(var body)? = request.body {
+      body["splitEntities"] = true
+      request.body = .object(body)
+    } else {
+      request.parameters.append(("splitEntities", "true"))
+    }
     return request
   }
 
@@ -115,7 +147,7 @@ public struct FederatedQuery: Sendable {
 
 extension SourceAsk {
   /// As a member of `entities` (clause 5.2.33).
-  fileprivate func selector(_ wording: Wording) -> JSON {
+  func selector(_ wording: Wording) -> JSON {
     var object = JSONObject()
     object["type"] = types.map { .string($0.text(wording.name)) } ?? "*"
     if ids.count == 1 {

@@ -42,10 +42,9 @@ extension Federation {
       for await (index, part) in group { parts[index] = part }
       return parts
     }
-    let (hub, tenant) = (hub, origin.tenant)
-    var found = FederatedHistory(
-      page: try await OffLoop.run { () throws(Problem) in try hub.evolutions(query, in: tenant) })
-    var merging = HistoryMerging(query, cut: found.page.cut)
+    var found = FederatedHistory(page: try await localHistories(query, origin.tenant))
+    var cuts = found.page.cut.map { [HistoryCut($0)] } ?? []
+    var merging = HistoryMerging(query)
     if let own = found.page.entities.first {
       merging.add(own)
       found.sources.append(EntityMap.local)
@@ -57,10 +56,25 @@ extension Federation {
         guard let entity = part.entity else { continue }
         merging.add(entity, onlyWhereNothingIs: isAddition)
         found.sources.append(match.registration.id)
+        if let cut = part.cut { cuts.append(cut) }
       }
     }
-    found.page.entities = merging.entity.map { [$0] } ?? []
+    var shaping = HistoryShaping(query, cuts, beyondCut: found.page.beyondCut)
+    found.page.entities = merging.whole.map { [shaping.shaped($0)] } ?? []
+    found.page.cut = shaping.cut.map { ($0.from, $0.to) }
+    found.page.beyondCut = shaping.beyondCut
     return found
+  }
+
+  /// What the hub itself has; nothing in a tenant that has registrations only.
+  func localHistories(_ query: EvolutionQuery, _ tenant: Tenant) async throws(Problem) -> EvolutionPage {
+    let hub = hub
+    return try await OffLoop.run { () throws(Problem) in
+      do throws(Problem) { return try hub.evolutions(query, in: tenant) } catch {
+        guard error.kind == .nonexistentTenant, hub.hasRegistrations(in: tenant) else { throw error }
+        return EvolutionPage(entities: [], total: 0, hasMore: false, cut: nil)
+      }
+    }
   }
 
   private func part(
@@ -74,6 +88,9 @@ extension Federation {
       request.parameters.append(("attrs", names.sorted().map(wording.name).joined(separator: ",")))
     }
     if let count = query.lastN { request.parameters.append(("lastN", String(count))) }
+    if !query.datasetIds.isEmpty {
+      request.parameters.append(("datasetId", query.datasetIds.joined(separator: ",")))
+    }
     request.parameters.append(("options", "sysAttrs"))
     request.namesAreIRIs = wording.usesIRIs
     switch await call(call(for: request, to: registration, origin), registration) {
@@ -85,9 +102,10 @@ extension Federation {
           in: answer, request.answerContext, match, rules: [.evolution, .systemMembers])
         guard let entity = entities.first(where: { $0.id == id }) else { return HistoryPart() }
         if answer.isStale { return HistoryPart(entity: entity, warning: SourceWarning(staleAt: registration.id)) }
-        // What it left out for want of room is not asked for again.
-        let isCut = answer.status == 206
-        return HistoryPart(entity: entity, warning: isCut ? SourceWarning(partialAt: registration.id) : nil)
+        guard answer.status == 206 else { return HistoryPart(entity: entity) }
+        let cut = answer.cut(of: [entity], query)
+        return HistoryPart(
+          entity: entity, cut: cut, warning: cut == nil ? SourceWarning(partialAt: registration.id) : nil)
       } catch {
         return HistoryPart(
           warning: SourceWarning(.unreadable("its answer cannot be read: \(error.detail)"), at: registration.id))
@@ -98,112 +116,7 @@ extension Federation {
 
 private struct HistoryPart: Sendable {
   var entity: Entity?
+  /// Where it was cut for want of room.
+  var cut: HistoryCut?
   var warning: SourceWarning?
-}
-
-/// Puts together instances that several have of one history (clauses 4.5.5 and 5.7.3.4): of two with the same dataset and
-/// time the one that was changed later stays.
-struct HistoryMerging {
-  private let query: EvolutionQuery
-  private let property: TemporalFilter.Property
-  private let cut: (from: DateTime, to: DateTime)?
-  private var whole: Entity?
-
-  /// - Parameter cut: the span of the hub's own answer, where it is not whole.
-  init(_ query: EvolutionQuery, cut: (from: DateTime, to: DateTime)?) {
-    self.query = query
-    self.cut = cut
-    property = query.time?.property ?? .observedAt
-  }
-
-  mutating func add(_ entity: Entity, onlyWhereNothingIs: Bool = false) {
-    guard var known = whole else { return whole = entity }
-    for type in entity.types where !known.types.contains(type) { known.types.append(type) }
-    for set in entity.attributes {
-      var instances = known[attribute: set.name]?.instances ?? []
-      var places: [Key: Int] = [:]
-      for (place, instance) in instances.enumerated() { places[key(instance)] = place }
-      for instance in set.instances {
-        guard let place = places[key(instance)] else {
-          places[key(instance)] = instances.count
-          instances.append(instance)
-          continue
-        }
-        guard !onlyWhereNothingIs, let mine = instance.modifiedAt else { continue }
-        if instances[place].modifiedAt.map({ $0 < mine }) ?? true { instances[place] = instance }
-      }
-      known[attribute: set.name] = AttributeSet(name: set.name, instances: instances)
-    }
-    whole = known
-  }
-
-  /// In the order that was asked for, and no more than was.
-  var entity: Entity? {
-    guard var entity = whole else { return nil }
-    entity.attributes = entity.attributes.map { set in
-      var instances = set.instances.filter { isInSpan($0) && isWanted($0) }
-      let newestFirst = query.newestFirst
-      let places = instances.enumerated().sorted { left, right in
-        let (mine, theirs) = (time(left.element), time(right.element))
-        if mine == theirs { return left.offset < right.offset }
-        return newestFirst ? theirs < mine : mine < theirs
-      }
-      instances = places.map(\.element)
-      if let count = query.lastN, instances.count > count {
-        instances = newestFirst ? Array(instances.prefix(count)) : Array(instances.suffix(count))
-      }
-      return AttributeSet(name: set.name, instances: instances)
-    }
-    return entity
-  }
-
-  private struct Key: Hashable {
-    var datasetId: String?
-    var time: DateTime
-    /// Tells apart instances that have no time of their own.
-    var value: JSON?
-  }
-
-  private func key(_ instance: Attribute) -> Key {
-    let own = ownTime(instance)
-    return Key(datasetId: instance.datasetId, time: own ?? time(instance), value: own == nil ? instance.value : nil)
-  }
-
-  private func ownTime(_ instance: Attribute) -> DateTime? {
-    switch property {
-    case .observedAt: instance.observedAt
-    case .createdAt: instance.createdAt
-    case .modifiedAt: instance.modifiedAt
-    case .deletedAt: instance.deletedAt
-    }
-  }
-
-  private func time(_ instance: Attribute) -> DateTime {
-    ownTime(instance) ?? instance.observedAt ?? instance.modifiedAt ?? instance.createdAt ?? DateTime(microseconds: 0)
-  }
-
-  /// What lies beyond the hub's own answer is left for the next one.
-  private func isInSpan(_ instance: Attribute) -> Bool {
-    guard let cut else { return true }
-    return query.newestFirst ? min(cut.from, cut.to) <= time(instance) : time(instance) <= max(cut.from, cut.to)
-  }
-
-  private func isWanted(_ instance: Attribute) -> Bool {
-    query.datasetIds.isEmpty || query.datasetIds.contains(instance.datasetId ?? "@none")
-  }
-}
-
-extension TemporalFilter {
-  /// As parameters of a query (clause 4.11).
-  var parameters: [(name: String, value: String)] {
-    var items: [(name: String, value: String)] = []
-    switch relation {
-    case nil: break
-    case .before(let end): items = [("timerel", "before"), ("timeAt", end.description)]
-    case .after(let start): items = [("timerel", "after"), ("timeAt", start.description)]
-    case .between(let start, let end):
-      items = [("timerel", "between"), ("timeAt", start.description), ("endTimeAt", end.description)]
-    }
-    return items + [("timeproperty", property.rawValue)]
-  }
 }

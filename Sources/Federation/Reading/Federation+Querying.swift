@@ -11,6 +11,10 @@ public struct FederatedPage: Sendable {
   public var total = 0
   public var hasMore = false
   public var warnings: [SourceWarning] = []
+  /// Of histories, the span that the answer covers where it is cut short.
+  public var cut: HistoryCut?
+  /// By entity id and attribute name, the kind of attributes that have instances outside that span only.
+  public var beyondCut: [String: [String: AttributeKind]] = [:]
 }
 
 extension Federation {
@@ -53,7 +57,7 @@ extension Federation {
     result.hasMore = table.order.count > page.offset + page.limit
     result.total = total(local, parts, table)
     try await complete(&table, ids, query, local, asked, parts, &result, origin)
-    result.entities = ids.compactMap { table.merged($0, asked, at: hub.time) }
+    result.entities = ids.compactMap { table.merged($0, asked, nil, at: hub.time) }
     return result
   }
 
@@ -64,7 +68,7 @@ extension Federation {
     let matcher = try EntityMatcher(query.entities)
     var found: [Entity] = []
     for id in table.order {
-      guard let entity = table.merged(id, asked, at: hub.time), try matcher.matches(entity) else { continue }
+      guard let entity = table.merged(id, asked, nil, at: hub.time), try matcher.matches(entity) else { continue }
       found.append(entity)
     }
     result.total = found.count

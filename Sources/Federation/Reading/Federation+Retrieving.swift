@@ -20,10 +20,12 @@ extension Federation {
   ///   - context: what the client's names are read with.
   ///   - map: tells who may have it.
   ///   - isLocal: leaves sources out.
+  ///   - source: the registration of a source that is not asked.
   /// - Throws: what the hub itself refuses; that nobody has the entity is told by `nil`, since there may be warnings.
   public func retrieve(
     _ id: String, types: TypeSelection?, attributes: Set<String>, datasetIds: [String], filter: Filter? = nil,
-    context: Context, over map: EntityMap? = nil, isLocal: Bool = false, _ origin: RequestOrigin
+    context: Context, over map: EntityMap? = nil, isLocal: Bool = false, except source: String? = nil,
+    _ origin: RequestOrigin
   ) async throws(Problem) -> FederatedEntity {
     try map?.requireUse(for: .entities, nil)
     var query = SourceQuery(entity: id, types: nil)
@@ -35,7 +37,7 @@ extension Federation {
     let named = map.map { $0.entries.first { $0.id == id }?.sources ?? [] }
     let asked = matches.filter { match in
       !match.registration.operations.isDisjoint(with: Self.retrieving)
-        && named?.contains(match.registration.id) ?? true
+        && named?.contains(match.registration.id) ?? true && match.registration.id != source
     }
     let parts = await withTaskGroup(of: (Int, Part).self) { group in
       for (index, match) in asked.enumerated() {

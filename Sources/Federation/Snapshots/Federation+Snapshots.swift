@@ -4,10 +4,12 @@ import Query
 import Store
 
 extension Federation {
-  /// Runs until cancelled: what the hub does by itself, and the filling of snapshots.
+  /// Runs until cancelled: what the hub does by itself, the filling of snapshots, and the keeping of subscriptions at
+  /// sources.
   public func run() async {
     await withTaskGroup(of: Void.self) { group in
       group.addTask { await hub.run() }
+      group.addTask { await keepSubscribing() }
       group.addTask {
         while !Task.isCancelled {
           let count = hub.snapshotWakes
@@ -111,6 +113,10 @@ struct SnapshotFilling: Sendable {
     var historyResults: [Snapshot.Result] = []
     var room = hub.limits.snapshotInstances
     for query in histories {
+      if federation.concerns(snapshot.tenant), query["local"] != .bool(true) {
+        historyResults.append(try await keepHistoriesFromSources(query, context, &room))
+        continue
+      }
       historyResults.append(
         try await outcome { () throws(Problem) in
           let query = try EvolutionQuery(queryObject: query, context: context, instanceLimit: 1)
@@ -200,9 +206,7 @@ struct SnapshotFilling: Sendable {
       }
       return entities.count
     }
-    if !warnings.isEmpty, result.problem == nil {
-      result.problem = Problem(.badGateway, "missing: " + warnings.map(\.text).joined(separator: "; "))
-    }
+    result.name(warnings)
     return result
   }
 
@@ -237,5 +241,66 @@ struct SnapshotFilling: Sendable {
       }
     }
     return count
+  }
+  /// Sources are asked as for Query Temporal Evolution (clause 5.16.1.4 refers to 5.7.4.4), some histories at once.
+  private func keepHistoriesFromSources(_ object: JSONObject, _ context: Context, _ room: inout Int)
+    async throws(Problem) -> Snapshot.Result
+  {
+    var warnings: [SourceWarning] = []
+    var result = try await outcome { () throws(Problem) in
+      let histories = try EvolutionQuery(
+        queryObject: object, context: context, instanceLimit: hub.limits.temporalInstances)
+      var query = FederatedQuery(histories, .parameters(object.queryParameters), context: context)
+      if let csf = object["csf"]?.string { query.sourceFilter = try Filter(q: csf, context: context) }
+      query.splits = object["splitEntities"]?.bool
+      let origin = RequestOrigin(tenant: snapshot.tenant)
+      let made = try await federation.makeEntityMap(query, isLocal: false, lifetime: nil, origin)
+      defer { try? hub.deleteEntityMap(made.map.id, in: snapshot.tenant) }
+      warnings = made.warnings
+      var count = 0
+      for start in stride(from: 0, to: made.map.entries.count, by: Self.historyStep) {
+        let part = made.map.part(start..<min(start + Self.historyStep, made.map.entries.count), of: query.entities)
+        let found = try await federation.query(
+          query, over: part, page: Page(limit: Self.historyStep), countsTotal: false, isLocal: false, origin)
+        warnings += found.warnings.filter { !warnings.contains($0) }
+        guard found.cut == nil else {
+          throw Problem(
+            .tooManyResults, "a history has more instances of an attribute than one answer holds; narrow the time")
+        }
+        for history in found.entities { count += try await keep(history, &room) }
+      }
+      return count
+    }
+    result.name(warnings)
+    return result
+  }
+
+  /// Histories that are put together at once.
+  private static let historyStep = 20
+
+  private func keep(_ history: Entity, _ room: inout Int) async throws(Problem) -> Int {
+    let entries = history.historyEntries(at: hub.time)
+    room -= entries.count
+    guard room >= 0 else { throw hub.tooMuchForSnapshot }
+    for start in stride(from: 0, to: entries.count, by: Self.instanceStep) {
+      let part = Array(entries[start..<min(start + Self.instanceStep, entries.count)])
+      try await hub.add(part, types: start == 0 ? [history.id: history.types] : [:], to: snapshot)
+    }
+    return entries.count
+  }
+}
+
+extension Snapshot.Result {
+  /// Says what is missing because sources did not give it.
+  fileprivate mutating func name(_ warnings: [SourceWarning]) {
+    guard !warnings.isEmpty, problem == nil else { return }
+    problem = Problem(.badGateway, "missing: " + warnings.map(\.text).joined(separator: "; "))
+  }
+}
+
+extension EntityMap {
+  /// A map of some of its entries.
+  fileprivate func part(_ range: Range<Int>, of query: EntityQuery) -> EntityMap {
+    EntityMap(of: subject, Array(entries[range]), selectedBy: query, time: time, splits: splits, links: links)
   }
 }

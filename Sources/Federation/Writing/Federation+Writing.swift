@@ -17,21 +17,23 @@ extension Federation {
       matches.filter { $0.registration.mode != .auxiliary }, write.operation, id: write.id, types: write.types,
       write.attributes)
     if loops, let step = plan.steps.first { throw SourceFailure.loop.problem(at: step.registration.id) }
-    let results = await withTaskGroup(of: (Int, Problem?).self) { group in
+    let results = await withTaskGroup(of: (Int, Result<Int, Problem>).self) { group in
       for (index, step) in plan.steps.enumerated() {
         group.addTask { (index, await carryOut(step, write, origin)) }
       }
-      var results = [Problem?](repeating: nil, count: plan.steps.count)
-      for await (index, problem) in group { results[index] = problem }
+      var results = [Result<Int, Problem>](repeating: .success(204), count: plan.steps.count)
+      for await (index, result) in group { results[index] = result }
       return results
     }
     var outcome = WriteOutcome()
-    for (step, problem) in zip(plan.steps, results) {
-      guard let problem else {
+    for (step, result) in zip(plan.steps, results) {
+      switch result {
+      case .success(let status):
         outcome.hasSuccess = true
-        continue
+        if status == 201 { outcome.hasCreated = true }
+      case .failure(let problem):
+        outcome.failures.append(WriteOutcome.Failure(problem: problem, registration: step.registration.id))
       }
-      outcome.failures.append(WriteOutcome.Failure(problem: problem, registration: step.registration.id))
     }
     if plan.staysLocal {
       do throws(Problem) {
@@ -39,35 +41,45 @@ extension Federation {
         outcome.hasSuccess = true
       } catch { outcome.failures.append(WriteOutcome.Failure(problem: error, registration: nil)) }
     }
+    // A history, and each instance in it, is changed where it is; nothing is wrong where it is not.
+    if write.time != nil, outcome.hasSuccess {
+      outcome.failures.removeAll { $0.problem.kind == .resourceNotFound }
+    }
     return outcome
   }
 
-  private func carryOut(_ step: WritePlan.Step, _ write: SourceWrite, _ origin: RequestOrigin) async -> Problem? {
+  /// - Returns: the status that the source answered with.
+  private func carryOut(_ step: WritePlan.Step, _ write: SourceWrite, _ origin: RequestOrigin) async
+    -> Result<Int, Problem>
+  {
     let registration = step.registration
     guard step.isOffered else {
-      return Problem(
-        .conflict,
-        "what \(registration.id) holds alone cannot be changed so: it does not offer \(write.operation.rawValue)")
+      return .failure(
+        Problem(
+          .conflict,
+          "what \(registration.id) holds alone cannot be changed so: it does not offer \(write.operation.rawValue)"))
     }
     let wording = await wording(for: registration, write.context)
     let request = write.request(step.attributes, wording)
     switch await call(call(for: request, to: registration, origin), registration) {
     case .success(let answer):
       // 207: the source did a part (clause 5.2.18); what it did not do is told.
-      guard answer.status == 207 else { return nil }
+      guard answer.status == 207 else { return .success(answer.status) }
       let json = try? JSONParser.parse(answer.body)
       let names = json?["notUpdated"]?.items.compactMap { $0["attributeName"]?.string } ?? []
       let errors = json?["errors"]?.items.compactMap { $0["error"]?["detail"]?.string } ?? []
       let told = (names + errors).prefix(10).joined(separator: ", ")
-      return Problem(
-        .badGateway, "the source of \(registration.id) did only a part of it" + (told.isEmpty ? "" : ": \(told)"))
+      return .failure(
+        Problem(
+          .badGateway, "the source of \(registration.id) did only a part of it" + (told.isEmpty ? "" : ": \(told)")))
     case .failure(.refused(409, let why)):
-      return Problem(
-        write.operation == .createEntity ? .alreadyExists : .conflict,
-        "the source of \(registration.id) refused: \(why)")
+      return .failure(
+        Problem(
+          write.operation == .createEntity ? .alreadyExists : .conflict,
+          "the source of \(registration.id) refused: \(why)"))
     case .failure(.refused(400, let why)) where !registration.mode.isProxied:
-      return .badRequest("the source of \(registration.id) refused: \(why)")
-    case .failure(let failure): return failure.problem(at: registration.id)
+      return .failure(.badRequest("the source of \(registration.id) refused: \(why)"))
+    case .failure(let failure): return .failure(failure.problem(at: registration.id))
     }
   }
 }

@@ -3,7 +3,8 @@ import NGSI
 import Query
 import Store
 
-/// A write to one entity that may concern sources (ETSI GS CIM 009 clauses 5.6.1 to 5.6.6 and 5.6.17 to 5.6.19).
+/// A write to one entity that may concern sources (ETSI GS CIM 009 clauses 5.6.1 to 5.6.6 and 5.6.17 to 5.6.19), or
+/// to its history (clauses 5.6.11 to 5.6.16).
 public struct SourceWrite: Sendable {
   public var operation: OperationName
   public var id: String
@@ -12,14 +13,16 @@ public struct SourceWrite: Sendable {
   /// Expanded names of the attributes that it writes; `nil` for the entity as a whole (a deletion).
   public var attributes: Set<String>?
   public var method: SourceCall.Method
-  /// Segments below `/ngsi-ld/v1`. An attribute name in it is the last segment.
+  /// Segments below `/ngsi-ld/v1`. An attribute name in it stands after `attrs`.
   public var path: [String]
-  /// The expanded attribute name that the last segment is, where it is one.
+  /// The expanded attribute name in the path, where there is one.
   public var attributeInPath: String?
   public var parameters: [(name: String, value: String)]
   /// As the client sent it, without `@context`.
   public var body: JSON?
   public var context: Context
+  /// Of a write to the history, the time that it is about; `nil` for a write to the present state.
+  public var time: TemporalFilter?
 
   public init(
     _ operation: OperationName, id: String, types: [String]?, attributes: Set<String>?, method: SourceCall.Method,
@@ -42,13 +45,16 @@ public struct SourceWrite: Sendable {
   var sourceQuery: SourceQuery {
     var query = SourceQuery(entity: id, types: types)
     query.attributes = attributes ?? []
+    (query.time, query.writesHistory) = (time, time != nil)
     return query
   }
 
   /// The request with only these attributes; `nil` keeps all.
   func request(_ names: Set<String>?, _ wording: Wording) -> SourceRequest {
     var path = path
-    if let attribute = attributeInPath { path[path.count - 1] = wording.name(attribute) }
+    if let attribute = attributeInPath, let place = path.firstIndex(of: "attrs") {
+      path[place + 1] = wording.name(attribute)
+    }
     var request = SourceRequest(method: method, path: path, parameters: parameters, context: wording.source)
     request.namesAreIRIs = wording.usesIRIs
     guard let body else { return request }
@@ -143,6 +149,8 @@ public struct WriteOutcome: Sendable {
   public var failures: [Failure] = []
   /// Whether some source, or the hub, did its part.
   public var hasSuccess = false
+  /// Whether a source has made something new.
+  public var hasCreated = false
 
   public init() {}
 

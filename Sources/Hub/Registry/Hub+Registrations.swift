@@ -146,17 +146,21 @@ extension Hub {
     let document = StoredDocument(id: registration.id, body: registration.stored)
     try writer.put(document, collection: Self.registrationCollection, in: registration.tenant)
     try tellSubscribers(of: registration, before: before, writer)
-    let registry = registry
-    writer.afterCommit { registry.put(registration) }
+    let (registry, atSources) = (registry, sourceSubscriptions)
+    writer.afterCommit {
+      registry.put(registration)
+      atSources.note(.registration(registration.id, registration.tenant))
+    }
   }
 
   private func removed(_ known: Registration, _ writer: any StoreWriter) throws {
     try tellSubscribers(of: nil, before: known, writer)
     _ = try writer.deleteDocument(known.id, collection: SourceRecords.collection, in: known.tenant)
-    let (registry, records) = (registry, sourceRecords)
+    let (registry, records, atSources) = (registry, sourceRecords, sourceSubscriptions)
     writer.afterCommit {
       registry.remove(known.id, in: known.tenant)
       records.forget(known.id, in: known.tenant)
+      atSources.note(.registration(known.id, known.tenant))
     }
   }
 }
@@ -174,6 +178,9 @@ extension Hub {
     try read { try self.requireTenant(tenant, $0) }
     return try sources(query, in: tenant)
   }
+
+  /// All of a tenant, in the order they were made.
+  public func allRegistrations(in tenant: Tenant) -> [Registration] { registry.all(in: tenant) }
 
   /// Whether there is such a registration.
   public func isRegistered(_ id: String, in tenant: Tenant) -> Bool { registry.registration(id, in: tenant) != nil }

@@ -24,6 +24,11 @@ extension OperationName {
   /// What a registration offers that names no operations (clause 4.20).
   static let byDefault = federationOps
 
+  static let writingHistories: Set<OperationName> = [
+    .upsertTemporal, .appendAttrsTemporal, .deleteAttrsTemporal, .updateAttrInstanceTemporal,
+    .deleteAttrInstanceTemporal, .deleteTemporal,
+  ]
+
   private static let discovery: Set<OperationName> = [
     .retrieveEntityTypes, .retrieveEntityTypeDetails, .retrieveEntityTypeInfo,
     .retrieveAttrTypes, .retrieveAttrTypeDetails, .retrieveAttrTypeInfo,

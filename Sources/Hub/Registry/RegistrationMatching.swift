@@ -18,6 +18,9 @@ public struct SourceQuery: Sendable {
   public var geo: GeoFilter?
   /// Sources of histories are asked for with it, those of the present without.
   public var time: TemporalFilter?
+  /// Whether histories are to be written: then sources that offer to write them are meant too, and those that know the
+  /// time of what is written.
+  public var writesHistory = false
   /// Whether a source that states no scope or place meets a condition on them: it may have what is asked for.
   public var toleratesSilence = true
 
@@ -70,12 +73,17 @@ extension Registration {
   /// - Throws: `TooComplexQuery` when a pattern takes too many steps.
   public func match(_ query: SourceQuery) throws(Problem) -> SourceMatch? {
     if let alias, query.via.contains(alias) { return nil }
-    guard isInTime(query.time) else { return nil }
+    guard query.writesHistory ? takesHistories(of: query.time) : isInTime(query.time) else { return nil }
     if !query.datasetIds.isEmpty, !datasetIds.isEmpty, Set(query.datasetIds).isDisjoint(with: datasetIds) { return nil }
     var parts: [Information] = []
     for part in information where try part.matches(query) { parts.append(part) }
     guard !parts.isEmpty, try sourceMatches(query) else { return nil }
     return SourceMatch(registration: self, information: parts)
+  }
+
+  private func takesHistories(of time: TemporalFilter?) -> Bool {
+    guard isTemporal else { return !operations.isDisjoint(with: OperationName.writingHistories) }
+    return observationInterval == nil || isInTime(time)
   }
 
   private func isInTime(_ time: TemporalFilter?) -> Bool {

@@ -86,6 +86,8 @@ final class SourceRecords: Sendable {
     }
   }
 
+  var count: Int { state.withLock { $0.records.count } }
+
   func touch(_ keys: [Key]) { state.withLock { $0.touched.formUnion(keys) } }
 }
 
@@ -105,6 +107,8 @@ extension Hub {
   /// Notes what became of a call to a source.
   public func note(_ failure: String?, of registration: Registration) {
     let time = now()
+    // A call may end after its registration did.
+    guard registry.registration(registration.id, in: registration.tenant) != nil else { return }
     sourceRecords.change(registration.id, in: registration.tenant) { record in
       record.timesSent += 1
       guard let failure else { return record.lastSuccess = time }
@@ -129,12 +133,16 @@ extension Hub {
   func keepSourceRecords() async {
     let touched = sourceRecords.takeTouched()
     guard !touched.isEmpty else { return }
+    let records = sourceRecords
     do {
       try await store.write { writer in
         for (key, json) in touched {
           // The registration may have been deleted meanwhile.
           guard try writer.document(key.registration, collection: Self.registrationCollection, in: key.tenant) != nil
-          else { continue }
+          else {
+            records.forget(key.registration, in: key.tenant)
+            continue
+          }
           let document = StoredDocument(id: key.registration, body: json)
           try writer.put(document, collection: SourceRecords.collection, in: key.tenant)
         }

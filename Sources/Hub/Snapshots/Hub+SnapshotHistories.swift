@@ -7,7 +7,10 @@ extension Hub {
   ///
   /// - Throws: `TooManyResults` when there are more than a snapshot may have.
   public func historyIdsToKeep(_ query: EvolutionQuery, in tenant: Tenant) throws(Problem) -> [String] {
-    let ids = try historyIds(query, in: tenant, atMost: limits.snapshotEntities + 1)
+    var asked = query
+    asked.page = Page(limit: limits.snapshotEntities + 1)
+    (asked.instanceLimit, asked.showsInstanceIds, asked.countsTotal) = (1, false, false)
+    let ids = try evolutions(asked, in: tenant).entities.map(\.id)
     guard ids.count <= limits.snapshotEntities else { throw tooMuchForSnapshot }
     return ids
   }

@@ -13,9 +13,9 @@ public struct DeliveryRecord: Sendable, Hashable {
   public var failed = 0
   /// Held back by `throttling`, or because the subscription was paused, expired or deleted before its turn.
   public var throttled = 0
-  /// Attempts made, as the standard counts them.
+  /// Notifications that were sent, however often each was tried (clause 5.8.6 counts one for each).
   public var timesSent = 0
-  /// Attempts that failed.
+  /// Those of them that were not taken at the first attempt.
   public var timesFailed = 0
   public var lastNotification: DateTime?
   public var lastSuccess: DateTime?

@@ -56,6 +56,7 @@ extension Hub {
       }
       subscription.document = document
       subscription.rule.expiresAt = document["expiresAt"]?.string.flatMap { DateTime($0) }
+      subscription.origin = SubscriptionOrigin(stored: stored.body["origin"])
       subscription.modifiedAt = stored.body["modifiedAt"]?.string.flatMap { DateTime($0) } ?? createdAt
     } catch {
       log.error(
@@ -65,6 +66,7 @@ extension Hub {
     let key = subscription.key
     let record = try read { try $0.document(key, collection: Notifier.recordCollection, in: tenant) }
     book.put(subscription)
+    noteForSources(subscription)
     notifier.resume(key, in: tenant, record: record?.body, waiting: waiting)
     return true
   }

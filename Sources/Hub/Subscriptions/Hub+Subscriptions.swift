@@ -5,11 +5,13 @@ import Store
 extension Hub {
   /// Makes a subscription (clauses 5.8.1 and 5.11.2). One to registrations is told of those that match already.
   ///
-  /// - Parameter base: what this hub's URL begins with, for the address of a context that is an array or an object.
+  /// - Parameters:
+  ///   - base: what this hub's URL begins with, for the address of a context that is an array or an object.
+  ///   - origin: how the request came here; it is kept for the context sources that are told of the subscription.
   /// - Returns: its id, generated where the document has none.
   public func createSubscription(
     _ object: JSONObject, about subject: SubscriptionSubject = .entities, context: Context,
-    base: String = Hub.localBase, in tenant: Tenant
+    base: String = Hub.localBase, origin: SubscriptionOrigin = SubscriptionOrigin(), in tenant: Tenant
   ) async throws(Problem) -> String {
     var document = object
     let id: String
@@ -21,6 +23,7 @@ extension Hub {
     document["id"] = .string(id)
     var subscription = try await compile(
       document, id: id, about: subject, context: context, createdAt: now(), in: tenant)
+    subscription.origin = origin
     try await makeLinkable(&subscription, base: base)
     let made = subscription
     let (book, limits, stored) = (book, limits, subscription.stored)
@@ -33,7 +36,10 @@ extension Hub {
         throw Problem(.tooManyResults, "a tenant may have at most \(limits.subscriptions) subscriptions")
       }
       try writer.put(StoredDocument(id: id, body: stored), collection: subject.collection, in: tenant)
-      writer.afterCommit { book.put(made) }
+      writer.afterCommit {
+        book.put(made)
+        self.noteForSources(made)
+      }
       try self.tellOfMatches(made, writer)
     }
     return id
@@ -41,14 +47,17 @@ extension Hub {
 
   /// Changes members of a subscription; the NGSI-LD Null removes one (clauses 5.8.2 and 5.11.3).
   ///
-  /// - Parameter context: what the client reads names with; `nil` where it names none: then they are read as before.
+  /// - Parameters:
+  ///   - context: what the client reads names with; `nil` where it names none: then they are read as before.
+  ///   - origin: how the request came here; its headers replace those that are kept.
   public func updateSubscription(
     _ id: String, about subject: SubscriptionSubject = .entities, with patch: JSONObject, context: Context?,
-    base: String = Hub.localBase, in tenant: Tenant
+    base: String = Hub.localBase, origin: SubscriptionOrigin = SubscriptionOrigin(), in tenant: Tenant
   ) async throws(Problem) {
     if let other = patch["id"], other != .string(id) { throw .badRequest("the id of a subscription cannot change") }
     // Someone else may change it while this one is compiled; then it is done again on the new state.
-    for _ in 0..<5 where try await tryUpdate(id, subject, with: patch, context: context, base: base, in: tenant) {
+    for _ in 0..<5
+    where try await tryUpdate(id, subject, with: patch, context: context, base: base, origin: origin, in: tenant) {
       return
     }
     throw Problem(.conflict, "the subscription \(id) is being changed by others")
@@ -56,7 +65,7 @@ extension Hub {
 
   private func tryUpdate(
     _ id: String, _ subject: SubscriptionSubject, with patch: JSONObject, context: Context?, base: String,
-    in tenant: Tenant
+    origin: SubscriptionOrigin, in tenant: Tenant
   ) async throws(Problem) -> Bool {
     let known = try existing(id, subject, in: tenant)
     var document = known.document
@@ -80,6 +89,7 @@ extension Hub {
       subscription.rule.expiresAt = expiresAt
       subscription.document["expiresAt"] = .string(expiresAt.description)
     }
+    subscription.origin = known.origin.updated(by: origin)
     try await makeLinkable(&subscription, base: base)
     let changed = subscription
     let (book, stored, before) = (book, subscription.stored, known.stored)
@@ -89,7 +99,10 @@ extension Hub {
       }
       guard current.body == before else { return false }
       try writer.put(StoredDocument(id: id, body: stored), collection: subject.collection, in: tenant)
-      writer.afterCommit { book.put(changed) }
+      writer.afterCommit {
+        book.put(changed)
+        self.noteForSources(changed)
+      }
       try self.tellOfMatches(changed, writer)
       return true
     }
@@ -113,9 +126,11 @@ extension Hub {
     guard try writer.deleteDocument(id, collection: subject.collection, in: tenant) else { return false }
     let (book, notifier, key) = (book, notifier, subject.key(id))
     _ = try writer.deleteDocument(key, collection: Notifier.recordCollection, in: tenant)
+    let atSources = subject == .entities ? sourceSubscriptions : nil
     writer.afterCommit {
       book.remove(key, in: tenant)
       notifier.forget(key, in: tenant)
+      atSources?.note(.subscription(id, tenant))
     }
     return true
   }
@@ -177,6 +192,7 @@ extension Hub {
     var rule = try SubscriptionParser(context: context, limits: limits, now: now(), sender: sender)
       .subscription(document)
     rule.matcher = try EntityMatcher(rule.query)
+    rule.partMatcher = try EntityMatcher(rule.query.withoutFilters)
     var notificationContext = context
     if let url = document["jsonldContext"]?.string {
       guard IRI.isAbsolute(url) else { throw .badRequest("'jsonldContext' must be a URL") }
@@ -210,6 +226,10 @@ extension Hub {
       }
       object["notification"] = .object(notification)
     }
+    let atSources = sourceSubscriptions.of(subscription: subscription.id, in: subscription.tenant).filter {
+      !$0.isEnding
+    }
+    if subscription.subject == .entities, !atSources.isEmpty { object["sources"] = .array(atSources.map(\.shown)) }
     if showsTimes {
       object["createdAt"] = .string(subscription.createdAt.description)
       object["modifiedAt"] = .string(subscription.modifiedAt.description)
@@ -233,6 +253,7 @@ extension Subscription {
     if document["jsonldContext"] == nil {
       object["notificationAddress"] = notificationContext.address.map { .string($0) }
     }
+    object["origin"] = origin.stored
     object["createdAt"] = .string(createdAt.description)
     object["modifiedAt"] = .string(modifiedAt.description)
     return .object(object)

@@ -45,6 +45,36 @@ enum Notification {
     return writer.bytes
   }
 
+  /// The same of parts of entities, which are put together with what others have of them before they are told.
+  ///
+  /// - Parameters:
+  ///   - payload: the parts, by ``payload(_:)``.
+  ///   - source: the registration of the source that they came from; `nil` for changes here.
+  static func parts(_ payload: [UInt8], from source: String?) -> [UInt8] {
+    var writer = JSONWriter(capacity: payload.count + 100)
+    writer.open("{")
+    if let source {
+      writer.key("from" as StaticString)
+      writer.write(source)
+    }
+    writer.key("parts" as StaticString)
+    writer.json(payload)
+    writer.close("}")
+    return writer.bytes
+  }
+
+  /// What ``parts(_:from:)`` made; `nil` for what holds whole entities.
+  static func parts(in payload: [UInt8]) throws(Problem) -> (entities: [Entity], source: String?)? {
+    guard payload.first == UInt8(ascii: "{"), let json = try? JSONParser.parse(payload), let parts = json["parts"]
+    else {
+      return nil
+    }
+    let reader = EntityReader(context: .identity, rules: .systemMembers)
+    var entities: [Entity] = []
+    for item in parts.items { entities.append(try reader.entity(item).entity()) }
+    return (entities, json["from"]?.string)
+  }
+
   private static func deletionMark(of old: Attribute, at: DateTime, showsChanges: Bool) -> Attribute {
     let null = JSON.string(Core.null)
     var mark = Attribute(

@@ -52,6 +52,8 @@ final class Notifier: Sendable {
   let now: @Sendable () -> DateTime
   let log: Logger
   let state = Mutex(State())
+  /// Puts entities together of which a notification has parts.
+  let assembler = Mutex<PartsAssembling?>(nil)
   private let sender: any NotificationSending
   private let places: Places
 
@@ -301,8 +303,12 @@ extension Notifier {
       guard subscription.status(at: now()) == "active" else { return settle(item, key) { $0.throttled += 1 } }
       let message: NotificationMessage
       do {
+        guard let payload = try await whole(item.payload, subscription) else {
+          // Together with the rest it is none that the subscriber asked for: it was never due.
+          return settle(item, key) { $0.due -= 1 }
+        }
         message = try Notification.message(
-          payload: item.payload, subscription: subscription, store: store, limits: limits, now: now())
+          payload: payload, subscription: subscription, store: store, limits: limits, now: now())
       } catch { return give(up: item, key, reason: error.detail) }
       guard let failure = await attempt(message, key) else {
         let at = now()
@@ -310,8 +316,9 @@ extension Notifier {
           state.lanes[key]?.failures = 0
           state.lanes[key]?.restsUntil = nil
         }
+        let isFirst = attempts == 0
         note(key) { record in
-          record.timesSent += 1
+          if isFirst { record.timesSent += 1 }
           record.lastNotification = at
           record.lastSuccess = at
         }
@@ -320,12 +327,22 @@ extension Notifier {
       guard failure != Self.stopped else { return }
       attempts += 1
       let cooldown = subscription.rule.notification.cooldown
-      noteFailure(failure, key, cooldown: cooldown)
+      noteFailure(failure, key, isFirst: attempts == 1, cooldown: cooldown)
       guard attempts < limits.deliveryAttempts else { return give(up: item, key, reason: failure) }
       let next = now().adding(seconds: cooldown ?? Self.backOff(attempts))
       notBefore = next
       await postpone(item, attempts: attempts, until: next)
     }
+  }
+
+  /// The payload with whole entities; `nil` when none is left that matches.
+  private func whole(_ payload: [UInt8], _ subscription: Subscription) async throws(Problem) -> [UInt8]? {
+    guard subscription.subject == .entities, let parts = try Notification.parts(in: payload) else { return payload }
+    guard let assembler = assembler.withLock({ $0 }), let own = DistributedSubscription(subscription, at: now()) else {
+      return Notification.payload(parts.entities)
+    }
+    let entities = await assembler(parts.entities, own, parts.source)
+    return entities.isEmpty ? nil : Notification.payload(entities)
   }
 
   private static let stopped = "the hub stops"
@@ -339,15 +356,17 @@ extension Notifier {
     return await sender.send(message)
   }
 
-  private func noteFailure(_ reason: String, _ key: Key, cooldown: Double?) {
+  private func noteFailure(_ reason: String, _ key: Key, isFirst: Bool, cooldown: Double?) {
     let at = now()
     state.withLock { state in
       state.lanes[key]?.failures += 1
       state.lanes[key]?.restsUntil = cooldown.map { at.adding(seconds: $0) }
     }
     note(key) { record in
-      record.timesSent += 1
-      record.timesFailed += 1
+      if isFirst {
+        record.timesSent += 1
+        record.timesFailed += 1
+      }
       record.lastNotification = at
       record.lastFailure = at
       record.lastReason = reason

@@ -37,6 +37,8 @@ struct Subscription: Sendable {
   var notificationContext: Context
   /// What ``notificationContext`` said when its address ended.
   var notificationSource: JSON?
+  /// Where it came from, for what is told to context sources.
+  var origin = SubscriptionOrigin()
   var createdAt: DateTime
   var modifiedAt: DateTime
   var rule: Rule
@@ -106,6 +108,12 @@ struct Subscription: Sendable {
     /// `entities`, `q`, `geoQ` and `scopeQ`.
     var query = EntityQuery()
     var matcher: EntityMatcher?
+    /// The same without `q`, `geoQ` and `scopeQ`: what a part of an entity can be judged by.
+    var partMatcher: EntityMatcher?
+    /// Sources are not told of it.
+    var localOnly = false
+    /// `splitEntities`; `nil` where the client does not say.
+    var splitsEntities: Bool?
     var languages: [String] = []
     var datasetIds: [String] = []
     /// `temporalQ` and `csf` of a subscription to registrations.
@@ -128,11 +136,14 @@ struct Subscription: Sendable {
   }
 
   /// Whether the change is one that this subscription is to be told of.
-  func isTriggered(by change: EntityChange, linked: (String) -> Entity?) -> Bool {
+  ///
+  /// - Parameter asPart: the entity is a part of one, which is judged by its content when it is whole.
+  func isTriggered(by change: EntityChange, asPart: Bool = false, linked: (String) -> Entity?) -> Bool {
     guard let subject = change.new ?? change.old else { return false }
     guard isEventWanted(change) else { return false }
+    let matcher = asPart ? rule.partMatcher : rule.matcher
     // A pattern that gives up on this entity does not match it.
-    return (try? rule.matcher?.matches(subject, linked: linked)) ?? (rule.matcher == nil)
+    return (try? matcher?.matches(subject, linked: linked)) ?? (matcher == nil)
   }
 
   private func isEventWanted(_ change: EntityChange) -> Bool {

@@ -90,6 +90,14 @@ final class SubscriptionBook: Sendable {
     }
   }
 
+  /// Subscriptions of a tenant, by their keys in order.
+  func all(in tenant: Tenant) -> [Subscription] {
+    shelves.withLock { shelves in
+      guard let shelf = shelves[tenant] else { return [] }
+      return shelf.byKey.keys.sorted().compactMap { shelf.byKey[$0] }
+    }
+  }
+
   func count(in tenant: Tenant) -> Int { shelves.withLock { $0[tenant]?.byKey.count ?? 0 } }
 
   var total: Int { shelves.withLock { $0.values.reduce(0) { $0 + $1.byKey.count } } }

@@ -154,7 +154,9 @@ extension [String] {
 
 extension Entity {
   /// Its attributes as instances of a history.
-  func historyEntries(at: DateTime) -> [HistoryEntry] {
+  ///
+  /// - Parameter at: when instances were made and changed that do not say it.
+  public func historyEntries(at: DateTime) -> [HistoryEntry] {
     attributes.flatMap { set in
       set.instances.map { instance in
         var instance = instance

@@ -208,7 +208,7 @@ extension BatchOperation {
     case (.create, _?): throw Problem(.alreadyExists, "there is an entity \(id) already")
     case (.upsertReplace, let entity?): return try entity.replaced(by: fragment, at: at)
     case (.upsertUpdate, let entity?): return try entity.appendingAttributes(fragment, at: at)
-    case (.update, let entity?): return try entity.updatingAttributes(fragment, at: at)
+    case (.update, let entity?): return try entity.updatingAttributes(fragment, addsScopes: true, at: at)
     case (.updateKeeping, let entity?): return try entity.appendingAttributes(fragment, overwrite: false, at: at)
     case (.merge, let entity?): return try entity.merging(fragment, at: at)
     case (.update, nil), (.updateKeeping, nil), (.merge, nil): throw .notFound("there is no entity \(id)")

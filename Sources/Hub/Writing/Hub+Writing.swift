@@ -213,6 +213,7 @@ extension Hub {
   /// Puts a notification into the outbox for each subscription that a change triggers.
   private func enqueueNotifications(for changes: [EntityChange], _ writer: any StoreWriter) throws -> [OutboxItem] {
     guard let tenant = changes.first?.tenant, !book.isEmpty(in: tenant) else { return [] }
+    let mayLieInParts = hasRegistrations(in: tenant)
     var items: [OutboxItem] = []
     for change in changes {
       var payloads: [Bool: [UInt8]] = [:]
@@ -220,10 +221,12 @@ extension Hub {
       for subscription in book.candidates(types: subject?.types ?? [], in: tenant)
       where subscription.rule.timeInterval == nil && subscription.status(at: change.at) == "active" {
         let linked: (String) -> Entity? = { id in (try? writer.entity(id, in: tenant)) ?? nil }
-        guard subscription.isTriggered(by: change, linked: linked) else { continue }
+        let isPart = mayLieInParts && subscription.rule.splitsEntities == true && !subscription.rule.localOnly
+        guard subscription.isTriggered(by: change, asPart: isPart, linked: linked) else { continue }
         let showsChanges = subscription.rule.notification.showChanges
-        let payload = payloads[showsChanges] ?? Notification.payload(change, showsChanges: showsChanges)
+        var payload = payloads[showsChanges] ?? Notification.payload(change, showsChanges: showsChanges)
         payloads[showsChanges] = payload
+        if isPart { payload = Notification.parts(payload, from: nil) }
         items.append(
           OutboxItem(tenant: tenant, subscriptionId: subscription.key, payload: payload, dueAt: change.at))
       }

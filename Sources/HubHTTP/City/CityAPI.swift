@@ -1,3 +1,4 @@
+import Federation
 import Hub
 import NGSI
 import NIOHTTP1
@@ -13,19 +14,27 @@ import Store
 /// - `GET|PUT catalogue`: all datasets in DCAT-AP 3.0, as JSON-LD or, by `Accept`, as Turtle.
 /// - `POST ingest/{id}`: messages of other standards (``IngestDoor``).
 /// - `GET adapters`, `GET adapters/{id}`: how the adapters fare that fetch or listen.
+/// - `POST notifications/{token}`: what context sources tell of what this hub has subscribed to at them.
 /// - `GET refusals`, `POST refusals/discard`: the verification history of refused input.
 ///
 /// Bodies are `application/json`; another type would let any web page post here without being asked first.
 public struct CityAPI: Sendable {
   let hub: Hub
+  /// Who takes what sources notify; `nil` where none are asked.
+  let federation: Federation?
   let doors: [String: IngestDoor]
   private let adapters: @Sendable () -> [JSON]
 
   /// - Parameters:
+  ///   - federation: the hub with the context sources that are registered at it.
   ///   - doors: the ways in for messages of other standards.
   ///   - adapters: how each adapter fares that fetches or listens; an object with its `id`.
-  public init(hub: Hub, doors: [IngestDoor] = [], adapters: @escaping @Sendable () -> [JSON] = { [] }) {
+  public init(
+    hub: Hub, federation: Federation? = nil, doors: [IngestDoor] = [],
+    adapters: @escaping @Sendable () -> [JSON] = { [] }
+  ) {
     self.hub = hub
+    self.federation = federation
     self.adapters = adapters
     self.doors = Dictionary(doors.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
   }
@@ -61,6 +70,7 @@ public struct CityAPI: Sendable {
     case "models": return try await models(exchange, path.first)
     case "schemas": return try await schemas(exchange, path.first)
     case "ingest": return try await ingest(exchange, path[0])
+    case "notifications": return try await notified(exchange, path[0])
     case "adapters": return try adapters(exchange, path.first)
     case "datasets": return try await datasets(exchange, path.first)
     case "catalogue": return try await catalogue(exchange)
@@ -75,7 +85,7 @@ public struct CityAPI: Sendable {
     case ("models", 1): "GET, HEAD, PUT, DELETE, OPTIONS"
     case ("schemas", 0): "GET, HEAD, OPTIONS"
     case ("schemas", 1): "GET, HEAD, PUT, DELETE, OPTIONS"
-    case ("ingest", 1): "POST, OPTIONS"
+    case ("ingest", 1), ("notifications", 1): "POST, OPTIONS"
     case ("adapters", 0...1): "GET, HEAD, OPTIONS"
     case ("datasets", 0): "GET, HEAD, POST, OPTIONS"
     case ("datasets", 1): "GET, HEAD, PUT, DELETE, OPTIONS"

@@ -46,7 +46,7 @@ struct HubDoors: Sendable {
     let hub = federation.hub
     api = API(federation: federation)
     administration = Administration(hub: hub)
-    city = CityAPI(hub: hub, doors: ingest, adapters: adapters)
+    city = CityAPI(hub: hub, federation: federation, doors: ingest, adapters: adapters)
     bodyBytes = hub.limits.bodyBytes
   }
 

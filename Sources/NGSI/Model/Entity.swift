@@ -48,31 +48,124 @@ public struct AttributeSet: Sendable, Hashable {
   public func instance(datasetId: String?) -> Attribute? { instances.first { $0.datasetId == datasetId } }
 }
 
-/// One instance of an attribute.
+/// One instance of an attribute. A copy shares the members with what it was copied from until one of both changes: a
+/// write hands an instance through operation, index, history and change stream.
 public struct Attribute: Sendable, Hashable {
-  public var kind: AttributeKind
-  /// What the kind's value member holds: a JSON value, a GeoJSON geometry, a URI or list of URIs, a language map …
-  public var value: JSON
-  public var datasetId: String?
-  public var observedAt: DateTime?
-  /// UN/CEFACT common code.
-  public var unitCode: String?
-  public var createdAt: DateTime?
-  public var modifiedAt: DateTime?
-  public var instanceId: String?
-  public var subAttributes: [AttributeSet]
-  private var seldom: Seldom?
+  @usableFromInline var storage: Storage
 
   public init(
     kind: AttributeKind, value: JSON, datasetId: String? = nil, observedAt: DateTime? = nil, unitCode: String? = nil,
     subAttributes: [AttributeSet] = []
   ) {
-    self.kind = kind
-    self.value = value
-    self.datasetId = datasetId
-    self.observedAt = observedAt
-    self.unitCode = unitCode
-    self.subAttributes = subAttributes
+    storage = Storage(
+      Members(
+        kind: kind, value: value, datasetId: datasetId, observedAt: observedAt, unitCode: unitCode,
+        subAttributes: subAttributes))
+  }
+
+  @usableFromInline struct Members: Sendable, Hashable {
+    @usableFromInline var kind: AttributeKind
+    @usableFromInline var value: JSON
+    @usableFromInline var datasetId: String?
+    @usableFromInline var observedAt: DateTime?
+    @usableFromInline var unitCode: String?
+    @usableFromInline var createdAt: DateTime?
+    @usableFromInline var modifiedAt: DateTime?
+    @usableFromInline var instanceId: String?
+    @usableFromInline var subAttributes: [AttributeSet]
+    var seldom: Seldom?
+  }
+
+  // Unchecked because its members can change: they do so only after `own()`, while one value alone holds them.
+  @usableFromInline final class Storage: @unchecked Sendable, Hashable {
+    @usableFromInline var members: Members
+
+    @usableFromInline init(_ members: Members) { self.members = members }
+
+    @usableFromInline static func == (left: Storage, right: Storage) -> Bool {
+      left === right || left.members == right.members
+    }
+
+    @usableFromInline func hash(into hasher: inout Hasher) { hasher.combine(members) }
+  }
+
+  /// Leaves the members to this value alone, so that they may change.
+  @inlinable mutating func own() {
+    if !isKnownUniquelyReferenced(&storage) { storage = Storage(storage.members) }
+  }
+
+  @inlinable public var kind: AttributeKind {
+    get { storage.members.kind }
+    set {
+      own()
+      storage.members.kind = newValue
+    }
+  }
+
+  /// What the kind's value member holds: a JSON value, a GeoJSON geometry, a URI or list of URIs, a language map …
+  @inlinable public var value: JSON {
+    get { storage.members.value }
+    _modify {
+      own()
+      yield &storage.members.value
+    }
+  }
+
+  @inlinable public var datasetId: String? {
+    get { storage.members.datasetId }
+    set {
+      own()
+      storage.members.datasetId = newValue
+    }
+  }
+
+  @inlinable public var observedAt: DateTime? {
+    get { storage.members.observedAt }
+    set {
+      own()
+      storage.members.observedAt = newValue
+    }
+  }
+
+  /// UN/CEFACT common code.
+  @inlinable public var unitCode: String? {
+    get { storage.members.unitCode }
+    set {
+      own()
+      storage.members.unitCode = newValue
+    }
+  }
+
+  @inlinable public var createdAt: DateTime? {
+    get { storage.members.createdAt }
+    set {
+      own()
+      storage.members.createdAt = newValue
+    }
+  }
+
+  @inlinable public var modifiedAt: DateTime? {
+    get { storage.members.modifiedAt }
+    set {
+      own()
+      storage.members.modifiedAt = newValue
+    }
+  }
+
+  @inlinable public var instanceId: String? {
+    get { storage.members.instanceId }
+    set {
+      own()
+      storage.members.instanceId = newValue
+    }
+  }
+
+  @inlinable public var subAttributes: [AttributeSet] {
+    get { storage.members.subAttributes }
+    _modify {
+      own()
+      yield &storage.members.subAttributes
+    }
   }
 
   public subscript(subAttribute name: String) -> AttributeSet? {
@@ -90,8 +183,8 @@ public struct Attribute: Sendable, Hashable {
 }
 
 extension Attribute {
-  /// Members that few instances have stand apart, shared until one changes: an attribute is copied often.
-  private final class Seldom: Sendable, Hashable {
+  /// Members that few instances have stand apart: most instances are spared their room.
+  final class Seldom: Sendable, Hashable {
     struct Members: Sendable, Hashable {
       var valueType: String?
       var objectType: [String] = []
@@ -114,8 +207,11 @@ extension Attribute {
   private mutating func change(_ body: (inout Seldom.Members) -> Void) {
     var members = seldom?.members ?? Seldom.none
     body(&members)
-    seldom = members == Seldom.none ? nil : Seldom(members)
+    own()
+    storage.members.seldom = members == Seldom.none ? nil : Seldom(members)
   }
+
+  private var seldom: Seldom? { storage.members.seldom }
 
   /// Expanded datatype IRI of a Property value.
   public var valueType: String? {

@@ -41,8 +41,11 @@ extension Entity {
   /// Update Attributes (clauses 5.6.2 and 5.5.8): each given instance is replaced, added, or deleted by NGSI-LD Null.
   ///
   /// A Null for an instance that is not there, and a scope for an entity that has none, are reported as not updated.
+  /// - Parameter addsScopes: an entity that has no scope gets one, as by Append Attributes (clause 5.6.9.4).
   /// - Throws: ``Problem`` when an attribute has no value or the fragment is of another entity.
-  public func updatingAttributes(_ fragment: EntityFragment, at now: DateTime) throws(Problem) -> EntityUpdate {
+  public func updatingAttributes(_ fragment: EntityFragment, addsScopes: Bool = false, at now: DateTime)
+    throws(Problem) -> EntityUpdate
+  {
     try expectSameId(fragment)
     var editor = EntityEditor(self, at: now)
     for set in fragment.attributes {
@@ -59,8 +62,10 @@ extension Entity {
     editor.addTypes(fragment.types)
     switch fragment.scopes {
     case .unchanged: break
-    // Scopes of an entity that has none are passed over (clause 5.6.2.4).
-    case _ where scopes.isEmpty: break
+    // Clause 5.6.2.4 leaves them out; who sent them is told (clause 5.2.18).
+    case .set where scopes.isEmpty && !addsScopes:
+      editor.refuse(Core.scope, "the entity has no scope that could be replaced")
+    case .removed where scopes.isEmpty: editor.refuse(Core.scope, "the entity has no scope to delete")
     case .removed: editor.setScopes([])
     case .set(let new): editor.setScopes(new)
     }

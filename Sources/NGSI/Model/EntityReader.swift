@@ -231,14 +231,27 @@ extension EntityReader {
         guard object["type"].map({ $0 == "Property" }) ?? true, let value = object["value"] else {
           throw .badRequest("an instance of 'scope' must be a Property with a value")
         }
-        fragment.value = .set(.scopes(try plainScopes(value)))
+        // Other hubs show scopes that were taken away as an instance with the Null.
+        let isDeletion = rules.contains(.systemMembers) && value == .string(Core.null)
+        fragment.value = .set(isDeletion ? value : .scopes(try plainScopes(value)))
         if let observedAt = object["observedAt"] { fragment.observedAt = try time(observedAt, "observedAt") }
+        if rules.contains(.systemMembers) {
+          fragment.createdAt = try toldTime("createdAt", of: object)
+          fragment.modifiedAt = try toldTime("modifiedAt", of: object)
+          fragment.deletedAt = try toldTime("deletedAt", of: object)
+          if let instanceId = object["instanceId"] { fragment.instanceId = try uri(instanceId, "instanceId") }
+        }
       } else {
         fragment.value = .set(.scopes(try plainScopes(item)))
       }
       fragments.append(fragment)
     }
     return fragments
+  }
+
+  private func toldTime(_ member: StaticString, of object: JSONObject) throws(Problem) -> DateTime? {
+    guard let json = object["\(member)"] else { return nil }
+    return try time(json, member).value
   }
 
   /// Clause 4.18: levels of letters, digits and underscores (any script), separated by slashes; `-` is taken too.

@@ -41,7 +41,11 @@ final class FileLock: Sendable {
 
   func release() {
     descriptor.withLock { descriptor in
-      if let open = descriptor { Foundation.close(open) }
+      if let open = descriptor {
+        // By name: a child between fork and exec has the descriptor too, and closing ours alone would not let go.
+        flock(open, LOCK_UN)
+        Foundation.close(open)
+      }
       descriptor = nil
     }
   }
