@@ -17,8 +17,10 @@ public struct Federation: Sendable {
     public var sources = 200
     /// Calls under way at once, over all requests.
     public var callsInFlight = 256
-    /// Bytes of one answer.
+    /// Bytes of one answer, and of all that are held at once, over all requests. In memory an answer takes several times
+    /// as much while it is put together with others.
     public var answerBytes = 16 << 20
+    public var heldBytes = 128 << 20
     /// Entities that a query over several sources may put together.
     public var entities = 10_000
     /// Entities asked for in one call.
@@ -28,6 +30,8 @@ public struct Federation: Sendable {
     public var longestTimeout = 60.0
     /// Seconds that a subscription lives at a source unless it is renewed.
     public var subscriptionLease = 86_400.0
+    /// Seconds after which no further level of linked entities is asked for.
+    public var linkingSeconds = 20.0
     /// Bytes of answers that are kept for registrations with a `cacheDuration`.
     public var cacheBytes = 32 << 20
 
@@ -43,6 +47,7 @@ public struct Federation: Sendable {
   let cache: AnswerCache
   private let underWay: UnderWay
   let subscribing: Subscribing
+  private let room: AnswerRoom
 
   public init(
     hub: Hub, caller: any SourceCalling = NoSources(), egress: Egress = Egress(), limits: Limits = Limits(),
@@ -56,6 +61,7 @@ public struct Federation: Sendable {
     cache = AnswerCache(bytes: limits.cacheBytes)
     underWay = UnderWay(bound: limits.callsInFlight)
     subscribing = Subscribing()
+    room = AnswerRoom(bytes: limits.heldBytes)
     hub.assembleParts { [weak hub, parts = Parts(self)] entities, subscription, source in
       guard let hub else { return [] }
       let federation = Federation(hub, parts)
@@ -71,6 +77,7 @@ public struct Federation: Sendable {
     let splitsEntities: Bool
     let cache: AnswerCache
     let underWay: UnderWay
+    let room: AnswerRoom
     let subscribing: Subscribing
 
     init(_ federation: Federation) {
@@ -80,6 +87,7 @@ public struct Federation: Sendable {
       splitsEntities = federation.splitsEntities
       cache = federation.cache
       underWay = federation.underWay
+      room = federation.room
       subscribing = federation.subscribing
     }
   }
@@ -92,7 +100,30 @@ public struct Federation: Sendable {
     splitsEntities = parts.splitsEntities
     cache = parts.cache
     underWay = parts.underWay
+    room = parts.room
     subscribing = parts.subscribing
+  }
+
+  /// Room for what a request will be answered with; it is given back when that is closed.
+  public func share() -> AnswerShare { AnswerShare(of: room) }
+
+  /// A section of the health report.
+  public var health: JSON {
+    let held = room.figures
+    func gauge(_ value: Int, _ bound: Int, _ unit: String? = nil) -> JSON {
+      var gauge = JSONObject()
+      gauge["value"] = .integer(Int64(value))
+      gauge["bound"] = .integer(Int64(bound))
+      gauge["unit"] = unit.map { .string($0) }
+      return .object(gauge)
+    }
+    return [
+      "calls": gauge(underWay.count, limits.callsInFlight), "heldBytes": gauge(held.taken, limits.heldBytes, "B"),
+      "mostHeldBytes": ["value": .integer(Int64(held.most)), "unit": "B"],
+      "withoutRoom": .integer(Int64(held.refused)),
+      "answerBytesBound": ["value": .integer(Int64(limits.answerBytes)), "unit": "B"],
+      "sourcesBound": .integer(Int64(limits.sources)), "entitiesBound": .integer(Int64(limits.entities)),
+    ]
   }
 
   /// Whether anything but the hub itself may be concerned by requests of this tenant.
@@ -121,7 +152,9 @@ public struct Federation: Sendable {
   func call(_ call: SourceCall, _ registration: Registration) async -> Result<SourceAnswer, SourceFailure> {
     let key =
       registration.management.cacheDuration != nil && call.method == .get ? call.question(of: registration.tenant) : nil
-    if let key, let kept = cache.answer(key, of: registration, at: hub.time) { return .success(kept) }
+    if let key, let kept = cache.answer(key, of: registration, at: hub.time) {
+      return call.share.take(kept.body.count) ? .success(kept) : .failure(.noRoom)
+    }
     if let cooldown = registration.management.cooldown {
       let record = hub.record(of: registration)
       if record.isFailing == true, let failed = record.lastFailure, hub.time < failed.adding(seconds: cooldown) {
@@ -142,6 +175,8 @@ public struct Federation: Sendable {
     case .failure(.refused(let status, _)) where status < 500 && status != 401 && status != 403 && status != 429:
       // It works, and does not want this: not found, exists already, bad data.
       hub.note(nil, of: registration)
+    // It did answer.
+    case .failure(.noRoom): hub.note(nil, of: registration)
     case .failure(let failure): hub.note(failure.reason, of: registration)
     }
     return outcome
@@ -151,6 +186,7 @@ public struct Federation: Sendable {
     switch reply {
     case .late: return .failure(.late)
     case .tooLong: return .failure(.unreadable("its answer is too long"))
+    case .noRoom: return .failure(.noRoom)
     case .unreachable(let why): return .failure(.unreachable(why))
     case .answered(let status, let headers, let body):
       guard (200..<300).contains(status) else {

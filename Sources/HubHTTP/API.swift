@@ -33,7 +33,9 @@ public struct API: Sendable {
       }
       var asked = request
       asked.method = method
-      let exchange = try Exchange(hub: hub, request: asked).inSnapshot(collection)
+      var exchange = try Exchange(hub: hub, request: asked).inSnapshot(collection)
+      if federation.concerns(exchange.tenant) { exchange.share = federation.share() }
+      defer { exchange.share?.close() }
       do { return try await routeNoting(exchange, collection, path) } catch  where error.kind == .methodNotAllowed {
         var response = Exchange.problem(error)
         response.headers[first: HeaderName.allow] = Self.methods(

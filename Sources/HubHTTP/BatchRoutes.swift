@@ -189,6 +189,7 @@ extension Presenter {
     case "inline": join = .inline
     default: break
     }
+    if let ids = object["containedBy"] { contained = try Self.contained(ids.items.compactMap(\.string)) }
     if let level = object["joinLevel"] {
       guard let number = level.integer, (1...Int64(Limits().joinLevel)).contains(number) else {
         throw .badRequest("'joinLevel' must be a whole number from 1 to \(Limits().joinLevel)")

@@ -1,6 +1,7 @@
-import NIOHTTP1
+import Federation
 import Hub
 import NGSI
+import NIOHTTP1
 import Store
 
 /// `/types` and `/attributes` (clauses 6.25 to 6.28).
@@ -11,7 +12,8 @@ extension API {
     try exchange.takes(path.isEmpty ? Parameters.details : Parameters.none)
     let context = try await exchange.context()
     let type = try exchange.accepted()
-    let summaries = try knownTypes(exchange)
+    let found = try await types(try scope(path.first, context, exchange), context, exchange)
+    let summaries = found.summaries
     guard let name = path.first else {
       let details = try exchange.items.flag("details")
       let body: JSON =
@@ -28,11 +30,11 @@ extension API {
           "type": "EntityTypeList",
           "typeList": .array(summaries.map { .string(context.compact($0.type)) }),
         ]
-      return discovery(body, type, context, exchange)
+      return discovery(body, found.warnings, type, context, exchange)
     }
     let iri = context.expand(name)
     guard let summary = summaries.first(where: { $0.type == iri }) else {
-      throw .notFound("there is no entity of type \(name.prefix(200))")
+      return missing("there is no entity of type \(name.prefix(200))", found.warnings, exchange)
     }
     let attributes = summary.attributes.map { attribute -> JSON in
       [
@@ -45,7 +47,7 @@ extension API {
       [
         "id": .string(summary.type), "type": "EntityTypeInfo", "typeName": .string(context.compact(summary.type)),
         "entityCount": .integer(Int64(summary.entityCount)), "attributeDetails": .array(attributes),
-      ], type, context, exchange)
+      ], found.warnings, type, context, exchange)
   }
 
   func attributes(_ exchange: Exchange, _ path: [String]) async throws(Problem) -> APIResponse {
@@ -54,7 +56,8 @@ extension API {
     try exchange.takes(path.isEmpty ? Parameters.details : Parameters.none)
     let context = try await exchange.context()
     let type = try exchange.accepted()
-    let summaries = try knownAttributes(exchange)
+    let found = try await attributes(try scope(path.first, context, exchange), context, exchange)
+    let summaries = found.summaries
     guard let name = path.first else {
       let details = try exchange.items.flag("details")
       let body: JSON =
@@ -72,11 +75,11 @@ extension API {
           "type": "AttributeList",
           "attributeList": .array(summaries.map { .string(context.compact($0.attribute)) }),
         ]
-      return discovery(body, type, context, exchange)
+      return discovery(body, found.warnings, type, context, exchange)
     }
     let iri = context.expand(name)
     guard let summary = summaries.first(where: { $0.attribute == iri }) else {
-      throw .notFound("there is no attribute \(name.prefix(200))")
+      return missing("there is no attribute \(name.prefix(200))", found.warnings, exchange)
     }
     return discovery(
       [
@@ -85,50 +88,42 @@ extension API {
         "attributeCount": .integer(Int64(summary.entityCount)),
         "attributeTypes": .array(summary.kinds.map { .string($0.rawValue) }),
         "typeNames": .array(summary.types.map { .string(context.compact($0)) }),
-      ], type, context, exchange)
+      ], found.warnings, type, context, exchange)
   }
 
-  // MARK: What sources may have
+  /// What of types or attributes a path and parameters ask for.
+  private func scope(_ name: String?, _ context: Context, _ exchange: Exchange) throws(Problem) -> DiscoveryScope {
+    if let name { return .one(context.expand(name)) }
+    return try exchange.items.flag("details") ? .details : .names
+  }
 
-  /// The hub's types and those that its registrations name; of the latter nobody knows how many there are (clause 5.7.11).
-  private func knownTypes(_ exchange: Exchange) throws(Problem) -> [TypeSummary] {
-    var summaries = try hub.types(in: exchange.tenant)
-    for part in try registered(exchange) {
-      for type in part.entities.flatMap(\.types) {
-        let place = summaries.firstIndex { $0.type == type } ?? summaries.count
-        if place == summaries.count { summaries.append(TypeSummary(type: type, entityCount: 0, attributes: [])) }
-        let known = Set(summaries[place].attributes.map(\.attribute))
-        for name in part.attributes.sorted() where !known.contains(name) {
-          summaries[place].attributes.append(
-            AttributeSummary(attribute: name, kinds: [], entityCount: 0, types: [type]))
-        }
-      }
+  private func types(_ scope: DiscoveryScope, _ context: Context, _ exchange: Exchange) async throws(Problem)
+    -> FederatedSummaries<TypeSummary>
+  {
+    guard try asksSources(exchange) else {
+      return FederatedSummaries(summaries: try hub.types(in: exchange.tenant))
     }
-    return summaries
+    return try await federation.types(scope, context: context, exchange.origin)
   }
 
-  /// The same for attributes.
-  private func knownAttributes(_ exchange: Exchange) throws(Problem) -> [AttributeSummary] {
-    var summaries = try hub.attributes(in: exchange.tenant)
-    for part in try registered(exchange) {
-      let types = part.entities.flatMap(\.types)
-      for name in part.attributes.sorted() {
-        let place = summaries.firstIndex { $0.attribute == name } ?? summaries.count
-        if place == summaries.count {
-          summaries.append(AttributeSummary(attribute: name, kinds: [], entityCount: 0, types: []))
-        }
-        for type in types where !summaries[place].types.contains(type) { summaries[place].types.append(type) }
-      }
+  private func attributes(_ scope: DiscoveryScope, _ context: Context, _ exchange: Exchange) async throws(Problem)
+    -> FederatedSummaries<AttributeSummary>
+  {
+    guard try asksSources(exchange) else {
+      return FederatedSummaries(summaries: try hub.attributes(in: exchange.tenant))
     }
-    return summaries
+    return try await federation.attributes(scope, context: context, exchange.origin)
   }
 
-  private func registered(_ exchange: Exchange) throws(Problem) -> [Registration.Information] {
-    guard try asksSources(exchange) else { return [] }
-    return try hub.sources(SourceQuery(), in: exchange.tenant).flatMap(\.information)
+  private func missing(_ sentence: String, _ warnings: [SourceWarning], _ exchange: Exchange) -> APIResponse {
+    var response = Exchange.problem(.notFound(sentence))
+    warn(&response, warnings, exchange)
+    return response
   }
 
-  private func discovery(_ body: JSON, _ type: MediaType, _ context: Context, _ exchange: Exchange) -> APIResponse {
+  private func discovery(
+    _ body: JSON, _ warnings: [SourceWarning], _ type: MediaType, _ context: Context, _ exchange: Exchange
+  ) -> APIResponse {
     var body = body
     if type == .jsonLD {
       switch body {
@@ -145,7 +140,9 @@ extension API {
       default: break
       }
     }
-    return exchange.answer(JSONWriter.bytes(body), type: type, context: context)
+    var response = exchange.answer(JSONWriter.bytes(body), type: type, context: context)
+    warn(&response, warnings, exchange)
+    return response
   }
 
   /// Names a list by its content, so that the same list has the same id (FNV-1a, 64 bits).

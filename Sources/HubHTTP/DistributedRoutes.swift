@@ -12,7 +12,7 @@ extension Exchange {
   var origin: RequestOrigin {
     let headers = request.headers
     let via = headers.contains(name: HeaderName.via) ? headers[HeaderName.via].joined(separator: ", ") : nil
-    return RequestOrigin(tenant: tenant, via: via) { headers[first: $0] }
+    return RequestOrigin(tenant: tenant, via: via, share: share) { headers[first: $0] }
   }
 
   /// Parameters of a write that go to its sources.
@@ -35,10 +35,38 @@ extension API {
     let found = try await federation.retrieve(
       id, types: try typeSelection(exchange, context), attributes: Set(presenter.attributes),
       datasetIds: presenter.datasetIds, context: context, exchange.origin)
+    return try await linkedAnswer(found, id, presenter, exchange)
+  }
+
+  /// The answer with one entity, and with what it links to where that was asked for.
+  func linkedAnswer(_ found: FederatedEntity, _ id: String, _ presenter: Presenter, _ exchange: Exchange)
+    async throws(Problem) -> APIResponse
+  {
+    var (found, presenter) = (found, presenter)
+    let linked = try await link(found.entity.map { [$0] } ?? [], &presenter, silent: found.silent, exchange)
+    found.warnings += linked.filter { !found.warnings.contains($0) }
     return answer(found, id, presenter, exchange)
   }
 
-  func answer(_ found: FederatedEntity, _ id: String, _ presenter: Presenter, _ exchange: Exchange) -> APIResponse {
+  /// Looks up what the entities of an answer link to, where sources may have it.
+  ///
+  /// - Returns: what is missing.
+  func link(
+    _ entities: [Entity], _ presenter: inout Presenter, silent: Set<String>, _ exchange: Exchange
+  ) async throws(Problem) -> [SourceWarning] {
+    guard presenter.join != nil, !entities.isEmpty, try asksSources(exchange) else { return [] }
+    let linked = try await federation.linkedEntities(
+      of: entities.compactMap(presenter.reduced), presenter.projecting, levels: presenter.joinLevel,
+      met: presenter.contained, context: presenter.context, silent: silent, exchange.origin)
+    presenter.found = linked.entities
+    // An entity of the page that another links to is shown inside it whole.
+    for entity in entities { presenter.found[entity.id] = entity }
+    return linked.warnings
+  }
+
+  private func answer(_ found: FederatedEntity, _ id: String, _ presenter: Presenter, _ exchange: Exchange)
+    -> APIResponse
+  {
     var response: APIResponse
     if let entity = found.entity {
       do throws(Problem) { response = try presenter.answer(entity, exchange) } catch {
@@ -55,7 +83,10 @@ extension API {
     -> APIResponse
   {
     let (page, counts) = try exchange.page()
-    let found = try await federation.query(query, page: page, countsTotal: counts, exchange.origin)
+    var found = try await federation.query(query, page: page, countsTotal: counts, exchange.origin)
+    var presenter = presenter
+    let missing = try await link(found.entities, &presenter, silent: found.silent, exchange)
+    found.warnings += missing.filter { !found.warnings.contains($0) }
     var response = try presenter.answer(found.entities, exchange)
     exchange.addPaging(
       &response, page: page, total: counts ? found.total : nil, hasMore: found.hasMore, path: "/entities")

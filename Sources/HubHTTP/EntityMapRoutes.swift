@@ -133,6 +133,8 @@ extension API {
     }
     let found = try await federation.query(
       query, over: map, page: page, countsTotal: counts, isLocal: isLocal, exchange.origin)
+    var presenter = presenter
+    if !isLocal { warnings += try await link(found.entities, &presenter, silent: found.silent, exchange) }
     var response = try presenter.answer(found.entities, exchange)
     exchange.addPaging(
       &response, page: page, total: counts ? found.total : nil, hasMore: found.hasMore, path: "/entities")
@@ -152,7 +154,7 @@ extension API {
       id, types: try typeSelection(exchange, context), attributes: Set(presenter.attributes),
       datasetIds: presenter.datasetIds, context: context, over: known, isLocal: try !asksSources(exchange),
       exchange.origin)
-    var response = answer(found, id, presenter, exchange)
+    var response = try await linkedAnswer(found, id, presenter, exchange)
     if let known {
       exchange.tell(known, isNew: false, in: &response)
     } else if found.entity != nil {

@@ -1,7 +1,8 @@
-import NIOHTTP1
+import Federation
 import Hub
 import NGSI
 import NIOCore
+import NIOHTTP1
 import Store
 
 /// One request on its way through the binding: its parameters, tenant, context and wanted form (clause 6.3).
@@ -11,6 +12,8 @@ struct Exchange {
   let items: QueryItems
   /// Whose data is meant: the tenant's, or that of a snapshot of its.
   var tenant: Tenant
+  /// What the answers of sources to this request take in memory; `nil` where none are asked.
+  var share: AnswerShare?
 
   init(hub: Hub, request: APIRequest) throws(Problem) {
     self.hub = hub

@@ -63,6 +63,7 @@ extension HTTPOutlet: NotificationSending {
 
 extension HTTPOutlet: SourceCalling {
   private struct TooLong: Error {}
+  private struct NoRoom: Error {}
 
   public func call(_ call: SourceCall) async -> SourceReply {
     var request = HTTPClientRequest(url: call.url)
@@ -76,6 +77,7 @@ extension HTTPOutlet: SourceCalling {
         var body: [UInt8] = []
         for try await chunk in response.body {
           guard body.count + chunk.readableBytes <= call.answerBytes else { throw TooLong() }
+          guard call.share.take(chunk.readableBytes) else { throw NoRoom() }
           body.append(contentsOf: chunk.readableBytesView)
         }
         return .answered(
@@ -83,6 +85,8 @@ extension HTTPOutlet: SourceCalling {
       }
     } catch is TooLong {
       return .tooLong
+    } catch is NoRoom {
+      return .noRoom
     } catch is Late {
       return .late
     } catch let error as HTTPClientError {

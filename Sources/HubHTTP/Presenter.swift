@@ -16,6 +16,10 @@ struct Presenter {
   var datasetIds: [String] = []
   var join: JoinForm?
   var joinLevel = 1
+  /// Ids of entities that have been met on the way here, and are not given along (`containedBy`).
+  var contained: Set<String> = []
+  /// Linked entities as the hub and its sources have them.
+  var found: [String: Entity] = [:]
   var geometry = EntityWriter.GeometrySelection()
   /// `Prefer: body=json`: GeoJSON without `@context`.
   var plainGeoJSON = false
@@ -63,7 +67,15 @@ struct Presenter {
     case let other?: throw .badRequest("'join' must be flat, inline or @none, found '\(other.prefix(40))'")
     }
     joinLevel = try items.integer("joinLevel", in: 1...exchange.hub.limits.joinLevel) ?? 1
+    contained = try Self.contained(try items.list("containedBy") ?? [])
     try check()
+  }
+
+  static func contained(_ ids: [String]) throws(Problem) -> Set<String> {
+    for id in ids where !IRI.isAbsolute(id) {
+      throw .badRequest("'containedBy' must hold URIs, found '\(id.prefix(100))'")
+    }
+    return Set(ids)
   }
 
   /// What of the parameters excludes each other (clauses 5.7.1.4 and 5.7.2.4).
@@ -137,7 +149,8 @@ extension Presenter {
     }
     let shown = reduced(entity)
     let views = try exchange.hub.views(
-      of: shown.map { [$0] } ?? [], projecting, join: join, levels: joinLevel, in: exchange.tenant)
+      of: shown.map { [$0] } ?? [], projecting, join: join, levels: joinLevel, contained: contained, found: found,
+      in: exchange.tenant)
     guard let view = views.first, !view.isEmpty else {
       throw .notFound("the entity \(entity.id) has nothing of what was asked for")
     }
@@ -168,7 +181,8 @@ extension Presenter {
   func answer(_ entities: [Entity], _ exchange: Exchange) throws(Problem) -> APIResponse {
     try list(
       try exchange.hub.views(
-        of: entities.compactMap(reduced), projecting, join: join, levels: joinLevel, in: exchange.tenant), exchange)
+        of: entities.compactMap(reduced), projecting, join: join, levels: joinLevel, contained: contained,
+        found: found, in: exchange.tenant), exchange)
   }
 
   private func list(_ views: [EntityView], _ exchange: Exchange) throws(Problem) -> APIResponse {

@@ -55,6 +55,7 @@ struct CityServer {
       let feeds = try manifest.map { try Feeds($0, egress: egress) }
       let adapters: @Sendable () -> [JSON] = { feeds?.board.all.map(\.json) ?? [] }
       let connections = Connections()
+      let federation = Federation(hub: hub, caller: outlets.http, egress: egress)
       let health: @Sendable () throws(Problem) -> JSON = { () throws(Problem) in
         guard case .object(var report) = try hub.health() else { return .null }
         var section = connections.health.object ?? JSONObject()
@@ -63,10 +64,10 @@ struct CityServer {
           "value": .integer(Int64(brokers.connections)), "bound": .integer(Int64(brokers.bound)),
         ]
         report["connections"] = .object(section)
+        report["federation"] = federation.health
         if let feeds, !feeds.isEmpty { report["adapters"] = feeds.board.health }
         return .object(report)
       }
-      let federation = Federation(hub: hub, caller: outlets.http, egress: egress)
       let router = Router()
       addMachinePages(to: router, health)
       let source = HubCitySource(

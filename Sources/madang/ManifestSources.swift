@@ -14,7 +14,8 @@ struct ManifestSources {
   /// Makes, changes and takes away registrations; others than the manifest's are left alone.
   func apply() async throws(Problem) {
     let sources = manifest.sources ?? []
-    let wanted = Set(sources.map { prefix + $0.id })
+    let documents = sources.map(document) + sources.compactMap(historyDocument)
+    let wanted = Set(documents.compactMap { $0["id"]?.string })
     var everything = SourceQuery()
     everything.selectors = []
     for known in try hub.registrations(everything, in: .default).map(\.registration.id)
@@ -22,10 +23,9 @@ struct ManifestSources {
       try await hub.deleteRegistration(known, in: .default)
     }
     let context = try await hub.context(.null)
-    for source in sources {
-      let document = document(source)
+    for document in documents {
       do throws(Problem) {
-        let known = try hub.registration(prefix + source.id, in: .default)
+        let known = try hub.registration(document["id"]?.string ?? "", in: .default)
         guard known.document != document else { continue }
         try await hub.deleteRegistration(known.id, in: .default)
       } catch {
@@ -33,6 +33,16 @@ struct ManifestSources {
       }
       _ = try await hub.register(document, context: context, in: .default)
     }
+  }
+
+  /// Sources of histories are registered apart from those of the present (ETSI GS CIM 009 clause 5.9.1).
+  private func historyDocument(_ source: Manifest.Source) -> JSONObject? {
+    guard let day = source.history else { return nil }
+    var object = document(source)
+    object["id"] = .string(prefix + source.id + ":history")
+    object["operations"] = ["queryTemporal", "retrieveTemporal"]
+    object["observationInterval"] = ["startAt": .string(day + "T00:00:00Z")]
+    return object
   }
 
   private func document(_ source: Manifest.Source) -> JSONObject {

@@ -162,4 +162,21 @@ import Testing
       #expect(bodies.contains { $0.array?.first?["b"] == ["value": [1]] && $0.array?.first?["a"] == 5 })
     }
   }
+
+  // Clauses: 6.3.21
+  @Test func whatAProfileSaysOfItsVersionIsTakenAsItIs() async throws {
+    try await withHub { hub in
+      let profile = #"<https://uri.etsi.org/ngsi-ld/profile/version>; rel="profile"; profile="1.6""#
+      let context = #"<\#(TestContexts.city)>; rel="http://www.w3.org/ns/json-ld#context""#
+      let vocabulary = #"{"id": "urn:s:1", "type": "Station", "pm10": {"type": "VocabProperty", "vocab": "Station"}}"#
+      for link in [profile, "\(profile), \(context)", "\(context), \(profile)"] {
+        let made = await hub.post("entities", vocabulary, headers: ["Link": link])
+        #expect(made.status == 201, "\(made.text)")
+        let shown = await hub.get("entities/urn:s:1", headers: ["Link": context]).json
+        let isNamed = link.contains("ld#context")
+        #expect((shown["type"] == "Station") == isNamed && (shown["pm10"] != nil) == isNamed, "\(shown)")
+        _ = await hub.delete("entities/urn:s:1")
+      }
+    }
+  }
 }

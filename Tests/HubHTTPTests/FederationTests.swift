@@ -160,7 +160,7 @@ import Testing
     }
   }
 
-  // Clauses: 4.3.6.1, 4.3.6.5, 4.3.6.6, 6.3.19, 5.12
+  // Clauses: 4.3.6.1, 4.3.6.5, 4.3.6.6, 6.3.19, 5.12, 5.5.13
   @Test func aSourceIsAskedOnlyForWhatIsRegistered() async throws {
     try await Districts.with { city in
       let information = #"{"entities": [{"type": "Lamp", "id": "urn:ngsi-ld:Lamp:1"}], "propertyNames": ["level"]}"#
@@ -204,6 +204,28 @@ import Testing
       let pump = #"{"id": "urn:ngsi-ld:Pump:1", "type": "Pump"}"#
       let refused = await city.metropolis.post("entities", pump)
       #expect(refused.status == 508, "\(refused.text)")
+    }
+  }
+
+  // Clauses: 5.6.2, 4.3.6.3, 6.6
+  @Test func anUpdateIsSharedOut() async throws {
+    try await Districts.with { city in
+      let level = #"{"entities": [{"type": "Lamp", "id": "urn:ngsi-ld:Lamp:1"}], "propertyNames": ["level"]}"#
+      _ = await city.north.post("entities", lamp("1"))
+      _ = await city.metropolis.post("entities", lamp("1", #""colour": {"type": "Property", "value": "red"}"#))
+      let registration = await city.register("north.test", level, mode: "exclusive", operations: writing)
+      let path = "entities/urn:ngsi-ld:Lamp:1/attrs"
+      let both = #"{"level": {"type": "Property", "value": 7}, "colour": {"type": "Property", "value": "blue"}}"#
+      #expect(await city.metropolis.patch(path, both).status == 204)
+      #expect(await city.north.get("entities/urn:ngsi-ld:Lamp:1?options=keyValues").json["level"] == 7)
+      let own = await city.metropolis.get("entities/urn:ngsi-ld:Lamp:1?options=keyValues&local=true").json
+      #expect(own["colour"] == "blue" && own["level"] == nil)
+      // What the source cannot do is no success; the rest is done.
+      _ = await city.metropolis.patch("csourceRegistrations/\(registration)", #"{"operations": ["retrieveOps"]}"#)
+      #expect(await city.metropolis.patch(path, #"{"level": {"type": "Property", "value": 8}}"#).status == 409)
+      let partly = await city.metropolis.patch(path, both.replacing("blue", with: "white"))
+      #expect(partly.status == 207 && partly.text.contains(registration))
+      #expect(await city.metropolis.get("entities/urn:ngsi-ld:Lamp:1?options=keyValues").json["colour"] == "white")
     }
   }
 
@@ -325,21 +347,6 @@ import Testing
     }
   }
 
-  // Clauses: 5.7.5-5.7.10
-  @Test func typesAndAttributesOfSourcesArePossible() async throws {
-    try await Districts.with { city in
-      await city.register("north.test", #"{"entities": [{"type": "Pump"}], "propertyNames": ["pressure"]}"#)
-      _ = await city.metropolis.post("entities", lamp("m"))
-      #expect(await city.metropolis.get("types").json["typeList"] == ["Lamp", "Pump"])
-      #expect(await city.metropolis.get("types?local=true").json["typeList"] == ["Lamp"])
-      let pump = await city.metropolis.get("types/Pump").json
-      #expect(pump["entityCount"] == 0 && pump["attributeDetails"]?.items.first?["attributeName"] == "pressure")
-      #expect(await city.metropolis.get("attributes").json["attributeList"] == ["level", "pressure"])
-      #expect(await city.metropolis.get("attributes/pressure").json["typeNames"] == ["Pump"])
-      #expect(city.network.calls.isEmpty)
-    }
-  }
-
   // Clauses: 5.2.34, 6.3.17
   @Test func aSourceRestsAfterAFailureAndAnswersAreKept() async throws {
     try await Districts.with { city in
@@ -381,5 +388,34 @@ import Testing
     try await next.hub.removeExpiredRegistrations()
     #expect(await next.get(path).status == 404)
     await next.remove()
+  }
+
+  // Clauses: 6.3.17
+  @Test func answersHaveAllTogetherSoMuchRoom() async throws {
+    var bounds = Federation.Limits()
+    bounds.heldBytes = 3_000
+    try await Districts.with(sources: bounds) { city in
+      await city.register("north.test", lamps)
+      await city.register("south.test", lamps)
+      let text = String(repeating: "x", count: 1_800)
+      for (hub, name) in [(city.north, "n"), (city.south, "s")] {
+        _ = await hub.post("entities", lamp(name, #""note": {"type": "Property", "value": "\#(text)"}"#))
+      }
+      // One of the two finds room; what is left out is said, and no source is to blame.
+      let crowded = await city.metropolis.get("entities?type=Lamp")
+      #expect(crowded.status == 200 && ids(crowded).count == 1)
+      let warnings = crowded.headers["NGSILD-Warning"]
+      #expect(warnings.count == 1 && warnings[0].hasPrefix("199") && warnings[0].contains("all the room"))
+      let registrations = await city.metropolis.get("csourceRegistrations?type=Lamp").json.array ?? []
+      #expect(registrations.count == 2 && registrations.allSatisfy { $0["status"] == "ok" })
+      let health = city.metropolis.federation.health
+      #expect(health["heldBytes"]?["value"] == 0 && health["withoutRoom"] == 1)
+      #expect((health["mostHeldBytes"]?["value"]?.integer ?? 0) > 1_800)
+      // The room is given back.
+      for name in ["n", "s"] {
+        #expect(await city.metropolis.get("entities?type=Lamp&id=urn:ngsi-ld:Lamp:\(name)").status == 200)
+      }
+      #expect(city.metropolis.federation.health["heldBytes"]?["value"] == 0)
+    }
   }
 }

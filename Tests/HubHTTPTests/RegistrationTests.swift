@@ -205,4 +205,28 @@ import Testing
       #expect(totals.due == 5 && totals.delivered == 5)
     }
   }
+
+  // Clauses: 6.3.9, 5.3.2
+  @Test(arguments: ["", #""accept": "application/ld+json", "#])
+  func noticesOfRegistrationsAreWrittenAsTheEndpointSays(_ accept: String) async throws {
+    try await withHub { hub in
+      _ = await hub.post("csourceRegistrations", registration("old", #"{"entities": [{"type": "Lamp"}]}"#))
+      let made = await hub.post(
+        "csourceSubscriptions",
+        #"{"type": "Subscription", "entities": [{"type": "Lamp"}], "notification": {"endpoint": {\#(accept)"#
+          + #""uri": "http://receiver.test/n", "receiverInfo": [{"key": "X-Key", "value": "v"}]}}}"#)
+      #expect(made.status == 201, "\(made.text)")
+      let message = try #require(await hub.recorder.wait(for: 1).first)
+      let headers = Dictionary(message.headers.map { ($0.0.lowercased(), $0.1) }) { first, _ in first }
+      let body = try JSONParser.parse(message.body)
+      #expect(message.url == "http://receiver.test/n" && headers["x-key"] == "v")
+      if accept.isEmpty {
+        #expect(headers["content-type"] == "application/json")
+        #expect(headers["link"]?.contains("json-ld#context") == true && body["@context"] == nil)
+      } else {
+        #expect(headers["content-type"] == "application/ld+json")
+        #expect(headers["link"] == nil && body["@context"] != nil)
+      }
+    }
+  }
 }

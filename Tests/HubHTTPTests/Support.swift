@@ -87,7 +87,7 @@ final class TestHub: Sendable {
   init(
     folder: String? = nil, clock: TestClock = TestClock(), recorder: Recorder = Recorder(), limits: Limits = Limits(),
     contexts: any ContextFetching = TestContexts(), sender: (any NotificationSending)? = nil,
-    network: any SourceCalling = NoSources()
+    network: any SourceCalling = NoSources(), sources: Federation.Limits = Federation.Limits()
   ) async throws {
     self.clock = clock
     self.recorder = recorder
@@ -97,7 +97,7 @@ final class TestHub: Sendable {
     store = try SQLiteStore(path: self.folder + "/city.sqlite", now: now)
     hub = Hub(
       store: store, contexts: contexts, sender: sender ?? recorder, limits: limits, now: now)
-    federation = Federation(hub: hub, caller: network)
+    federation = Federation(hub: hub, caller: network, limits: sources)
     api = API(federation: federation)
     try await hub.resume()
   }

@@ -53,6 +53,7 @@ final class TestNetwork: SourceCalling {
       headers: headers, body: call.body.map { ByteBuffer(bytes: $0) } ?? ByteBuffer())
     let response = await hub.api.respond(to: request)
     if isDeaf { return .late }
+    guard call.share.take(response.body.count) else { return .noRoom }
     return .answered(
       status: response.status, headers: response.headers.map { ($0.name, $0.value) }, body: response.body)
   }
@@ -93,14 +94,19 @@ struct Districts {
   let north: TestHub
   let south: TestHub
 
-  static func with(limits: Limits = Limits(), _ body: (Districts) async throws -> Void) async throws {
+  static func with(
+    limits: Limits = Limits(), sources: Federation.Limits = Federation.Limits(),
+    _ body: (Districts) async throws -> Void
+  ) async throws {
     let network = TestNetwork()
     let clock = TestClock()
     var hubs: [TestHub] = []
     for _ in 0..<3 {
       let recorder = Recorder()
       let post = Post(network: network, recorder: recorder)
-      hubs.append(try await TestHub(clock: clock, recorder: recorder, limits: limits, sender: post, network: network))
+      hubs.append(
+        try await TestHub(
+          clock: clock, recorder: recorder, limits: limits, sender: post, network: network, sources: sources))
     }
     let districts = Districts(metropolis: hubs[0], north: hubs[1], south: hubs[2], network: network)
     network.connect(hubs[0], as: "metropolis.test")

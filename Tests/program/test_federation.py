@@ -86,6 +86,44 @@ def test_pages_over_the_districts_have_each_lamp_once(city):
         target = page.links.get("next", {}).get("url")
     assert len(seen) == 100 and len(set(seen)) == 100
 
+def test_histories_and_types_of_the_districts_are_one(city):
+    metropolis, north, south = city
+    histories = f"{metropolis.api}/temporal/entities"
+    window = {"type": STATION, "timerel": "after", "timeAt": "2026-01-01T00:00:00Z", "count": "true"}
+    seen = {}
+    for offset in range(0, 12, 4):
+        page = requests.get(histories, params={**window, "limit": 4, "offset": offset}, timeout=30)
+        assert page.status_code == 200 and page.headers["NGSILD-Results-Count"] == "10", page.text
+        seen.update({history["id"]: history for history in page.json()})
+    assert len(seen) == 10 and all(history["pm25"][0]["observedAt"] for history in seen.values())
+    assert len(requests.get(histories, params={**window, "local": "true"}, timeout=10).json()) == 1
+
+    # What is written to a history goes to a district that takes it.
+    made = requests.post(f"{metropolis.api}/csourceRegistrations", timeout=10, json={
+        "type": "ContextSourceRegistration", "endpoint": south.url, "operations": ["upsertTemporal"],
+        "information": [{"entities": [{"type": STATION}]}]})
+    assert made.status_code == 201, made.text
+    southern = {station["id"] for station in stations(south, local="true").json()}
+    assert len(southern) == 5 and southern < set(seen)
+    one = min(southern)
+    made = requests.post(histories, timeout=10, json={
+        "id": one, "type": STATION, "pm25": [{"type": "Property", "value": 7, "observedAt": "2026-05-01T00:00:00Z"}]})
+    assert made.status_code in (201, 204), made.text
+    there = requests.get(f"{south.api}/temporal/entities/{one}", timeout=10,
+                         params={"timerel": "between", "timeAt": "2026-05-01T00:00:00Z",
+                                 "endTimeAt": "2026-05-01T00:00:01Z"}).json()
+    assert [instance["value"] for instance in there["pm25"]] == [7]
+
+    # Each district says what it has of a type.
+    count = requests.get(f"{metropolis.api}/types/{STATION}", timeout=10).json()["entityCount"]
+    assert count == 10
+    south.kill()
+    cut = requests.get(histories, params={**window, "limit": 100}, timeout=30)
+    assert cut.status_code == 200
+    # What was written went here too, as it does where a source holds something beside the hub.
+    assert {history["id"] for history in cut.json()} & southern == {one}
+    assert "metropolis:south:history" in cut.headers["NGSILD-Warning"]
+
 
 def test_a_district_that_hangs_holds_nobody_up(start, tmp_path, city):
     """A source that takes the connection and says nothing: the time-out of the manifest ends the wait."""

@@ -86,6 +86,8 @@ public struct Manifest: Codable, Sendable, Hashable {
     public var tenant: String?
     /// Time until it counts as silent.
     public var timeout: Span?
+    /// Day since which it has histories, `YYYY-MM-DD`; it is asked for none where it is not said.
+    public var history: String?
   }
 
   public struct Role: Codable, Sendable, Hashable {

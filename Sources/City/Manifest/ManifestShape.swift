@@ -91,6 +91,9 @@ enum ManifestShape {
       "what it offers, by the names of ETSI GS CIM 009 clause 4.20; federationOps where it is not said"),
     .optional("tenant", .text(maxLength: 100), "tenant to name there"),
     .optional("timeout", duration, "time until it counts as silent"),
+    .optional(
+      "history", .pattern("[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])", example: "2026-01-01"),
+      "day since which it has histories; it is asked for none where it is not said"),
   ])
 
   static let root = Shape.object([

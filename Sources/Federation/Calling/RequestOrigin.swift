@@ -7,8 +7,14 @@ public struct RequestOrigin: Sendable {
   public var via: String?
   /// Headers of the request, which registrations may ask to be sent on (clause 4.3.6.5).
   public var header: @Sendable (String) -> String?
+  /// What the answers for it take in memory; `nil` where each is let go of as soon as it is read.
+  public var share: AnswerShare?
 
-  public init(tenant: Tenant, via: String? = nil, header: @escaping @Sendable (String) -> String? = { _ in nil }) {
+  public init(
+    tenant: Tenant, via: String? = nil, share: AnswerShare? = nil,
+    header: @escaping @Sendable (String) -> String? = { _ in nil }
+  ) {
+    self.share = share
     self.tenant = tenant
     self.via = via
     self.header = header

@@ -18,6 +18,8 @@ public struct SourceCall: Sendable {
   public var timeout: Double
   /// Most bytes of an answer that are read.
   public var answerBytes: Int
+  /// Where whoever reads the answer takes room for its bytes, before they are kept.
+  public var share: AnswerShare
 
   /// Scheme, host and port.
   public var origin: String {
@@ -32,6 +34,8 @@ public enum SourceReply: Sendable {
   case late
   /// The answer is longer than may be read.
   case tooLong
+  /// The answers of all requests in flight take all the room there is (``SourceCall/share``).
+  case noRoom
   /// A sentence that says why it could not be reached.
   case unreachable(String)
 }

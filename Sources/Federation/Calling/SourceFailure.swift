@@ -10,6 +10,8 @@ public enum SourceFailure: Error, Sendable, Hashable {
   case unreachable(String)
   /// It may not be called by the egress rules.
   case forbidden(String)
+  /// The answers of all requests in flight take all the memory that they may.
+  case noRoom
   /// Nothing that can be read as NGSI-LD, or too much of it.
   case unreadable(String)
   /// It answered with an error: status, and what it said.
@@ -18,7 +20,7 @@ public enum SourceFailure: Error, Sendable, Hashable {
   /// What the client of a read hears in `NGSILD-Warning` (table 6.3.17-1).
   var warningCode: Int {
     switch self {
-    case .loop, .late, .cooling, .unreachable, .forbidden: 199
+    case .loop, .late, .cooling, .unreachable, .forbidden, .noRoom: 199
     case .unreadable: 111
     case .refused: 299
     }
@@ -30,6 +32,7 @@ public enum SourceFailure: Error, Sendable, Hashable {
     case .loop: "the request has come by it already"
     case .late: "it did not answer in time"
     case .cooling: "it is left alone for a while after its last failure"
+    case .noRoom: "answers of other requests take all the room there is; try again"
     case .unreachable(let why), .forbidden(let why), .unreadable(let why): why
     case .refused(let status, let why): "it answered \(status)" + (why.isEmpty ? "" : ": \(why)")
     }
@@ -42,7 +45,7 @@ public enum SourceFailure: Error, Sendable, Hashable {
     case .loop: Problem(.loopDetected, sentence)
     case .late, .cooling: Problem(.gatewayTimeout, sentence)
     case .refused(404, _): .notFound(sentence)
-    case .unreachable, .forbidden, .unreadable, .refused: Problem(.badGateway, sentence)
+    case .noRoom, .unreachable, .forbidden, .unreadable, .refused: Problem(.badGateway, sentence)
     }
   }
 }
@@ -65,6 +68,12 @@ public struct SourceWarning: Sendable, Hashable {
   init(partialAt registration: String) {
     code = 199
     text = "\(registration): it has more than one answer of it holds"
+  }
+
+  /// - Parameter sentence: what no source was asked for.
+  init(unasked sentence: String) {
+    code = 199
+    text = sentence
   }
 
   /// A value of `NGSILD-Warning`: code, who warns, text.

@@ -66,7 +66,7 @@ extension Federation {
       url: registration.endpoint + "/ngsi-ld/v1/" + path + (query.isEmpty ? "" : "?" + query), headers: headers,
       body: body.map { JSONWriter.bytes($0) },
       timeout: min(registration.management.timeout ?? limits.timeout, limits.longestTimeout),
-      answerBytes: limits.answerBytes)
+      answerBytes: limits.answerBytes, share: origin.share ?? share())
   }
 
   /// Keys of `contextSourceInfo` that mean something else, and headers that it may not set (clause 4.3.6.5).

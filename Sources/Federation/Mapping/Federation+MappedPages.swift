@@ -43,7 +43,7 @@ extension Federation {
     // Of histories, another time may be asked for than the map was made for; then nothing is taken off it.
     let isSameTime = query.history?.time == map.time
     hub.settle(map.id, gone: isSameTime ? work.gone : [], links: work.links, in: origin.tenant)
-    result.warnings = work.warnings
+    (result.warnings, result.silent) = (work.warnings, work.failed)
     return result
   }
 
@@ -103,7 +103,10 @@ extension Federation {
       let registration = work.asked[index].registration.id
       for entity in list.entities { table.add(entity, from: index) }
       for warning in list.warnings where !work.warnings.contains(warning) { work.warnings.append(warning) }
-      if list.failed { failed.insert(registration) }
+      if list.failed {
+        failed.insert(registration)
+        work.failed.insert(registration)
+      }
       if let link = list.link { work.links[registration] = link }
       if !isBrief { work.cuts += list.cuts }
     }
@@ -203,6 +206,8 @@ struct PageWork {
   /// Maps that sources have made anew.
   var links: [String: EntityMap.Link] = [:]
   var warnings: [SourceWarning] = []
+  /// Registrations whose sources did not answer.
+  var failed: Set<String> = []
   var cuts: [HistoryCut] = []
   var beyondCut: [String: [String: AttributeKind]] = [:]
 

@@ -22,6 +22,8 @@ public struct FederatedQuery: Sendable {
   /// What the client's names are read with.
   public var context: Context
   public var form: Form
+  /// Registrations whose sources are not to be asked.
+  var avoiding: Set<String> = []
   /// `splitEntities`; `nil` where the client does not say.
   public var splits: Bool?
 

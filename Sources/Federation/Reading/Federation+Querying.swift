@@ -11,6 +11,8 @@ public struct FederatedPage: Sendable {
   public var total = 0
   public var hasMore = false
   public var warnings: [SourceWarning] = []
+  /// Registrations whose sources did not answer.
+  public var silent: Set<String> = []
   /// Of histories, the span that the answer covers where it is cut short.
   public var cut: HistoryCut?
   /// By entity id and attribute name, the kind of attributes that have instances outside that span only.
@@ -28,7 +30,9 @@ extension Federation {
   {
     let splits = query.splits ?? splitsEntities
     let (matches, loops) = try sources(query.sourceQuery, origin)
-    let asked = matches.filter { $0.registration.offers(query.operation) }
+    let asked = matches.filter { match in
+      match.registration.offers(query.operation) && !query.avoiding.contains(match.registration.id)
+    }
     let need = splits ? limits.entities + 1 : page.offset + page.limit + 1
     guard splits || need <= limits.entities else {
       throw Problem(.tooManyResults, "a page over several sources may end at entity \(limits.entities) at most")
@@ -52,6 +56,7 @@ extension Federation {
       throw Problem(.tooManyResults, "more than \(limits.entities) entities would have to be put together")
     }
     var result = FederatedPage(warnings: parts.flatMap(\.warnings))
+    result.silent = Set(zip(asked, parts).lazy.filter(\.1.failed).map(\.0.registration.id))
     if splits { return try whole(query, table, asked, page, &result) }
     let ids = Array(table.order.dropFirst(page.offset).prefix(page.limit))
     result.hasMore = table.order.count > page.offset + page.limit

@@ -8,6 +8,8 @@ public struct FederatedEntity: Sendable {
   /// `nil` when nobody has it.
   public var entity: Entity?
   public var warnings: [SourceWarning] = []
+  /// Registrations whose sources did not answer.
+  public var silent: Set<String> = []
   /// Who gave a part of it: registrations, and ``EntityMap/local``.
   public var sources: [String] = []
 }
@@ -62,7 +64,9 @@ extension Federation {
     for (match, part) in zip(asked, parts) {
       switch part {
       case .nothing: break
-      case .failed(let warning): result.warnings.append(warning)
+      case .failed(let warning):
+        result.warnings.append(warning)
+        result.silent.insert(match.registration.id)
       case .entity(let entity, let warning):
         if let warning { result.warnings.append(warning) }
         if match.registration.mode == .auxiliary { additions.append(entity) } else { versions.append(entity) }

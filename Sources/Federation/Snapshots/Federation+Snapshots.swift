@@ -253,13 +253,15 @@ struct SnapshotFilling: Sendable {
       var query = FederatedQuery(histories, .parameters(object.queryParameters), context: context)
       if let csf = object["csf"]?.string { query.sourceFilter = try Filter(q: csf, context: context) }
       query.splits = object["splitEntities"]?.bool
-      let origin = RequestOrigin(tenant: snapshot.tenant)
-      let made = try await federation.makeEntityMap(query, isLocal: false, lifetime: nil, origin)
+      let made = try await federation.makeEntityMap(
+        query, isLocal: false, lifetime: nil, RequestOrigin(tenant: snapshot.tenant))
       defer { try? hub.deleteEntityMap(made.map.id, in: snapshot.tenant) }
       warnings = made.warnings
       var count = 0
       for start in stride(from: 0, to: made.map.entries.count, by: Self.historyStep) {
         let part = made.map.part(start..<min(start + Self.historyStep, made.map.entries.count), of: query.entities)
+        let origin = RequestOrigin(tenant: snapshot.tenant, share: federation.share())
+        defer { origin.share?.close() }
         let found = try await federation.query(
           query, over: part, page: Page(limit: Self.historyStep), countsTotal: false, isLocal: false, origin)
         warnings += found.warnings.filter { !warnings.contains($0) }

@@ -11,6 +11,9 @@ extension Federation {
   /// Says where context sources reach this hub (`https://hub.example`); before that none is subscribed to.
   public func isReached(at base: String) {
     subscribing.base.withLock { $0 = base }
+    for one in hub.sourceSubscriptions(where: { _ in true }) {
+      hub.noteSourceSubscriptionChange(.subscription(one.key.subscription, one.key.tenant))
+    }
     hub.wakeSourceSubscriptions()
   }
 
@@ -116,6 +119,7 @@ extension Federation {
         hub.changeSourceSubscription(one.id) { one in
           one.registration = registration
           one.wanted = copy
+          one.target = target(of: one, copy)
           one.ownEnds = subscription.expiresAt
           // Whatever kept it from being made may have been mended.
           one.restsUntil = nil
@@ -123,10 +127,11 @@ extension Federation {
       } else if hub.hasRoomForSourceSubscription() {
         let key = SourceSubscription.Key(
           tenant: subscription.tenant, subscription: subscription.id, registration: registration.id, part: part)
-        new.append(
-          SourceSubscription(
-            key, at: registration, wanted: copy, leaseEnds: hub.time.adding(seconds: limits.subscriptionLease),
-            ownEnds: subscription.expiresAt))
+        var one = SourceSubscription(
+          key, at: registration, wanted: copy, leaseEnds: hub.time.adding(seconds: limits.subscriptionLease),
+          ownEnds: subscription.expiresAt)
+        one.target = target(of: one, copy)
+        new.append(one)
       }
     }
     try await hub.keep(new)

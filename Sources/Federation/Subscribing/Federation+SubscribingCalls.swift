@@ -21,16 +21,13 @@ final class Subscribing: Sendable {
 extension Federation {
   /// Sources, by the base of their interface, where something is due.
   func dueSources() -> Set<String> {
-    guard let base = subscribing.base.withLock({ $0 }) else { return [] }
     let time = hub.time
-    return Set(hub.sourceSubscriptions { isDue($0, base, time) }.map(\.registration.endpoint))
+    return Set(hub.sourceSubscriptions { isDue($0, time) }.map(\.registration.endpoint))
   }
 
-  private func isDue(_ one: SourceSubscription, _ base: String, _ time: DateTime) -> Bool {
+  private func isDue(_ one: SourceSubscription, _ time: DateTime) -> Bool {
     if let rest = one.restsUntil, time < rest { return false }
-    if one.isEnding { return true }
-    guard let wanted = one.wanted else { return false }
-    return one.told != told(one, wanted, base) || needsRenewal(one, at: time)
+    return !one.isSettled || (one.target != nil && needsRenewal(one, at: time))
   }
 
   private func needsRenewal(_ one: SourceSubscription, at time: DateTime) -> Bool {
@@ -38,21 +35,21 @@ extension Federation {
     return one.leaseEnds.adding(seconds: -limits.subscriptionLease * 2 / 3) <= time
   }
 
-  private func told(_ one: SourceSubscription, _ wanted: SourceSubscription.Copy, _ base: String) -> JSON {
-    wanted.told(notifying: base + Self.notificationPath + one.token)
-  }
-
   /// Does what is due at one source, one after the other; a source that does not answer is left alone for a while.
   func settleSubscriptions(at source: String) async {
-    guard let base = subscribing.base.withLock({ $0 }) else { return }
     while !Task.isCancelled {
       let time = hub.time
-      let due = hub.sourceSubscriptions { $0.registration.endpoint == source && isDue($0, base, time) }
       // What is to be there comes before what is to go: better twice than not at all.
-      guard let next = due.min(by: { ($0.isEnding ? 1 : 0, $0.id) < ($1.isEnding ? 1 : 0, $1.id) }) else { return }
-      do throws(SourceFailure) { try await settle(next, base) } catch {
-        for one in error.concernsAll ? due : [next] { note(error, of: one, at: time) }
-        if error.concernsAll { return }
+      let due = hub.sourceSubscriptions { $0.registration.endpoint == source && isDue($0, time) }
+        .sorted { ($0.isEnding ? 1 : 0, $0.id) < ($1.isEnding ? 1 : 0, $1.id) }
+      guard !due.isEmpty else { return }
+      for (index, one) in due.enumerated() {
+        guard !Task.isCancelled else { return }
+        guard let current = hub.sourceSubscription(one.id), isDue(current, time) else { continue }
+        do throws(SourceFailure) { try await settle(current) } catch {
+          for one in error.concernsAll ? due[index...] : [one] { note(error, of: one, at: time) }
+          if error.concernsAll { return }
+        }
       }
     }
   }
@@ -67,20 +64,24 @@ extension Federation {
     }
   }
 
-  private func settle(_ one: SourceSubscription, _ base: String) async throws(SourceFailure) {
+  private func settle(_ one: SourceSubscription) async throws(SourceFailure) {
     if one.isEnding { return try await end(one) }
-    guard let wanted = one.wanted else { return }
-    if one.told == nil { return try await create(one, wanted, base) }
+    guard let wanted = one.wanted, let target = one.target else { return }
+    if one.told == nil { return try await create(one, wanted, target) }
     guard one.registration.offers(.updateSubscription) else { return try await replace(one, wanted) }
-    try await update(one, wanted, base)
+    try await update(one, wanted, target)
+  }
+
+  /// What a source is told; `nil` before it is known where sources reach this hub.
+  func target(of one: SourceSubscription, _ wanted: SourceSubscription.Copy) -> JSON? {
+    subscribing.base.withLock { $0 }.map { wanted.told(notifying: $0 + Self.notificationPath + one.token) }
   }
 
   // MARK: - Steps
 
-  private func create(_ one: SourceSubscription, _ wanted: SourceSubscription.Copy, _ base: String)
+  private func create(_ one: SourceSubscription, _ wanted: SourceSubscription.Copy, _ told: JSON)
     async throws(SourceFailure)
   {
-    let told = told(one, wanted, base)
     let end = leaseEnd(of: one)
     guard case .object(var document)? = told["document"] else { return }
     document["id"] = .string(one.id)
@@ -102,10 +103,9 @@ extension Federation {
     try await tookOver(one, told, wanted, end)
   }
 
-  private func update(_ one: SourceSubscription, _ wanted: SourceSubscription.Copy, _ base: String)
+  private func update(_ one: SourceSubscription, _ wanted: SourceSubscription.Copy, _ told: JSON)
     async throws(SourceFailure)
   {
-    let told = told(one, wanted, base)
     let end = leaseEnd(of: one)
     guard case .object(let new)? = told["document"] else { return }
     let isSameContext = one.told?["context"] == told["context"]
@@ -129,11 +129,13 @@ extension Federation {
 
   /// For a source that changes none: another one is made, and this one ends.
   private func replace(_ one: SourceSubscription, _ wanted: SourceSubscription.Copy) async throws(SourceFailure) {
-    let new = SourceSubscription(
+    var new = SourceSubscription(
       one.key, at: one.registration, wanted: wanted, leaseEnds: leaseEnd(of: one), ownEnds: one.ownEnds)
+    new.target = target(of: new, wanted)
+    let other = new
     hub.changeSourceSubscription(one.id) { $0.end() }
     try await keeping { () throws(Problem) in
-      try await hub.keep([new])
+      try await hub.keep([other])
       try await hub.keepSourceSubscriptions([one.id])
     }
   }
@@ -197,7 +199,7 @@ extension SourceFailure {
   /// Whether it is about the source rather than about what it was asked.
   fileprivate var concernsAll: Bool {
     switch self {
-    case .late, .cooling, .unreachable, .forbidden: true
+    case .late, .cooling, .unreachable, .forbidden, .noRoom: true
     case .refused(let status, _): status >= 500 || status == 401 || status == 403 || status == 429
     case .loop, .unreadable: false
     }

@@ -66,16 +66,17 @@ extension Federation {
     var order: [String] = []
     var rest: [(index: Int, attributes: Set<String>?)] = []
     for (index, item) in batch.items.enumerated() {
-      var query = SourceQuery(entity: item.id, types: item.types)
+      let types = knownTypes(of: item.id, item.types, origin.tenant)
+      var query = SourceQuery(entity: item.id, types: types)
       query.attributes = item.attributes ?? []
       let (matches, loops) = try sources(query, origin)
       let plan = WritePlan(
-        matches.filter { $0.registration.mode != .auxiliary }, .createEntity, id: item.id, types: item.types,
+        matches.filter { $0.registration.mode != .auxiliary }, .createEntity, id: item.id, types: types,
         item.attributes)
       if loops, let step = plan.steps.first { throw SourceFailure.loop.problem(at: step.registration.id) }
       // Whether a source offers the operation is looked at below: batches have their own.
       for match in matches where match.registration.mode == .inclusive && plan.staysLocal {
-        let names = match.names(of: item.id, types: item.types) ?? []
+        let names = match.names(of: item.id, types: types) ?? []
         let part = plan.local.map { names.isEmpty ? $0 : $0.intersection(names) }
         guard part.map({ !$0.isEmpty }) ?? true else { continue }
         shares[match.registration.id, default: Share(match.registration, &order)].items.append((index, part))
@@ -117,10 +118,12 @@ extension Federation {
       updated.formUnion(local.updated)
       for (id, problem) in local.errors { failures.append(.init(id: id, problem: problem, registration: nil)) }
     }
-    let isCreation = batch.kind == .create
+    // What a source holds alone and could not change is nowhere.
+    let alone = Set(results.lazy.map(\.0.registration).filter(\.mode.isProxied).map(\.id))
     result.failures = failures.filter { failure in
-      isCreation || failure.problem.kind != .resourceNotFound
-        || !(created.contains(failure.id) || updated.contains(failure.id))
+      guard batch.kind != .create, failure.problem.kind == .resourceNotFound else { return true }
+      if batch.kind != .delete, let registration = failure.registration, alone.contains(registration) { return true }
+      return !created.contains(failure.id) && !updated.contains(failure.id)
     }
     let failed = Set(result.failures.map(\.id))
     for item in batch.items where !failed.contains(item.id) {

@@ -12,6 +12,7 @@ extension Federation {
     _ write: SourceWrite, _ origin: RequestOrigin,
     local: @escaping @Sendable (Set<String>?) async throws(Problem) -> Void
   ) async throws(Problem) -> WriteOutcome {
+    let write = write.of(knownTypes(of: write.id, write.types, inHistory: write.time != nil, origin.tenant))
     let (matches, loops) = try sources(write.sourceQuery, origin)
     let plan = WritePlan(
       matches.filter { $0.registration.mode != .auxiliary }, write.operation, id: write.id, types: write.types,
@@ -41,11 +42,17 @@ extension Federation {
         outcome.hasSuccess = true
       } catch { outcome.failures.append(WriteOutcome.Failure(problem: error, registration: nil)) }
     }
-    // A history, and each instance in it, is changed where it is; nothing is wrong where it is not.
-    if write.time != nil, outcome.hasSuccess {
-      outcome.failures.removeAll { $0.problem.kind == .resourceNotFound }
-    }
+    if write.time != nil { outcome.forgiveAbsence(plan, results) }
     return outcome
+  }
+
+  /// Types that an entity is known to have: those that the request names, and those that it has here; `nil` where
+  /// neither says any.
+  func knownTypes(of id: String, _ told: [String]?, inHistory: Bool = false, _ tenant: Tenant) -> [String]? {
+    let known: [String]? =
+      if inHistory { try? hub.types(ofHistory: id, in: tenant) } else { try? hub.entity(id, in: tenant).types }
+    guard let known else { return told }
+    return known + (told ?? []).filter { !known.contains($0) }
   }
 
   /// - Returns: the status that the source answered with.
@@ -80,6 +87,34 @@ extension Federation {
     case .failure(.refused(400, let why)) where !registration.mode.isProxied:
       return .failure(.badRequest("the source of \(registration.id) refused: \(why)"))
     case .failure(let failure): return .failure(failure.problem(at: registration.id))
+    }
+  }
+}
+
+extension WriteOutcome {
+  /// Takes off what is no failure of a write to a history: that hub or inclusive source does not have it, when another has
+  /// done the same part (clauses 5.6.12.4 to 5.6.16.4: "if the target … exists locally"). Of entities it is told: so the
+  /// official suite wants it.
+  ///
+  /// What a source holds alone and could not do is nowhere, so it is told; so is a part that nobody did.
+  fileprivate mutating func forgiveAbsence(_ plan: WritePlan, _ results: [Result<Int, Problem>]) {
+    guard plan.staysLocal else { return }
+    let shared = zip(plan.steps, results).filter { $0.0.registration.mode == .inclusive }
+    let isDoneHere = !failures.contains { $0.registration == nil }
+    func isDone(_ names: Set<String>?) -> Bool {
+      if isDoneHere { return true }
+      return shared.contains { step, result in
+        guard case .success = result else { return false }
+        guard let done = step.attributes, let names else { return step.attributes == nil }
+        return names.isSubset(of: done)
+      }
+    }
+    let parts = Dictionary(shared.map { ($0.0.registration.id, $0.0.attributes) }) { first, _ in first }
+    failures.removeAll { failure in
+      guard failure.problem.kind == .resourceNotFound else { return false }
+      guard let registration = failure.registration else { return isDone(plan.local) }
+      guard let names = parts[registration] else { return false }
+      return isDone(names)
     }
   }
 }

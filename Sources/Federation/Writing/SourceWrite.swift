@@ -41,6 +41,13 @@ public struct SourceWrite: Sendable {
     self.context = context
   }
 
+  /// The write to an entity that is known to have these types.
+  func of(_ types: [String]?) -> SourceWrite {
+    var write = self
+    write.types = types
+    return write
+  }
+
   /// What registrations are matched against.
   var sourceQuery: SourceQuery {
     var query = SourceQuery(entity: id, types: types)

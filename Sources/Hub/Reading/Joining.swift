@@ -20,17 +20,24 @@ struct Joiner {
   /// Most entities that may be joined.
   let bound: Int
   let now: DateTime
+  /// Ids of entities that are not given (`containedBy`).
+  let contained: Set<String>
+  /// Entities that have been looked up, and count before those of the store.
+  let found: [String: Entity]
   /// What happens to each linked entity before it is shown.
   let prepare: (Entity) -> Entity
   private var joined = 0
 
   init(
-    reader: any StoreReader, tenant: Tenant, bound: Int, now: DateTime, prepare: @escaping (Entity) -> Entity = { $0 }
+    reader: any StoreReader, tenant: Tenant, bound: Int, now: DateTime, contained: Set<String> = [],
+    found: [String: Entity] = [:], prepare: @escaping (Entity) -> Entity = { $0 }
   ) {
     self.reader = reader
     self.tenant = tenant
     self.bound = bound
     self.now = now
+    self.contained = contained
+    self.found = found
     self.prepare = prepare
   }
 
@@ -44,13 +51,15 @@ struct Joiner {
     var targets: [Target] = []
     for set in entity.attributes {
       for id in set.instances.flatMap(\.linkTargets) where !met.contains(id) {
-        guard let found = try reader.entity(id, in: tenant), found.expiresAt.map({ $0 > now }) ?? true else { continue }
+        guard let target = try found[id] ?? reader.entity(id, in: tenant),
+          target.expiresAt.map({ $0 > now }) ?? true
+        else { continue }
         guard joined < bound else {
           throw Problem(.tooManyResults, "more than \(bound) linked entities would be joined")
         }
         joined += 1
         met.insert(id)
-        targets.append(Target(link: .init(set.name, id), entity: prepare(found)))
+        targets.append(Target(link: .init(set.name, id), entity: prepare(target)))
       }
     }
     return targets
@@ -58,7 +67,7 @@ struct Joiner {
 
   /// The entity with linked entities inside its relationships, this many levels deep.
   mutating func inline(_ entity: Entity, _ projecting: Projecting, levels: Int) throws -> EntityView {
-    var met: Set<String> = [entity.id]
+    var met = contained.union([entity.id])
     return try nested(projecting.view(entity), projecting, levels, &met)
   }
 
@@ -76,7 +85,7 @@ struct Joiner {
 
   /// The entities, followed by what they link to, level by level.
   mutating func flat(_ entities: [Entity], _ projecting: Projecting, levels: Int) throws -> [EntityView] {
-    var met = Set(entities.map(\.id))
+    var met = contained.union(entities.map(\.id))
     var all = entities.map { projecting.view($0) }
     var frontier = all.map { ($0, projecting) }
     for _ in 0..<levels {
@@ -98,13 +107,19 @@ struct Joiner {
 extension Hub {
   /// The entities as an answer shows them, with linked entities beside or inside them.
   ///
+  /// - Parameters:
+  ///   - contained: ids of entities that are not given along.
+  ///   - found: linked entities as others have them, which count before those of the store.
   /// - Throws: `TooManyResults` when there are more than ``Limits/joinedEntities``.
   public func views(
-    of entities: [Entity], _ projecting: Projecting, join: JoinForm?, levels: Int, in tenant: Tenant
+    of entities: [Entity], _ projecting: Projecting, join: JoinForm?, levels: Int, contained: Set<String> = [],
+    found: [String: Entity] = [:], in tenant: Tenant
   ) throws(Problem) -> [EntityView] {
     guard let join else { return entities.map { projecting.view($0) } }
     return try read { reader in
-      var joiner = Joiner(reader: reader, tenant: tenant, bound: self.limits.joinedEntities, now: self.now())
+      var joiner = Joiner(
+        reader: reader, tenant: tenant, bound: self.limits.joinedEntities, now: self.now(), contained: contained,
+        found: found)
       switch join {
       case .flat: return try joiner.flat(entities, projecting, levels: levels)
       case .inline: return try entities.map { try joiner.inline($0, projecting, levels: levels) }

@@ -15,7 +15,7 @@ public struct Projecting: Sendable, Hashable {
   public var hops: Int { max(pick?.hops ?? 0, omit?.hops ?? 0) }
 
   /// What applies to the entities that a relationship points at; everything is shown of those it says nothing about.
-  func linked(through relationship: String) -> Projecting {
+  public func linked(through relationship: String) -> Projecting {
     Projecting(pick: pick?.linked(through: relationship), omit: omit?.linked(through: relationship))
   }
 

@@ -54,6 +54,10 @@ public struct SourceSubscription: Sendable {
   public var told: JSON?
   /// What it is to hold, as far as this run knows.
   public var wanted: Copy?
+  /// What the source is told so that it holds that; `nil` where this run does not know yet.
+  public var target: JSON?
+  /// Whether the source holds what it is to hold.
+  public private(set) var isSettled = false
   /// Filters of what is at the source now are applied here.
   public var filtersHere = false
   /// When it ends at the source by itself.
@@ -82,6 +86,9 @@ public struct SourceSubscription: Sendable {
 }
 
 extension SourceSubscription {
+  /// Looks whether there is something to do. To compare documents takes long: it is done when one of them changes.
+  mutating func compare() { isSettled = !isEnding && (target == nil || told == target) }
+
   /// Has it taken away at the source, at once.
   public mutating func end() {
     isEnding = true

@@ -34,8 +34,10 @@ final class SourceSubscriptionBook: Sendable {
     }
   }
 
-  func put(_ one: SourceSubscription) {
-    state.withLock { state in
+  func put(_ new: SourceSubscription) {
+    var one = new
+    one.compare()
+    state.withLock { [one] state in
       state.byId[one.id] = one
       state.idByToken[one.token] = one.id
       state.bySubscription[Owner(tenant: one.key.tenant, id: one.key.subscription), default: []].insert(one.id)
@@ -48,6 +50,7 @@ final class SourceSubscriptionBook: Sendable {
     state.withLock { state in
       guard var one = state.byId[id] else { return nil }
       body(&one)
+      one.compare()
       state.byId[id] = one
       return one
     }

@@ -335,16 +335,6 @@ extension Notifier {
     }
   }
 
-  /// The payload with whole entities; `nil` when none is left that matches.
-  private func whole(_ payload: [UInt8], _ subscription: Subscription) async throws(Problem) -> [UInt8]? {
-    guard subscription.subject == .entities, let parts = try Notification.parts(in: payload) else { return payload }
-    guard let assembler = assembler.withLock({ $0 }), let own = DistributedSubscription(subscription, at: now()) else {
-      return Notification.payload(parts.entities)
-    }
-    let entities = await assembler(parts.entities, own, parts.source)
-    return entities.isEmpty ? nil : Notification.payload(entities)
-  }
-
   private static let stopped = "the hub stops"
 
   /// One attempt; `nil` when the receiver took it.

@@ -11,6 +11,11 @@ extension Hub {
     }
   }
 
+  /// The types of an entity that has a history; `nil` when it has none.
+  public func types(ofHistory id: String, in tenant: Tenant) throws(Problem) -> [String]? {
+    try read { reader in try self.types(ofHistory: id, in: tenant, reader) }
+  }
+
   /// Create or Update Temporal Representation (clause 5.6.11): adds the instances to the entity's history.
   ///
   /// - Returns: whether the history is new.
