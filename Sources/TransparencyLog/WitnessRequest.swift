@@ -114,3 +114,16 @@ extension WitnessRequest {
     return new
   }
 }
+
+extension WitnessRefusal {
+  /// For people.
+  public var sentence: String {
+    switch self {
+    case .malformed(let why): why
+    case .untrusted: "no key that this witness trusts for the log signed the checkpoint"
+    case .unknownLog: "this witness does not know the log"
+    case .otherSize(let size): "the witness stands at \(size) entries"
+    case .inconsistent: "the checkpoint does not continue the last one that this witness cosigned"
+    }
+  }
+}
