@@ -42,6 +42,18 @@ let package = Package(
     .target(
       name: "Hub",
       dependencies: ["JSONSchema", "NGSI", "Query", "Store", .product(name: "Logging", package: "swift-log")]),
+    .target(name: "Cedar"),
+    .target(name: "TransparencyLog", dependencies: [.product(name: "Crypto", package: "swift-crypto")]),
+    .target(
+      name: "Witness",
+      dependencies: [
+        "TransparencyLog",
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ]),
     .target(name: "Egress"),
     .target(name: "Federation", dependencies: ["Egress", "Hub", "NGSI", "Query", "Store"]),
     .target(
@@ -91,7 +103,7 @@ let package = Package(
       name: "madang",
       dependencies: [
         "Bench", "City", "CMalloc", "Console", "Egress", "Federation", "Hub", "HubHTTP", "Ingest", "NGSI", "Query",
-        "Store", "StoreSQLite",
+        "Store", "StoreSQLite", "TransparencyLog", "Witness",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "Hummingbird", package: "hummingbird"),
@@ -128,6 +140,9 @@ let package = Package(
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ]),
+    .testTarget(name: "CedarTests", dependencies: ["Cedar", "ChildProcess", "NGSI", "TestSupport"]),
+    .testTarget(name: "TransparencyLogTests", dependencies: ["TransparencyLog"]),
+    .testTarget(name: "WitnessTests", dependencies: ["TransparencyLog", "Witness"]),
     .testTarget(name: "CityTests", dependencies: ["ChildProcess", "City", "Fuzzing", "NGSI", "TestSupport"]),
     .testTarget(
       name: "IngestTests",

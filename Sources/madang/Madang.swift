@@ -9,6 +9,6 @@ struct Madang: AsyncParsableCommand {
     commandName: "madang", abstract: "A smart city in one program.", version: version,
     subcommands: [
       UpCommand.self, ImportCommand.self, ReplayCommand.self, LockCommand.self, BackupCommand.self, RestoreCommand.self,
-      CheckCommand.self, BenchCommand.self,
+      CheckCommand.self, BenchCommand.self, WitnessCommand.self, VerifyCommand.self,
     ])
 }
