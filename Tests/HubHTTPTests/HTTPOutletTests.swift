@@ -19,12 +19,12 @@ import Testing
     let message = NotificationMessage(url: "http://127.0.0.1:\(port)/n", headers: [], body: [], timeout: 10)
     var quickest = Duration.seconds(60)
     // Other tests may have all the cores: one quick failure is proof.
-    for _ in 0..<5 where quickest > .seconds(1) {
+    for _ in 0..<5 where quickest > .seconds(2) {
       let began = ContinuousClock.now
       #expect(await outlet.send(message) != nil)
       quickest = min(quickest, began.duration(to: .now))
     }
-    #expect(quickest < .seconds(1))
+    #expect(quickest < .milliseconds(2500))
     await outlet.shutdown()
   }
 }
