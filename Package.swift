@@ -54,6 +54,15 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ]),
+    .target(
+      name: "Evidence",
+      dependencies: [
+        "NGSI", "Store", "TransparencyLog",
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "Logging", package: "swift-log"),
+      ]),
     .target(name: "Egress"),
     .target(name: "Federation", dependencies: ["Egress", "Hub", "NGSI", "Query", "Store"]),
     .target(
@@ -102,7 +111,8 @@ let package = Package(
     .executableTarget(
       name: "madang",
       dependencies: [
-        "Bench", "City", "CMalloc", "Console", "Egress", "Federation", "Hub", "HubHTTP", "Ingest", "NGSI", "Query",
+        "Bench", "City", "CMalloc", "Console", "Egress", "Evidence", "Federation", "Hub", "HubHTTP", "Ingest", "NGSI",
+        "Query",
         "Store", "StoreSQLite", "TransparencyLog", "Witness",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Crypto", package: "swift-crypto"),
@@ -142,6 +152,9 @@ let package = Package(
       ]),
     .testTarget(name: "CedarTests", dependencies: ["Cedar", "ChildProcess", "NGSI", "TestSupport"]),
     .testTarget(name: "TransparencyLogTests", dependencies: ["TransparencyLog"]),
+    .testTarget(
+      name: "EvidenceTests",
+      dependencies: ["Evidence", "NGSI", "Store", "StoreSQLite", "TransparencyLog", "Witness"]),
     .testTarget(name: "WitnessTests", dependencies: ["TransparencyLog", "Witness"]),
     .testTarget(name: "CityTests", dependencies: ["ChildProcess", "City", "Fuzzing", "NGSI", "TestSupport"]),
     .testTarget(

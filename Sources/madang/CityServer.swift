@@ -36,14 +36,16 @@ struct CityServer {
     log.logLevel = .notice
     let store = try SQLiteStore(path: folder.store)
     let outlets = Outlets(http: HTTPOutlet(), mqtt: MQTTOutlet(authorities: command.mqttAuthorities))
-    let failure = await serve(store, outlets, log)
+    let failure = await serve(store, folder, outlets, log)
     await store.close()
     await outlets.shutdown()
     if let failure { throw failure }
   }
 
   /// Runs until a signal ends it; gives what went wrong, if anything did.
-  private func serve(_ store: any Store, _ outlets: Outlets, _ log: Logger) async -> (any Error)? {
+  private func serve(
+    _ store: any Store, _ folder: DataFolder, _ outlets: Outlets, _ log: Logger
+  ) async -> (any Error)? {
     do {
       let hub = makeHub(store, outlets, log)
       try await hub.resume()
@@ -51,6 +53,8 @@ struct CityServer {
         try await CityRegister(hub: hub, file: manifest).register()
         try await ManifestSources(manifest: manifest.manifest, hub: hub).apply()
       }
+      let evidence = try CityEvidence(hub: hub, store: store, folder: folder, manifest: manifest, http: outlets.http)
+      try await evidence.resume(store: store)
       let egress = Egress()
       let feeds = try manifest.map { try Feeds($0, egress: egress) }
       let adapters: @Sendable () -> [JSON] = { feeds?.board.all.map(\.json) ?? [] }
@@ -65,11 +69,13 @@ struct CityServer {
         ]
         report["connections"] = .object(section)
         report["federation"] = federation.health
+        report["evidence"] = evidence.log.health
         if let feeds, !feeds.isEmpty { report["adapters"] = feeds.board.health }
         return .object(report)
       }
       let router = Router()
       addMachinePages(to: router, health)
+      evidence.log.addRoutes(to: router)
       let source = HubCitySource(
         hub: hub, report: health, site: SiteDescription(manifest?.manifest, mode: mode),
         kpis: manifest.map { KPIWatch(hub: hub, manifest: $0.manifest) })
@@ -91,7 +97,7 @@ struct CityServer {
           started.finish()
         },
         logger: log)
-      var services: [any Service] = [HubService(federation: federation), IdleMemory(), app]
+      var services: [any Service] = [HubService(federation: federation), IdleMemory(), evidence, app]
       if let manifest { services.append(CityLife(hub: hub, manifest: manifest, mode: mode, running: running)) }
       if let feeds, !feeds.isEmpty { services.append(FeedService(feeds: feeds, sink: HubFeed(hub: hub))) }
       let group = ServiceGroup(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: log)
