@@ -22,7 +22,8 @@ extension Hub {
     }
     document["id"] = .string(id)
     var subscription = try await compile(
-      document, id: id, about: subject, context: context, createdAt: now(), in: tenant)
+      document, id: id, about: subject, context: context, createdAt: now(),
+      owner: rules == nil ? nil : Caller.current, in: tenant)
     subscription.origin = origin
     try await makeLinkable(&subscription, base: base)
     let made = subscription
@@ -84,7 +85,8 @@ extension Hub {
       document["expiresAt"] = nil
     }
     var subscription = try await compile(
-      document, id: id, about: subject, context: context, createdAt: known.createdAt, in: tenant)
+      document, id: id, about: subject, context: context, createdAt: known.createdAt,
+      owner: rules == nil ? known.owner : Caller.current, in: tenant)
     if let expiresAt {
       subscription.rule.expiresAt = expiresAt
       subscription.document["expiresAt"] = .string(expiresAt.description)
@@ -179,7 +181,7 @@ extension Hub {
   /// - Parameter notificationSource: what the `jsonldContext` said, where it can be had no more.
   func compile(
     _ document: JSONObject, id: String, about subject: SubscriptionSubject, context: Context,
-    notificationSource: JSON? = nil, createdAt: DateTime,
+    notificationSource: JSON? = nil, createdAt: DateTime, owner: Caller?,
     in tenant: Tenant
   ) async throws(Problem) -> Subscription {
     var document = document
@@ -199,11 +201,15 @@ extension Hub {
       notificationContext = try await self.context(notificationSource ?? .string(url))
       if notificationSource != nil { notificationContext = notificationContext.restated(address: url) }
     }
+    var sight: (@Sendable () -> EntityVisibility?)?
+    if let rules, owner?.kind != .city {
+      sight = { rules.visibility(for: owner ?? .nobody, in: tenant.owner) }
+    }
     return Subscription(
       subject: subject, id: id, tenant: tenant, snapshot: snapshots.snapshot(of: tenant)?.id, document: document,
       context: context,
-      notificationContext: notificationContext, notificationSource: notificationSource, createdAt: createdAt,
-      modifiedAt: now(), rule: rule)
+      notificationContext: notificationContext, notificationSource: notificationSource, owner: owner, sight: sight,
+      createdAt: createdAt, modifiedAt: now(), rule: rule)
   }
 
   private func shown(_ subscription: Subscription, _ context: Context, _ showsTimes: Bool) -> JSONObject {
@@ -254,6 +260,7 @@ extension Subscription {
       object["notificationAddress"] = notificationContext.address.map { .string($0) }
     }
     object["origin"] = origin.stored
+    object["owner"] = owner?.stored
     object["createdAt"] = .string(createdAt.description)
     object["modifiedAt"] = .string(modifiedAt.description)
     return .object(object)

@@ -129,7 +129,9 @@ private final class EntityQueryRun {
     }
     keyed.sort { order.precedes($0.order, $1.order) }
     let window = keyed.dropFirst(max(0, page.offset))
-    for (key, _) in window.prefix(max(0, page.limit)) { try session.found(key: key, body) }
+    for (key, _) in window.prefix(max(0, page.limit)) {
+      try session.found(key: key) { if let seen = try query.seen($0) { try body(seen) } }
+    }
     return PageExtent(total: countsTotal ? keyed.count : nil, hasMore: window.count > page.limit)
   }
 
@@ -144,7 +146,8 @@ private final class EntityQueryRun {
         throw StoreError.tooComplex(
           "the query looks at more than \(most) entities; narrow it by type, id or an attribute")
       }
-      let goesOn = try session.found(key: key) { found in
+      let goesOn = try session.found(key: key) { stored in
+        guard let found = try query.seen(stored) else { return true }
         let entity = try found.part(prepared.attributes)
         if let expires = entity.expiresAt, expires <= now { return true }
         return try prepared.matches(entity) ? try body(found) : true
