@@ -43,6 +43,7 @@ let package = Package(
       name: "Hub",
       dependencies: ["JSONSchema", "NGSI", "Query", "Store", .product(name: "Logging", package: "swift-log")]),
     .target(name: "Cedar"),
+    .target(name: "Access", dependencies: ["Cedar", "Hub", "NGSI", "Query", "Store"]),
     .target(name: "TransparencyLog", dependencies: [.product(name: "Crypto", package: "swift-crypto")]),
     .target(
       name: "Witness",
@@ -150,6 +151,9 @@ let package = Package(
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ]),
+    .testTarget(
+      name: "AccessTests",
+      dependencies: ["Access", "Cedar", "Evidence", "Hub", "NGSI", "Query", "Store", "StoreSQLite"]),
     .testTarget(name: "CedarTests", dependencies: ["Cedar", "ChildProcess", "NGSI", "TestSupport"]),
     .testTarget(name: "TransparencyLogTests", dependencies: ["TransparencyLog"]),
     .testTarget(

@@ -50,8 +50,10 @@ struct CityServer {
       let hub = makeHub(store, outlets, log)
       try await hub.resume()
       if let manifest {
-        try await CityRegister(hub: hub, file: manifest).register()
-        try await ManifestSources(manifest: manifest.manifest, hub: hub).apply()
+        try await Hub.asCity {
+          try await CityRegister(hub: hub, file: manifest).register()
+          try await ManifestSources(manifest: manifest.manifest, hub: hub).apply()
+        }
       }
       let evidence = try CityEvidence(hub: hub, store: store, folder: folder, manifest: manifest, http: outlets.http)
       try await evidence.resume(store: store)
@@ -155,7 +157,7 @@ struct FeedService: Service {
   let sink: HubFeed
 
   func run() async throws {
-    await cancelWhenGracefulShutdown { await feeds.run(sink: sink, clock: RealClock()) }
+    await cancelWhenGracefulShutdown { await Hub.asCity { await feeds.run(sink: sink, clock: RealClock()) } }
   }
 }
 
@@ -170,19 +172,23 @@ struct CityLife: Service {
   func run() async throws {
     try await cancelWhenGracefulShutdown {
       for await _ in running {}
-      do {
-        _ = try await Import.connectors(of: manifest, to: HubSink(hub: hub, source: "connector")) { Terminal.note($0) }
-        let simulation = Simulation(SimulatedCity(manifest.manifest, mode: mode))
-        if simulation.city.deviceCount > 0 {
-          Terminal.note("\(simulation.city.deviceCount) simulated devices report; all their data is synthetic")
-          try await simulation.run(clock: RealClock(), sink: HubSink(hub: hub, source: "simulator"))
-        }
-      } catch is CancellationError {
-        return
-      }
-      // A city that simulates nothing waits for its devices.
-      while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
+      try await Hub.asCity { try await live() }
     }
+  }
+
+  private func live() async throws {
+    do {
+      _ = try await Import.connectors(of: manifest, to: HubSink(hub: hub, source: "connector")) { Terminal.note($0) }
+      let simulation = Simulation(SimulatedCity(manifest.manifest, mode: mode))
+      if simulation.city.deviceCount > 0 {
+        Terminal.note("\(simulation.city.deviceCount) simulated devices report; all their data is synthetic")
+        try await simulation.run(clock: RealClock(), sink: HubSink(hub: hub, source: "simulator"))
+      }
+    } catch is CancellationError {
+      return
+    }
+    // A city that simulates nothing waits for its devices.
+    while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
   }
 }
 

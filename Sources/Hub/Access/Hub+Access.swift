@@ -29,6 +29,16 @@ extension Hub {
     return rules.visibility(for: caller, in: tenant.owner)
   }
 
+  /// Whether the caller may read everything of a tenant, unwatched.
+  public func showsEverything(in tenant: Tenant) throws(Problem) -> Bool { try visibility(in: tenant) == nil }
+
+  /// Whether the caller may have what other hubs have: rules see entities of this hub only.
+  func mayFederate(in tenant: Tenant) -> Bool {
+    guard let rules, Caller.current.kind != .city else { return true }
+    return ((try? visibility(in: tenant)) ?? nil) == nil
+      && rules.decide(.federate, by: Caller.current, in: tenant.owner).isAllowed
+  }
+
   private static func requireTenant(_ tenant: Tenant, _ caller: Caller) throws(Problem) {
     guard let own = caller.tenant, own != tenant.owner.name else { return }
     throw Problem(.forbidden, "\(caller.id) belongs to the tenant '\(own)' and may reach no other")

@@ -11,8 +11,10 @@ extension Hub {
     let found: Entity?
     do { found = try store.entity(id, in: tenant) } catch { throw Problem(storeFailure: error) }
     guard let stored = found, stored.expiresAt.map({ $0 > now() }) ?? true else { throw try noEntity(id, in: tenant) }
-    let seen = try visibility(in: tenant).map { $0.visible(stored) } ?? stored
+    let visibility = try visibility(in: tenant)
+    let seen = visibility.map { $0.visible(stored) } ?? stored
     guard let entity = seen, types?.matches(entity.types) ?? true else { throw try noEntity(id, in: tenant) }
+    _ = visibility?.isGiven(entity)
     return entity
   }
 

@@ -121,7 +121,11 @@ extension Hub {
       var joiner = Joiner(
         reader: reader, tenant: tenant, bound: self.limits.joinedEntities, now: self.now(), contained: contained,
         found: found
-      ) { visibility?.visible($0) ?? (visibility == nil ? $0 : nil) }
+      ) { linked in
+        guard let visibility else { return linked }
+        guard let seen = visibility.visible(linked), visibility.isGiven(seen) else { return nil }
+        return seen
+      }
       switch join {
       case .flat: return try joiner.flat(entities, projecting, levels: levels)
       case .inline: return try entities.map { try joiner.inline($0, projecting, levels: levels) }

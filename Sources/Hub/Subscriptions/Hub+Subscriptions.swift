@@ -13,6 +13,7 @@ extension Hub {
     _ object: JSONObject, about subject: SubscriptionSubject = .entities, context: Context,
     base: String = Hub.localBase, origin: SubscriptionOrigin = SubscriptionOrigin(), in tenant: Tenant
   ) async throws(Problem) -> String {
+    try permit(.subscribe, in: tenant)
     var document = object
     let id: String
     switch object["id"] {
@@ -55,6 +56,7 @@ extension Hub {
     _ id: String, about subject: SubscriptionSubject = .entities, with patch: JSONObject, context: Context?,
     base: String = Hub.localBase, origin: SubscriptionOrigin = SubscriptionOrigin(), in tenant: Tenant
   ) async throws(Problem) {
+    try permit(.subscribe, in: tenant)
     if let other = patch["id"], other != .string(id) { throw .badRequest("the id of a subscription cannot change") }
     // Someone else may change it while this one is compiled; then it is done again on the new state.
     for _ in 0..<5
@@ -113,6 +115,8 @@ extension Hub {
   public func deleteSubscription(
     _ id: String, about subject: SubscriptionSubject = .entities, in tenant: Tenant
   ) async throws(Problem) {
+    try permit(.subscribe, in: tenant)
+    if rules != nil { _ = try existing(id, subject, in: tenant) }
     try await write { writer in
       try self.requireTenant(tenant, writer)
       guard try self.removeSubscription(id, about: subject, in: tenant, writer) else {
@@ -142,7 +146,8 @@ extension Hub {
     _ id: String, about subject: SubscriptionSubject = .entities, context: Context, showsTimes: Bool = false,
     in tenant: Tenant
   ) throws(Problem) -> JSONObject {
-    shown(try existing(id, subject, in: tenant), context, showsTimes)
+    try permit(.subscribe, in: tenant)
+    return shown(try existing(id, subject, in: tenant), context, showsTimes)
   }
 
   /// A page of subscriptions in the order they were made, and how many there are.
@@ -150,6 +155,15 @@ extension Hub {
     about subject: SubscriptionSubject = .entities, context: Context, showsTimes: Bool = false, in tenant: Tenant,
     page: Page
   ) throws(Problem) -> ([JSONObject], total: Int) {
+    try permit(.subscribe, in: tenant)
+    if rules != nil {
+      try read { try self.requireTenant(tenant, $0) }
+      let own = try read {
+        try $0.documents(subject.collection, in: tenant, page: Page(limit: self.limits.subscriptions))
+      }
+      .compactMap { book.subscription(subject.key($0.id), in: tenant) }.filter(mayManage)
+      return (own.dropFirst(page.offset).prefix(page.limit).map { shown($0, context, showsTimes) }, own.count)
+    }
     let (ids, total) = try read { reader in
       try self.requireTenant(tenant, reader)
       let documents = try reader.documents(subject.collection, in: tenant, page: page)
@@ -166,7 +180,17 @@ extension Hub {
     guard let known = book.subscription(subject.key(id), in: tenant) else {
       throw .notFound("there is no subscription \(id)")
     }
+    guard mayManage(known) else { throw .notFound("there is no subscription \(id)") }
     return known
+  }
+
+  /// Whether the caller made a subscription, or administers those of all.
+  private func mayManage(_ subscription: Subscription) -> Bool {
+    let caller = Caller.current
+    guard rules != nil, caller.kind != .city else { return true }
+    if let owner = subscription.owner, owner.kind == caller.kind, owner.id == caller.id { return true }
+    do throws(Problem) { try permit(.administer, in: subscription.tenant) } catch { return false }
+    return true
   }
 
   /// What an address of this hub begins with where neither a client nor whoever runs it has said so.

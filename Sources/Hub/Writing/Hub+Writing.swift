@@ -221,7 +221,7 @@ extension Hub {
   /// Puts a notification into the outbox for each subscription that a change triggers.
   private func enqueueNotifications(for changes: [EntityChange], _ writer: any StoreWriter) throws -> [OutboxItem] {
     guard let tenant = changes.first?.tenant, !book.isEmpty(in: tenant) else { return [] }
-    let mayLieInParts = hasRegistrations(in: tenant)
+    let mayLieInParts = !registry.isEmpty(in: tenant)
     var items: [OutboxItem] = []
     for change in changes {
       var payloads: [Bool: [UInt8]] = [:]
@@ -235,6 +235,7 @@ extension Hub {
         let told: EntityChange? = AccessNotes.$current.withValue(notes) {
           guard let seen = change.seen(by: visibility) else { return nil }
           let isWanted = subscription.isTriggered(by: seen, asPart: isPart) { linked($0).flatMap(subscription.seen) }
+          if isWanted, let entity = seen.new ?? seen.old, let visibility, !visibility.isGiven(entity) { return nil }
           return isWanted ? seen : nil
         }
         guard let change = told else { continue }

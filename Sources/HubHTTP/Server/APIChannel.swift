@@ -24,11 +24,12 @@ extension HTTPServerBuilder {
   ///     is not waited for.
   public static func api(
     of federation: Federation, doors: [IngestDoor] = [], adapters: @escaping @Sendable () -> [JSON] = { [] },
-    idleTimeout: TimeAmount, farewell: TimeAmount = .seconds(8)
+    keeper: (any Doorkeeper)? = nil, idleTimeout: TimeAmount, farewell: TimeAmount = .seconds(8)
   ) -> HTTPServerBuilder {
     HTTPServerBuilder { responder in
       APIChannel(
-        doors: HubDoors(federation, ingest: doors, adapters: adapters), pages: HTTP1Channel(responder: responder),
+        doors: HubDoors(federation, ingest: doors, adapters: adapters, keeper: keeper),
+        pages: HTTP1Channel(responder: responder),
         idleTimeout: idleTimeout, farewell: farewell)
     }
   }
@@ -39,11 +40,18 @@ struct HubDoors: Sendable {
   private let api: API
   private let administration: Administration
   private let city: CityAPI
+  let hub: Hub
+  /// `nil` where everybody may do everything.
+  private let keeper: (any Doorkeeper)?
   /// Most bytes of a request's body.
   let bodyBytes: Int
 
-  init(_ federation: Federation, ingest: [IngestDoor] = [], adapters: @escaping @Sendable () -> [JSON] = { [] }) {
-    let hub = federation.hub
+  init(
+    _ federation: Federation, ingest: [IngestDoor] = [], adapters: @escaping @Sendable () -> [JSON] = { [] },
+    keeper: (any Doorkeeper)? = nil
+  ) {
+    hub = federation.hub
+    self.keeper = keeper
     api = API(federation: federation)
     administration = Administration(hub: hub)
     city = CityAPI(hub: hub, federation: federation, doors: ingest, adapters: adapters)
@@ -79,10 +87,19 @@ struct HubDoors: Sendable {
 
   /// The answer to what can be answered without waiting for anything but the disk; `nil` for everything else.
   func answerAtOnce(_ request: APIRequest, at door: Door) -> APIResponse? {
-    door == .api ? api.respondAtOnce(to: request) : nil
+    guard door == .api else { return nil }
+    guard let keeper else { return api.respondAtOnce(to: request) }
+    // A proof that is none is told by the long way.
+    guard let caller = try? keeper.caller(of: request) else { return nil }
+    return Caller.$current.withValue(caller) { api.respondAtOnce(to: request) }
   }
 
   func answer(_ request: APIRequest, at door: Door) async -> APIResponse {
+    guard let keeper else { return await respond(to: request, at: door) }
+    return await answer(request, keptBy: keeper) { await respond(to: request, at: door) }
+  }
+
+  private func respond(to request: APIRequest, at door: Door) async -> APIResponse {
     switch door {
     case .api: await api.respond(to: request)
     case .administration: await administration.respond(to: request)

@@ -6,11 +6,24 @@ import NGSI
 /// Equal to itself only.
 public final class EntityVisibility: Sendable, Hashable {
   private let show: @Sendable (Entity) -> Entity?
+  private let give: @Sendable (Entity) -> Bool
 
-  /// - Parameter show: gives the part of an entity that may be seen; `nil` when it may not be known that it is there.
-  public init(_ show: @escaping @Sendable (Entity) -> Entity?) { self.show = show }
+  /// - Parameters:
+  ///   - show: gives the part of an entity that may be seen; `nil` when it may not be known that it is there.
+  ///   - give: hears of each entity that is given, as it is given; false when no more may be.
+  public init(
+    _ show: @escaping @Sendable (Entity) -> Entity?, give: @escaping @Sendable (Entity) -> Bool = { _ in true }
+  ) {
+    self.show = show
+    self.give = give
+  }
 
   public func visible(_ entity: Entity) -> Entity? { show(entity) }
+
+  /// To be called with what ``visible(_:)`` gave, where it becomes a part of an answer.
+  ///
+  /// - Returns: false when the answer may have no more such entities.
+  public func isGiven(_ entity: Entity) -> Bool { give(entity) }
 
   /// Whether the history of an entity may be seen, and all of these attributes in it.
   ///

@@ -51,6 +51,16 @@ extension EntityQuery {
   }
 }
 
+extension FoundEntity {
+  /// Tells who watches that this becomes a part of an answer.
+  func give(under query: EntityQuery) throws {
+    guard let visibility = query.visibility, let shown else { return }
+    guard visibility.isGiven(shown) else {
+      throw StoreError.tooComplex("the answer would have more entities than may be recorded at once; ask for fewer")
+    }
+  }
+}
+
 extension ReadSession {
   /// Gives the entity with a key to the body; `nil` when there is none.
   func found<Value>(key: Int64, _ body: (FoundEntity) throws -> Value) throws -> Value? {

@@ -107,6 +107,7 @@ private final class EntityQueryRun {
       defer { found += 1 }
       guard found >= page.offset else { return true }
       if found - page.offset < page.limit {
+        try entity.give(under: query)
         try body(entity)
         return true
       }
@@ -130,7 +131,11 @@ private final class EntityQueryRun {
     keyed.sort { order.precedes($0.order, $1.order) }
     let window = keyed.dropFirst(max(0, page.offset))
     for (key, _) in window.prefix(max(0, page.limit)) {
-      try session.found(key: key) { if let seen = try query.seen($0) { try body(seen) } }
+      try session.found(key: key) { stored in
+        guard let seen = try query.seen(stored) else { return }
+        try seen.give(under: query)
+        try body(seen)
+      }
     }
     return PageExtent(total: countsTotal ? keyed.count : nil, hasMore: window.count > page.limit)
   }

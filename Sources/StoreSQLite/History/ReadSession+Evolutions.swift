@@ -215,7 +215,11 @@ private struct EvolutionReading {
     guard let visibility = query.entities.visibility else { return sets }
     var whole = candidate.entity
     whole.attributes = sets
-    return visibility.visible(whole)?.attributes ?? []
+    let seen = visibility.visible(whole)
+    if let seen, !visibility.isGiven(seen) {
+      throw StoreError.tooComplex("the answer would have more entities than may be recorded at once; ask for fewer")
+    }
+    return seen?.attributes ?? []
   }
 
   /// Like ``ReadSession/instances(_:_:budget:)``, but of scopes: what was set before a window and holds in it belongs
