@@ -54,6 +54,17 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ]),
+    .target(
+      name: "Identity",
+      dependencies: [
+        "NGSI",
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "CryptoExtras", package: "swift-crypto"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "Mustache", package: "swift-mustache"),
+      ],
+      resources: [.copy("Resources")]),
     .target(name: "Egress"),
     .target(name: "Federation", dependencies: ["Egress", "Hub", "NGSI", "Query", "Store"]),
     .target(
@@ -102,8 +113,8 @@ let package = Package(
     .executableTarget(
       name: "madang",
       dependencies: [
-        "Bench", "City", "CMalloc", "Console", "Egress", "Federation", "Hub", "HubHTTP", "Ingest", "NGSI", "Query",
-        "Store", "StoreSQLite", "TransparencyLog", "Witness",
+        "Bench", "City", "CMalloc", "Console", "Egress", "Federation", "Hub", "HubHTTP", "Identity", "Ingest", "NGSI",
+        "Query", "Store", "StoreSQLite", "TransparencyLog", "Witness",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "Hummingbird", package: "hummingbird"),
@@ -142,6 +153,18 @@ let package = Package(
       ]),
     .testTarget(name: "CedarTests", dependencies: ["Cedar", "ChildProcess", "NGSI", "TestSupport"]),
     .testTarget(name: "TransparencyLogTests", dependencies: ["TransparencyLog"]),
+    .testTarget(
+      name: "IdentityTests",
+      dependencies: [
+        "Identity", "NGSI", "TestSupport",
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "CryptoExtras", package: "swift-crypto"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOEmbedded", package: "swift-nio"),
+      ]),
     .testTarget(name: "WitnessTests", dependencies: ["TransparencyLog", "Witness"]),
     .testTarget(name: "CityTests", dependencies: ["ChildProcess", "City", "Fuzzing", "NGSI", "TestSupport"]),
     .testTarget(

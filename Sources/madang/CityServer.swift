@@ -7,6 +7,7 @@ import Foundation
 import Hub
 import HubHTTP
 import Hummingbird
+import Identity
 import Ingest
 import Logging
 import NGSI
@@ -36,15 +37,18 @@ struct CityServer {
     log.logLevel = .notice
     let store = try SQLiteStore(path: folder.store)
     let outlets = Outlets(http: HTTPOutlet(), mqtt: MQTTOutlet(authorities: command.mqttAuthorities))
-    let failure = await serve(store, outlets, log)
+    let failure = await serve(store, outlets, log, folder)
     await store.close()
     await outlets.shutdown()
     if let failure { throw failure }
   }
 
   /// Runs until a signal ends it; gives what went wrong, if anything did.
-  private func serve(_ store: any Store, _ outlets: Outlets, _ log: Logger) async -> (any Error)? {
+  private func serve(
+    _ store: any Store, _ outlets: Outlets, _ log: Logger, _ folder: DataFolder
+  ) async -> (any Error)? {
     do {
+      let identity = try await CityIdentity.make(store, folder, command, manifest?.manifest)
       let hub = makeHub(store, outlets, log)
       try await hub.resume()
       if let manifest {
@@ -65,10 +69,12 @@ struct CityServer {
         ]
         report["connections"] = .object(section)
         report["federation"] = federation.health
+        report["identity"] = identity.health
         if let feeds, !feeds.isEmpty { report["adapters"] = feeds.board.health }
         return .object(report)
       }
-      let router = Router()
+      let router = Router(context: CityContext.self)
+      identity.addRoutes(to: router) { _, context in context.source }
       addMachinePages(to: router, health)
       let source = HubCitySource(
         hub: hub, report: health, site: SiteDescription(manifest?.manifest, mode: mode),
@@ -87,11 +93,14 @@ struct CityServer {
         onServerRunning: { channel in
           let local = "http://127.0.0.1:\(channel.localAddress?.port ?? command.port)"
           federation.isReached(at: command.address ?? local)
+          identity.isReached(at: command.address ?? local)
           Terminal.print("ready " + local)
           started.finish()
         },
         logger: log)
-      var services: [any Service] = [HubService(federation: federation), IdleMemory(), app]
+      var services: [any Service] = [
+        HubService(federation: federation), IdentityService(provider: identity), IdleMemory(), app,
+      ]
       if let manifest { services.append(CityLife(hub: hub, manifest: manifest, mode: mode, running: running)) }
       if let feeds, !feeds.isEmpty { services.append(FeedService(feeds: feeds, sink: HubFeed(hub: hub))) }
       let group = ServiceGroup(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: log)
@@ -105,7 +114,7 @@ struct CityServer {
 
   /// What programs ask beside the API: the version, and the health report as JSON.
   private func addMachinePages(
-    to router: Router<BasicRequestContext>, _ health: @escaping @Sendable () throws(Problem) -> JSON
+    to router: Router<CityContext>, _ health: @escaping @Sendable () throws(Problem) -> JSON
   ) {
     @Sendable func json(_ value: JSON, status: HTTPResponse.Status = .ok) -> Response {
       Response(
