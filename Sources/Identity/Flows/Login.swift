@@ -60,8 +60,9 @@ extension IdentityProvider {
     if let wait = attempts.take(buckets, at: now()) { return again("tooManyAttempts", retryAfter: wait) }
     let person = try storage.read { try $0.person(named: username) }
     let isRight: Bool
-    do { isRight = try await matches(password, person, for: request.source) } catch is HashingPool.Refusal {
-      attempts.giveBack(buckets, at: now())
+    do throws(HashingPool.Refusal) { isRight = try await matches(password, person, for: request.source) } catch {
+      // Whoever tries many at once pays for those, too; the account is not his.
+      attempts.giveBack(error == .busy ? buckets : Array(buckets.dropFirst()), at: now())
       return again("busy", retryAfter: 5)
     }
     guard isRight, let person, !person.isDisabled else {

@@ -13,7 +13,10 @@ final class HashingPool: Sendable {
   }
 
   enum Refusal: Error {
+    /// Too many wait.
     case busy
+    /// Too many of this source wait.
+    case sourceBusy
   }
 
   private struct Line {
@@ -34,20 +37,17 @@ final class HashingPool: Sendable {
   var waiting: Int { line.withLock { $0.count } }
 
   /// Runs a computation that takes long.
-  ///
-  /// - Throws: ``Refusal/busy`` when too many wait already.
   func run<Value: Sendable>(for source: String, _ body: @escaping @Sendable () -> Value) async throws(Refusal) -> Value
   {
-    let thread = line.withLock { line -> DispatchQueue? in
-      guard line.count < limits.waiting, line.bySource[source, default: 0] < limits.waitingOfOneSource else {
-        return nil
-      }
+    let place = line.withLock { line -> Result<DispatchQueue, Refusal> in
+      guard line.bySource[source, default: 0] < limits.waitingOfOneSource else { return .failure(.sourceBusy) }
+      guard line.count < limits.waiting else { return .failure(.busy) }
       line.count += 1
       line.bySource[source, default: 0] += 1
       line.next = (line.next + 1) % threads.count
-      return threads[line.next]
+      return .success(threads[line.next])
     }
-    guard let thread else { throw .busy }
+    let thread = try place.get()
     let value = await withCheckedContinuation { (continuation: CheckedContinuation<Value, Never>) in
       thread.async { continuation.resume(returning: body()) }
     }
