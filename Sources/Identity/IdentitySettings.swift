@@ -17,7 +17,7 @@ public struct IdentitySettings: Sendable {
   /// What two clocks may differ by.
   public var clockSkew = 60
   /// The longest that an assertion of a client may last (RFC 7523 section 3).
-  public var assertionLifetime = 600
+  public var assertionLifetime = 3600
   /// Between the steps of one login.
   public var loginLifetime = 600
 

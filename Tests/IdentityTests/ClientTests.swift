@@ -143,7 +143,7 @@ struct ClientTests {
     let now = Int64(door.clock.now)
     let wrong: [(inout JSONObject) -> Void] = [
       { $0["aud"] = "https://other.example" }, { $0["sub"] = "other" }, { $0["iss"] = "other" }, { $0["jti"] = nil },
-      { $0["exp"] = nil }, { $0["exp"] = .integer(now - 60) }, { $0["exp"] = .integer(now + 700) },
+      { $0["exp"] = nil }, { $0["exp"] = .integer(now - 60) }, { $0["exp"] = .integer(now + 3661) },
       { $0["nbf"] = .integer(now + 61) }, { $0["iat"] = .integer(now + 61) },
     ]
     for (number, change) in wrong.enumerated() {

@@ -208,6 +208,22 @@ struct KeyTests {
     #expect(try ring.signing(at: 9100).id != new.id)
   }
 
+  @Test func aKeyForRS256IsMadeWhenAClientNeedsIt() throws {
+    let path = folder()
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let ring = try KeyRing(folder: path, schedule: KeySchedule(period: 1000, lead: 100, keep: 50), now: 0)
+    #expect(throws: IdentityFailure.self) { try ring.signing(.rs256, at: 0) }
+    try ring.provide(.rs256, at: 10)
+    try ring.provide(.rs256, at: 20)
+    let key = try ring.signing(.rs256, at: 20)
+    let token = try SignedToken(parsing: key.sign(["a": 1], type: "JWT"))
+    #expect(token.algorithm == .rs256 && ring.haveSigned(token))
+    #expect(try ring.signing(at: 20).algorithm == .es256)
+    let again = try KeyRing(folder: path, schedule: KeySchedule(period: 1000, lead: 100, keep: 50), now: 950)
+    #expect(again.haveSigned(token))
+    #expect((again.jwks["keys"]?.array ?? []).compactMap { $0["kty"]?.string }.sorted() == ["EC", "EC", "RSA", "RSA"])
+  }
+
   @Test func planNeverLeavesACityWithoutAKey() {
     let schedule = KeySchedule(period: 1000, lead: 100, keep: 50)
     var generator = SystemRandomNumberGenerator()

@@ -25,7 +25,7 @@ extension IdentityProvider {
       "grant_types_supported": JSON(Client.GrantType.allCases.map(\.rawValue)),
       "code_challenge_methods_supported": ["S256"],
       "subject_types_supported": ["public"],
-      "id_token_signing_alg_values_supported": [.string(SignatureAlgorithm.es256.rawValue)],
+      "id_token_signing_alg_values_supported": JSON(Self.idTokenAlgorithms.map(\.rawValue)),
       "token_endpoint_auth_methods_supported": methods,
       "token_endpoint_auth_signing_alg_values_supported": assertions,
       "introspection_endpoint_auth_methods_supported": secretMethods,

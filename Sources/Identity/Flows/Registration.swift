@@ -4,6 +4,9 @@ import NGSI
 /// `/oauth/register`: clients, made by administrators (RFC 7591, RFC 7592 with the administrator's own token in place of a
 /// token for each client).
 extension IdentityProvider {
+  /// What ID tokens may be signed with.
+  static let idTokenAlgorithms: [SignatureAlgorithm] = [.es256, .rs256]
+
   /// The administrator that a request comes from.
   func administrator(_ request: Incoming) throws(TokenRefusal) -> Authenticated {
     let caller = try verifier.verify(
@@ -20,6 +23,7 @@ extension IdentityProvider {
 
   func register(_ request: Incoming) async throws -> Response {
     let (client, secret) = try registered(try Self.json(request), as: Secret.make(bytes: 16))
+    try keys.provide(client.idTokenAlgorithm, at: now())
     let most = settings.mostClients
     try await storage.write { writer in
       guard try writer.count(in: .clients) < most else {
@@ -103,9 +107,11 @@ extension IdentityProvider {
     guard try list("response_types") ?? ["code"] == ["code"] || client.redirectURIs.isEmpty else {
       throw wrong("response_types must be code")
     }
-    guard json["id_token_signed_response_alg"]?.string ?? "ES256" == "ES256" else {
-      throw wrong("ID tokens are signed with ES256")
+    let signature = json["id_token_signed_response_alg"]?.string ?? SignatureAlgorithm.es256.rawValue
+    guard let algorithm = SignatureAlgorithm(rawValue: signature), Self.idTokenAlgorithms.contains(algorithm) else {
+      throw wrong("id_token_signed_response_alg must be ES256 or RS256")
     }
+    client.idTokenAlgorithm = algorithm
     client.scopes = Scopes.list(json["scope"]?.string)
     if client.scopes.isEmpty { client.scopes = [Scopes.openid, Scopes.profile, Scopes.email] }
     for scope in client.scopes where !settings.allScopes.contains(scope) {
@@ -141,7 +147,8 @@ extension IdentityProvider {
       "grant_types": JSON(client.grantTypes.map(\.rawValue).sorted()),
       "response_types": client.grantTypes.contains(.authorizationCode) ? ["code"] : [],
       "scope": .string(client.scopes.joined(separator: " ")), "jwks": client.keys,
-      "id_token_signed_response_alg": "ES256", "first_party": .bool(client.isFirstParty),
+      "id_token_signed_response_alg": .string(client.idTokenAlgorithm.rawValue),
+      "first_party": .bool(client.isFirstParty),
       "resources": client.resources.isEmpty ? nil : JSON(client.resources),
     ])
     client.standing.write(to: &object)

@@ -209,7 +209,7 @@ extension IdentityProvider {
     var issued = Issued(accessToken: try key.sign(access.claims, type: AccessToken.type), scopes: scopes)
     if scopes.contains(Scopes.openid) {
       let claims = idClaims(person, scopes, grant, client, accessToken: issued.accessToken, at: now)
-      issued.idToken = try key.sign(claims, type: "JWT")
+      issued.idToken = try keys.signing(client.idTokenAlgorithm, at: now).sign(claims, type: "JWT")
     }
     issued.refreshToken = refresh
     if refresh == nil, client.grantTypes.contains(.refreshToken) {

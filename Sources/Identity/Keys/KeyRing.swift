@@ -48,21 +48,41 @@ final class KeyRing: Sendable {
 
   /// Makes the keys that are due and forgets those that have served.
   func turn(at now: Int) throws(IdentityFailure) {
-    let known = keys.withLock { $0 }
+    for algorithm in [SignatureAlgorithm.es256, .rs256] {
+      let isUsed = keys.withLock { keys in keys.contains { $0.algorithm == algorithm } }
+      // Keys for RS256 are made for the first client that needs one.
+      if isUsed || algorithm == .es256 { try turn(algorithm, at: now) }
+    }
+  }
+
+  private func turn(_ algorithm: SignatureAlgorithm, at now: Int) throws(IdentityFailure) {
+    let known = keys.withLock { $0 }.filter { $0.algorithm == algorithm }
     let plan = schedule.plan(known.map(\.activeFrom), at: now)
     guard plan != KeySchedule.Plan() else { return }
-    let made = plan.made.map { SigningKey(activeFrom: $0) }
-    for key in made { try folder?.make(key.id + Self.suffix, JSONWriter.bytes(key.stored)) }
-    let left = known.filter { !plan.dropped.contains($0.activeFrom) } + made
-    keys.withLock { $0 = left.sorted { $0.activeFrom < $1.activeFrom } }
-    for key in known where plan.dropped.contains(key.activeFrom) { try folder?.remove(key.id + Self.suffix) }
+    var made: [SigningKey] = []
+    for beginning in plan.made {
+      let key = try SigningKey(activeFrom: beginning, algorithm: algorithm)
+      try folder?.make(key.id + Self.suffix, JSONWriter.bytes(key.stored))
+      made.append(key)
+    }
+    let dropped = known.filter { plan.dropped.contains($0.activeFrom) }
+    keys.withLock { keys in
+      keys.removeAll { key in dropped.contains { $0.id == key.id } }
+      keys = (keys + made).sorted { $0.activeFrom < $1.activeFrom }
+    }
+    for key in dropped { try folder?.remove(key.id + Self.suffix) }
+  }
+
+  /// Sees to it that there is a key for an algorithm.
+  func provide(_ algorithm: SignatureAlgorithm, at now: Int) throws(IdentityFailure) {
+    guard !keys.withLock({ keys in keys.contains { $0.algorithm == algorithm } }) else { return }
+    try turn(algorithm, at: now)
   }
 
   /// The key that signs at a time.
-  func signing(at now: Int) throws(IdentityFailure) -> SigningKey {
-    guard let key = keys.withLock({ keys in keys.last { $0.activeFrom <= now } }) else {
-      throw IdentityFailure("no key signs yet: the clock stands before the first one was made")
-    }
+  func signing(_ algorithm: SignatureAlgorithm = .es256, at now: Int) throws(IdentityFailure) -> SigningKey {
+    let key = keys.withLock { keys in keys.last { $0.algorithm == algorithm && $0.activeFrom <= now } }
+    guard let key else { throw IdentityFailure("no key signs yet: the clock stands before the first one was made") }
     return key
   }
 

@@ -33,6 +33,8 @@ public struct Client: Sendable, Hashable {
   public var resources: [String] = []
   /// What it is where it acts for itself (client credentials).
   public var standing = Standing()
+  /// How its ID tokens are signed: ES256 or RS256.
+  public var idTokenAlgorithm = SignatureAlgorithm.es256
   /// Belongs to the city: people are not asked whether it may.
   public var isFirstParty = false
   /// Seconds since 1970.
@@ -101,6 +103,7 @@ extension Client {
       "grantTypes": JSON(grantTypes.map(\.rawValue).sorted()), "scopes": JSON(scopes), "resources": JSON(resources),
       "isFirstParty": .bool(isFirstParty), "createdAt": .integer(Int64(createdAt)),
       "secretHash": secretHash.map(JSON.string), "keys": keys,
+      "idTokenAlgorithm": .string(idTokenAlgorithm.rawValue),
     ])
     standing.write(to: &object)
     return .object(object)
@@ -119,6 +122,7 @@ extension Client {
     scopes = json["scopes"]?.strings ?? []
     resources = json["resources"]?.strings ?? []
     standing = Standing(json)
+    idTokenAlgorithm = json["idTokenAlgorithm"]?.string.flatMap(SignatureAlgorithm.init(rawValue:)) ?? .es256
     isFirstParty = json["isFirstParty"]?.bool ?? false
     createdAt = Int(json["createdAt"]?.integer ?? 0)
   }
