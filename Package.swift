@@ -64,6 +64,17 @@ let package = Package(
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "Logging", package: "swift-log"),
       ]),
+    .target(
+      name: "Identity",
+      dependencies: [
+        "NGSI",
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "CryptoExtras", package: "swift-crypto"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "Mustache", package: "swift-mustache"),
+      ],
+      resources: [.copy("Resources")]),
     .target(name: "Egress"),
     .target(name: "Federation", dependencies: ["Egress", "Hub", "NGSI", "Query", "Store"]),
     .target(
@@ -112,9 +123,8 @@ let package = Package(
     .executableTarget(
       name: "madang",
       dependencies: [
-        "Bench", "City", "CMalloc", "Console", "Egress", "Evidence", "Federation", "Hub", "HubHTTP", "Ingest", "NGSI",
-        "Query",
-        "Store", "StoreSQLite", "TransparencyLog", "Witness",
+        "Access", "Bench", "City", "CMalloc", "Console", "Egress", "Evidence", "Federation", "Hub", "HubHTTP", "Identity",
+        "Ingest", "NGSI", "Query", "Store", "StoreSQLite", "TransparencyLog", "Witness",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "Hummingbird", package: "hummingbird"),
@@ -159,6 +169,18 @@ let package = Package(
     .testTarget(
       name: "EvidenceTests",
       dependencies: ["Evidence", "NGSI", "Store", "StoreSQLite", "TransparencyLog", "Witness"]),
+    .testTarget(
+      name: "IdentityTests",
+      dependencies: [
+        "Identity", "NGSI", "TestSupport",
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "CryptoExtras", package: "swift-crypto"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOEmbedded", package: "swift-nio"),
+      ]),
     .testTarget(name: "WitnessTests", dependencies: ["TransparencyLog", "Witness"]),
     .testTarget(name: "CityTests", dependencies: ["ChildProcess", "City", "Fuzzing", "NGSI", "TestSupport"]),
     .testTarget(

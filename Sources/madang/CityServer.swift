@@ -7,6 +7,7 @@ import Foundation
 import Hub
 import HubHTTP
 import Hummingbird
+import Identity
 import Ingest
 import Logging
 import NGSI
@@ -47,6 +48,7 @@ struct CityServer {
     _ store: any Store, _ folder: DataFolder, _ outlets: Outlets, _ log: Logger
   ) async -> (any Error)? {
     do {
+      let identity = try await CityIdentity.make(store, folder, command, manifest?.manifest)
       let hub = makeHub(store, outlets, log)
       try await hub.resume()
       if let manifest {
@@ -72,10 +74,12 @@ struct CityServer {
         report["connections"] = .object(section)
         report["federation"] = federation.health
         report["evidence"] = evidence.log.health
+        report["identity"] = identity.health
         if let feeds, !feeds.isEmpty { report["adapters"] = feeds.board.health }
         return .object(report)
       }
-      let router = Router()
+      let router = Router(context: CityContext.self)
+      identity.addRoutes(to: router) { _, context in context.source }
       addMachinePages(to: router, health)
       evidence.log.addRoutes(to: router)
       let source = HubCitySource(
@@ -95,6 +99,7 @@ struct CityServer {
         onServerRunning: { channel in
           let local = "http://127.0.0.1:\(channel.localAddress?.port ?? command.port)"
           federation.isReached(at: command.address ?? local)
+          identity.isReached(at: command.address ?? local)
           Terminal.print("ready " + local)
           started.finish()
         },
@@ -113,7 +118,7 @@ struct CityServer {
 
   /// What programs ask beside the API: the version, and the health report as JSON.
   private func addMachinePages(
-    to router: Router<BasicRequestContext>, _ health: @escaping @Sendable () throws(Problem) -> JSON
+    to router: Router<CityContext>, _ health: @escaping @Sendable () throws(Problem) -> JSON
   ) {
     @Sendable func json(_ value: JSON, status: HTTPResponse.Status = .ok) -> Response {
       Response(
