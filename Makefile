@@ -9,7 +9,7 @@ export MADANG_DATA ?= $(abspath $(CURDIR)/../shared/data)
 export MADANG_PYTHON ?= $(CURDIR)/Tests/oracles/.venv/bin/python
 export MADANG_WEB_ASSETS ?= $(CURDIR)/.web-assets
 
-.PHONY: help setup build demo test bench format lint docs soak week fuzz powercut clean
+.PHONY: help setup build demo test bench format lint sbom docs soak week fuzz powercut clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -45,12 +45,15 @@ powercut: setup ## POWERCUT=10000 crash states of recorded runs, opened and comp
 format: ## bring the Swift sources into the project's format
 	swift format format --in-place --parallel --recursive Sources Tests Package.swift
 
-lint: ## format, forbidden words, shell syntax
+lint: setup ## format, forbidden words, secrets, shell syntax
 	@scripts/lint.sh
+
+sbom: ## what the program is made of, as CycloneDX, into .build-sbom/
+	@python3 scripts/sbom.py .build-sbom/madang.cdx.json
 
 docs: ## does every link lead somewhere, and has every clause of the standard its test?
 	@python3 scripts/check-docs.py
 	@python3 scripts/clauses.py
 
 clean: ## remove what was built, keep what was fetched
-	rm -rf .build .build-bench .build-powercut .build-soak .build-test .build-week .build-anchors
+	rm -rf .build .build-bench .build-lint .build-powercut .build-sbom .build-soak .build-test .build-week .build-anchors

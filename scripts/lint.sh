@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What can be checked without building: the format of Swift sources, words that must not be committed, the
-# syntax of the scripts.
+# What can be checked without building: the format of Swift sources, words that must not be committed, secrets in the
+# files and in what commits added, the syntax of the scripts.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 code=0
@@ -19,6 +19,8 @@ if git grep -nIiE "$hosts"; then
   echo "lint: no file names a package registry's host; the clients know where they fetch from"
   code=1
 fi
+
+"${MADANG_PYTHON:-Tests/oracles/.venv/bin/python}" scripts/find-secrets.py || code=1
 
 while read -r script; do
   bash -n "$script" || code=1

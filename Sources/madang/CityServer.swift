@@ -104,7 +104,9 @@ struct CityServer {
           started.finish()
         },
         logger: log)
-      var services: [any Service] = [HubService(federation: federation), IdleMemory(), evidence, app]
+      var services: [any Service] = [
+        HubService(federation: federation), IdentityService(provider: identity), IdleMemory(), evidence, app,
+      ]
       if let manifest { services.append(CityLife(hub: hub, manifest: manifest, mode: mode, running: running)) }
       if let feeds, !feeds.isEmpty { services.append(FeedService(feeds: feeds, sink: HubFeed(hub: hub))) }
       let group = ServiceGroup(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: log)
