@@ -123,7 +123,8 @@ let package = Package(
     .executableTarget(
       name: "madang",
       dependencies: [
-        "Access", "Bench", "City", "CMalloc", "Console", "Egress", "Evidence", "Federation", "Hub", "HubHTTP", "Identity",
+        "Access", "Bench", "City", "CMalloc", "Console", "Egress", "Evidence", "Federation", "Hub", "HubHTTP",
+        "Identity",
         "Ingest", "NGSI", "Query", "Store", "StoreSQLite", "TransparencyLog", "Witness",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Crypto", package: "swift-crypto"),

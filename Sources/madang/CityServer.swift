@@ -49,7 +49,9 @@ struct CityServer {
   ) async -> (any Error)? {
     do {
       let identity = try await CityIdentity.make(store, folder, command, manifest?.manifest)
-      let hub = makeHub(store, outlets, log)
+      let evidence = try CityEvidence(store: store, folder: folder, manifest: manifest, http: outlets.http)
+      let access = try CityAccess.make(manifest, mode: mode, evidence: evidence.log, now: { RealClock().now })
+      let hub = makeHub(store, outlets, log, access)
       try await hub.resume()
       if let manifest {
         try await Hub.asCity {
@@ -57,7 +59,6 @@ struct CityServer {
           try await ManifestSources(manifest: manifest.manifest, hub: hub).apply()
         }
       }
-      let evidence = try CityEvidence(hub: hub, store: store, folder: folder, manifest: manifest, http: outlets.http)
       try await evidence.resume(store: store)
       let egress = Egress()
       let feeds = try manifest.map { try Feeds($0, egress: egress) }
@@ -83,8 +84,9 @@ struct CityServer {
       addMachinePages(to: router, health)
       evidence.log.addRoutes(to: router)
       let source = HubCitySource(
-        hub: hub, report: health, site: SiteDescription(manifest?.manifest, mode: mode),
+        hub: hub, report: health, site: SiteDescription(manifest?.manifest, mode: mode, openAccess: access == nil),
         kpis: manifest.map { KPIWatch(hub: hub, manifest: $0.manifest) })
+      if let access { router.add(middleware: PageDoor(verifier: identity.verifier, rules: access.rules)) }
       try Console(source: source, assets: WebAssets.folder).addRoutes(to: router)
       let (running, started) = AsyncStream.makeStream(of: Void.self)
       let app = Application(
@@ -92,7 +94,8 @@ struct CityServer {
         // Half-sent requests and silent connections are let go.
         server: .api(
           of: federation, doors: (manifest?.manifest.adapters ?? []).filter(\.isDoor).map { IngestDoor(Adapter($0)) },
-          adapters: adapters, idleTimeout: .seconds(30)),
+          adapters: adapters, keeper: access.map { _ in CityDoorkeeper(verifier: identity.verifier) },
+          idleTimeout: .seconds(30)),
         configuration: ApplicationConfiguration(
           address: .hostname("127.0.0.1", port: command.port), serverName: "madang", backlog: 1024,
           availableConnectionsDelegate: connections),
@@ -105,7 +108,8 @@ struct CityServer {
         },
         logger: log)
       var services: [any Service] = [
-        HubService(federation: federation), IdentityService(provider: identity), IdleMemory(), evidence, app,
+        HubService(federation: federation), IdentityService(provider: identity), IdleMemory(), evidence,
+        EvidenceAlarms(log: evidence.log, hub: hub), app,
       ]
       if let manifest { services.append(CityLife(hub: hub, manifest: manifest, mode: mode, running: running)) }
       if let feeds, !feeds.isEmpty { services.append(FeedService(feeds: feeds, sink: HubFeed(hub: hub))) }
@@ -139,12 +143,13 @@ struct CityServer {
     }
   }
 
-  private func makeHub(_ store: any Store, _ outlets: Outlets, _ log: Logger) -> Hub {
+  private func makeHub(_ store: any Store, _ outlets: Outlets, _ log: Logger, _ access: CityAccess?) -> Hub {
     let now: @Sendable () -> DateTime = { RealClock().now }
     var limits = Limits()
     if let page = command.temporalPage { limits.temporalInstances = page }
     return Hub(
-      store: store, contexts: outlets.http, sender: outlets, limits: limits, address: command.address, now: now,
+      store: store, contexts: outlets.http, sender: outlets, limits: limits, rules: access?.rules,
+      address: command.address, now: now,
       log: log)
   }
 }

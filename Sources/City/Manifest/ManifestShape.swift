@@ -177,6 +177,9 @@ enum ManifestShape {
     .optional("datasets", .list(dataset, count: 0...500), "what the city gives out"),
     .optional("catalogue", catalogue, "the catalogue of the datasets"),
     .optional(
+      "access", .object([.optional("rules", path, "rules in the Cedar policy language, relative to the manifest")]),
+      "who may do what beyond what the roles may; where it is given, the simulated city asks too"),
+    .optional(
       "evidence",
       .object([
         .optional(
