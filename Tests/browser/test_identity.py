@@ -44,6 +44,11 @@ def watched(context):
     return page
 
 
+def focus(page, field):
+    """Waits until the page has put the cursor there by itself."""
+    page.wait_for_function("id => document.hasFocus() && document.activeElement.id === id", arg=field)
+
+
 def test_people_come_in_by_keyboard_and_by_passkey(browser, city, shots):
     address, once = city
     context = browser.new_context(locale="ko-KR", viewport={"width": 360, "height": 740})
@@ -54,16 +59,19 @@ def test_people_come_in_by_keyboard_and_by_passkey(browser, city, shots):
     assert page.evaluate("document.documentElement.scrollWidth <= 360")
     page.screenshot(path=shots / "login-phone.png")
     # The field is focused, Tab leads on, Enter sends.
+    focus(page, "username")
     page.keyboard.type("admin")
     page.keyboard.press("Tab")
     page.keyboard.type("wrong")
     page.keyboard.press("Enter")
     page.wait_for_selector("[role=alert]:visible")
     assert "맞지 않습니다" in page.locator("#problem").inner_text()
+    focus(page, "password")
     page.keyboard.type(once)
     page.keyboard.press("Enter")
     page.wait_for_url("**/oauth/password**")
     assert page.evaluate("document.documentElement.scrollWidth <= 360")
+    focus(page, "current")
     page.keyboard.type(once)
     for _ in range(2):
         page.keyboard.press("Tab")
