@@ -48,7 +48,7 @@ struct CityServer {
     _ store: any Store, _ outlets: Outlets, _ log: Logger, _ folder: DataFolder
   ) async -> (any Error)? {
     do {
-      let identity = try await CityIdentity.make(store, folder, command, manifest?.manifest)
+      let identity = try await CityIdentity.make(store, folder, command, manifest?.manifest, fetching: outlets.http)
       let hub = makeHub(store, outlets, log)
       try await hub.resume()
       if let manifest {

@@ -28,6 +28,7 @@ public struct Manifest: Codable, Sendable, Hashable {
   public var dataModels: DataModels?
   public var datasets: [Dataset]?
   public var catalogue: Catalogue?
+  public var identity: Identity?
 
   /// The four kinds of target city of the Korean export plan of 2019.
   public enum Kind: String, Codable, Sendable, CaseIterable {

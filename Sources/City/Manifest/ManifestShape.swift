@@ -176,6 +176,7 @@ enum ManifestShape {
     .optional("dataModels", dataModels, "JSON Schemas that entities are to meet"),
     .optional("datasets", .list(dataset, count: 0...500), "what the city gives out"),
     .optional("catalogue", catalogue, "the catalogue of the datasets"),
+    .optional("identity", identity, "who is believed about people beside the city itself"),
   ])
 }
 
