@@ -48,7 +48,7 @@ struct CityServer {
     _ store: any Store, _ folder: DataFolder, _ outlets: Outlets, _ log: Logger
   ) async -> (any Error)? {
     do {
-      let identity = try await CityIdentity.make(store, folder, command, manifest?.manifest)
+      let identity = try await CityIdentity.make(store, folder, command, manifest?.manifest, fetching: outlets.http)
       let evidence = try CityEvidence(store: store, folder: folder, manifest: manifest, http: outlets.http)
       let access = try CityAccess.make(manifest, mode: mode, evidence: evidence.log, now: { RealClock().now })
       let hub = makeHub(store, outlets, log, access)

@@ -30,6 +30,7 @@ public struct Manifest: Codable, Sendable, Hashable {
   public var catalogue: Catalogue?
   public var evidence: Evidence?
   public var access: Access?
+  public var identity: Identity?
 
   /// The four kinds of target city of the Korean export plan of 2019.
   public enum Kind: String, Codable, Sendable, CaseIterable {
