@@ -35,15 +35,18 @@ struct CityServer {
     var log = Logger(label: "madang")
     log.logLevel = .notice
     let store = try SQLiteStore(path: folder.store)
-    let outlets = Outlets(http: HTTPOutlet(), mqtt: MQTTOutlet(authorities: command.mqttAuthorities))
-    let failure = await serve(store, outlets, log)
+    let outlets = Outlets(
+      http: HTTPOutlet(), mqtt: MQTTOutlet(authorities: command.mqttAuthorities, certificate: command.mqttCertificate))
+    let failure = await serve(store, folder, outlets, log)
     await store.close()
     await outlets.shutdown()
     if let failure { throw failure }
   }
 
   /// Runs until a signal ends it; gives what went wrong, if anything did.
-  private func serve(_ store: any Store, _ outlets: Outlets, _ log: Logger) async -> (any Error)? {
+  private func serve(
+    _ store: any Store, _ folder: DataFolder, _ outlets: Outlets, _ log: Logger
+  ) async -> (any Error)? {
     do {
       let hub = makeHub(store, outlets, log)
       try await hub.resume()
@@ -74,13 +77,15 @@ struct CityServer {
         hub: hub, report: health, site: SiteDescription(manifest?.manifest, mode: mode),
         kpis: manifest.map { KPIWatch(hub: hub, manifest: $0.manifest) })
       try Console(source: source, assets: WebAssets.folder).addRoutes(to: router)
+      let devices = command.tlsPort == nil ? nil : try await DeviceTrust(command, folder, store)
+      devices?.addPages(to: router)
+      let doors = (manifest?.manifest.adapters ?? []).filter(\.isDoor).map { IngestDoor(Adapter($0)) }
       let (running, started) = AsyncStream.makeStream(of: Void.self)
       let app = Application(
         responder: router.buildResponder(),
         // Half-sent requests and silent connections are let go.
         server: .api(
-          of: federation, doors: (manifest?.manifest.adapters ?? []).filter(\.isDoor).map { IngestDoor(Adapter($0)) },
-          adapters: adapters, idleTimeout: .seconds(30)),
+          of: federation, doors: doors, adapters: adapters, devices: devices?.door, idleTimeout: .seconds(30)),
         configuration: ApplicationConfiguration(
           address: .hostname("127.0.0.1", port: command.port), serverName: "madang", backlog: 1024,
           availableConnectionsDelegate: connections),
@@ -92,6 +97,21 @@ struct CityServer {
         },
         logger: log)
       var services: [any Service] = [HubService(federation: federation), IdleMemory(), app]
+      if let devices {
+        services.append(devices)
+        services.append(
+          Application(
+            responder: router.buildResponder(),
+            server: .api(
+              of: federation, doors: doors, adapters: adapters, devices: devices.door, tls: devices.front,
+              idleTimeout: .seconds(30)),
+            configuration: ApplicationConfiguration(
+              address: .hostname("127.0.0.1", port: command.tlsPort ?? 0), serverName: "madang", backlog: 1024,
+              availableConnectionsDelegate: connections),
+            onServerRunning: { channel in
+              Terminal.note("tls https://localhost:\(channel.localAddress?.port ?? 0)")
+            }, logger: log))
+      }
       if let manifest { services.append(CityLife(hub: hub, manifest: manifest, mode: mode, running: running)) }
       if let feeds, !feeds.isEmpty { services.append(FeedService(feeds: feeds, sink: HubFeed(hub: hub))) }
       let group = ServiceGroup(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: log)

@@ -10,5 +10,6 @@ struct Madang: AsyncParsableCommand {
     subcommands: [
       UpCommand.self, ImportCommand.self, ReplayCommand.self, LockCommand.self, BackupCommand.self, RestoreCommand.self,
       CheckCommand.self, BenchCommand.self, WitnessCommand.self, VerifyCommand.self,
+      DevicesCommand.self, FirmwareCommand.self,
     ])
 }

@@ -19,31 +19,40 @@ extension HTTPServerBuilder {
   /// - Parameters:
   ///   - doors: the ways in for messages of other standards.
   ///   - adapters: how each adapter fares that fetches or listens (``CityAPI``).
+  ///   - devices: the registry of devices; `nil` for a city without.
+  ///   - tls: what stands before everything on this port; `nil` for plain TCP.
   ///   - idleTimeout: how long a connection may stand without a request, or a request without its next byte.
   ///   - farewell: how long requests and answers may go on when the server stops; who has not read its answer by then
   ///     is not waited for.
   public static func api(
     of federation: Federation, doors: [IngestDoor] = [], adapters: @escaping @Sendable () -> [JSON] = { [] },
-    idleTimeout: TimeAmount, farewell: TimeAmount = .seconds(8)
+    devices: DeviceDoor? = nil, tls: TLSFront? = nil, idleTimeout: TimeAmount, farewell: TimeAmount = .seconds(8)
   ) -> HTTPServerBuilder {
     HTTPServerBuilder { responder in
       APIChannel(
-        doors: HubDoors(federation, ingest: doors, adapters: adapters), pages: HTTP1Channel(responder: responder),
-        idleTimeout: idleTimeout, farewell: farewell)
+        doors: HubDoors(federation, ingest: doors, adapters: adapters, devices: devices),
+        pages: HTTP1Channel(responder: responder), tls: tls, idleTimeout: idleTimeout, farewell: farewell)
     }
   }
 }
 
 /// What the hub answers itself: the API, its administration and the city's own resources.
 struct HubDoors: Sendable {
+  private let hub: Hub
   private let api: API
   private let administration: Administration
   private let city: CityAPI
+  private let devices: DeviceDoor?
   /// Most bytes of a request's body.
   let bodyBytes: Int
 
-  init(_ federation: Federation, ingest: [IngestDoor] = [], adapters: @escaping @Sendable () -> [JSON] = { [] }) {
+  init(
+    _ federation: Federation, ingest: [IngestDoor] = [], adapters: @escaping @Sendable () -> [JSON] = { [] },
+    devices: DeviceDoor? = nil
+  ) {
+    self.devices = devices
     let hub = federation.hub
+    self.hub = hub
     api = API(federation: federation)
     administration = Administration(hub: hub)
     city = CityAPI(hub: hub, federation: federation, doors: ingest, adapters: adapters)
@@ -54,6 +63,8 @@ struct HubDoors: Sendable {
     case api
     case administration
     case city
+    case devices
+    case enrolment
 
     /// What its paths begin with.
     var prefix: StaticString {
@@ -61,6 +72,8 @@ struct HubDoors: Sendable {
       case .api: "/ngsi-ld/v1/"
       case .administration: "/admin/"
       case .city: "/city/v1/"
+      case .devices: "/admin/devices"
+      case .enrolment: "/.well-known/est/"
       }
     }
   }
@@ -69,7 +82,9 @@ struct HubDoors: Sendable {
   static func door(of target: String) -> Door? {
     if target.utf8.begins(with: Door.api.prefix) { return .api }
     if target.utf8.begins(with: Door.city.prefix) { return .city }
-    return target.utf8.begins(with: Door.administration.prefix) ? .administration : nil
+    if target.utf8.begins(with: Door.devices.prefix) { return .devices }
+    if target.utf8.begins(with: Door.administration.prefix) { return .administration }
+    return target.utf8.begins(with: Door.enrolment.prefix) ? .enrolment : nil
   }
 
   /// Notes a request that is refused before its body is read.
@@ -82,19 +97,28 @@ struct HubDoors: Sendable {
     door == .api ? api.respondAtOnce(to: request) : nil
   }
 
-  func answer(_ request: APIRequest, at door: Door) async -> APIResponse {
+  /// - Parameter isSecure: whether the request came over TLS.
+  func answer(_ request: APIRequest, at door: Door, isSecure: Bool) async -> APIResponse {
     switch door {
     case .api: await api.respond(to: request)
     case .administration: await administration.respond(to: request)
     case .city: await city.respond(to: request)
+    case .devices: await devices?.administrate(request, hub) ?? Self.noDevices
+    case .enrolment: await devices?.enroll(request, isSecure: isSecure) ?? Self.noDevices
     }
   }
+}
+
+extension HubDoors {
+  private static let noDevices = Exchange.problem(
+    Problem(.resourceNotFound, "this city knows no devices by certificate; start it with --tls-port"))
 }
 
 /// One connection: the API stands in front, Hummingbird is set up behind it with the first request that needs it.
 struct APIChannel: ServerChildChannel {
   let doors: HubDoors
   let pages: HTTP1Channel
+  let tls: TLSFront?
   let idleTimeout: TimeAmount
   let farewell: TimeAmount
 
@@ -108,12 +132,13 @@ struct APIChannel: ServerChildChannel {
     channel.eventLoop.makeCompletedFuture {
       let pages = channel.eventLoop.makePromise(of: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>?.self)
       let pipeline = channel.pipeline.syncOperations
+      if let tls { try pipeline.addHandler(tls.handler()) }
       try pipeline.addHandler(
         ByteToMessageHandler(
           HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: APIHandler.headerLimits)))
       try pipeline.addHandler(
         APIHandler(
-          doors: doors, loop: channel.eventLoop, idleTimeout: idleTimeout, farewell: farewell, pages: pages))
+          doors: doors, tls: tls, loop: channel.eventLoop, idleTimeout: idleTimeout, farewell: farewell, pages: pages))
       return Value(channel: channel, pages: pages.futureResult)
     }
   }
