@@ -46,6 +46,7 @@ let package = Package(
       name: "Hub",
       dependencies: ["JSONSchema", "NGSI", "Query", "Store", .product(name: "Logging", package: "swift-log")]),
     .target(name: "Cedar"),
+    .target(name: "Access", dependencies: ["Cedar", "Hub", "NGSI", "Query", "Store"]),
     .target(name: "TransparencyLog", dependencies: [.product(name: "Crypto", package: "swift-crypto")]),
     .target(
       name: "Witness",
@@ -64,6 +65,26 @@ let package = Package(
         .product(name: "SwiftASN1", package: "swift-asn1"),
         .product(name: "X509", package: "swift-certificates"),
       ]),
+    .target(
+      name: "Evidence",
+      dependencies: [
+        "NGSI", "Store", "TransparencyLog",
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "Logging", package: "swift-log"),
+      ]),
+    .target(
+      name: "Identity",
+      dependencies: [
+        "NGSI",
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "CryptoExtras", package: "swift-crypto"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "Mustache", package: "swift-mustache"),
+      ],
+      resources: [.copy("Resources")]),
     .target(name: "Egress"),
     .target(name: "Firmware", dependencies: ["NGSI", .product(name: "Crypto", package: "swift-crypto")]),
     .target(name: "Federation", dependencies: ["Egress", "Hub", "NGSI", "Query", "Store"]),
@@ -114,9 +135,9 @@ let package = Package(
     .executableTarget(
       name: "madang",
       dependencies: [
-        "Bench", "City", "CMalloc", "Console", "Devices", "Egress", "Federation", "Firmware", "Hub", "HubHTTP",
-        "Ingest", "NGSI", "Query",
-        "Store", "StoreSQLite", "TransparencyLog", "Witness",
+        "Access", "Bench", "City", "CMalloc", "Console", "Devices", "Egress", "Evidence", "Federation", "Firmware",
+        "Hub",
+        "HubHTTP", "Identity", "Ingest", "NGSI", "Query", "Store", "StoreSQLite", "TransparencyLog", "Witness",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "Hummingbird", package: "hummingbird"),
@@ -153,8 +174,26 @@ let package = Package(
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ]),
+    .testTarget(
+      name: "AccessTests",
+      dependencies: ["Access", "Cedar", "Evidence", "Hub", "NGSI", "Query", "Store", "StoreSQLite"]),
     .testTarget(name: "CedarTests", dependencies: ["Cedar", "ChildProcess", "NGSI", "TestSupport"]),
     .testTarget(name: "TransparencyLogTests", dependencies: ["TransparencyLog"]),
+    .testTarget(
+      name: "EvidenceTests",
+      dependencies: ["Evidence", "NGSI", "Store", "StoreSQLite", "TransparencyLog", "Witness"]),
+    .testTarget(
+      name: "IdentityTests",
+      dependencies: [
+        "Identity", "NGSI", "TestSupport",
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "CryptoExtras", package: "swift-crypto"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOEmbedded", package: "swift-nio"),
+      ]),
     .testTarget(name: "WitnessTests", dependencies: ["TransparencyLog", "Witness"]),
     .testTarget(
       name: "DevicesTests",

@@ -81,6 +81,11 @@ extension Evaluator {
     return true
   }
 
+  /// Whether a rule is about who asks and for what.
+  mutating func concernsRequester(_ policy: Policy) -> Bool {
+    isAbout(policy.principal, request.principal) && isAbout(policy.action)
+  }
+
   private mutating func isAbout(_ scope: Policy.Scope, _ uid: EntityUID) -> Bool {
     switch scope {
     case .any: true

@@ -16,6 +16,8 @@ public final class Hub: Sendable {
   public let address: String?
   let library: ContextLibrary
   let store: any Store
+  /// Who may do what; `nil` where everybody may do everything.
+  let rules: (any AccessRules)?
   let book: SubscriptionBook
   let registry: RegistrationBook
   let sourceRecords = SourceRecords()
@@ -39,15 +41,17 @@ public final class Hub: Sendable {
   /// - Parameters:
   ///   - contexts: fetches the contexts that clients name.
   ///   - sender: carries notifications out.
+  ///   - rules: who may do what; where there are none, everybody who reaches the hub may do everything.
   ///   - address: where clients reach this hub, without a slash at the end; where it is not given, what a client
   ///     called it by.
   ///   - now: the clock that stamps what is written.
   public init(
     store: any Store, contexts fetcher: any ContextFetching = NoContextFetching(),
-    sender: any NotificationSending = NoNotifications(), limits: Limits = Limits(), address: String? = nil,
-    now: @escaping @Sendable () -> DateTime, log: Logger = Logger(label: "madang.hub")
+    sender: any NotificationSending = NoNotifications(), limits: Limits = Limits(), rules: (any AccessRules)? = nil,
+    address: String? = nil, now: @escaping @Sendable () -> DateTime, log: Logger = Logger(label: "madang.hub")
   ) {
     self.store = store
+    self.rules = rules
     self.address = address
     self.sender = sender
     library = ContextLibrary(store: store, fetcher: fetcher, limits: limits, now: now, log: log)
@@ -71,6 +75,13 @@ public final class Hub: Sendable {
   /// Takes up what an earlier run left: identity, contexts, data models, registrations, subscriptions, notifications that
   /// still wait. Call it once, before requests come in.
   public func resume() async throws(Problem) {
+    let result: Result<Void, Problem> = await Self.asCity {
+      do throws(Problem) { return .success(try await takeUp()) } catch { return .failure(error) }
+    }
+    try result.get()
+  }
+
+  private func takeUp() async throws(Problem) {
     try await resumeIdentity()
     try await library.load()
     try resumeRefusals()
@@ -82,7 +93,9 @@ public final class Hub: Sendable {
   }
 
   /// Runs until cancelled: sends periodic notifications, ends expired entities.
-  public func run() async {
+  public func run() async { await Self.asCity { await work() } }
+
+  private func work() async {
     await withTaskGroup(of: Void.self) { group in
       group.addTask { await self.sendPeriodically() }
       group.addTask { await self.removeExpired() }
@@ -152,7 +165,7 @@ public final class Hub: Sendable {
           guard let entity = try writer.expiredEntity(id, at: at, in: tenant) else { continue }
           updates.append(entity.deletion(at: at))
         }
-        try self.commit(updates, in: tenant, at: at, writer)
+        try self.commit(updates, in: tenant, at: at, by: .city, writer)
         count += updates.count
       }
       return count

@@ -91,7 +91,8 @@ public struct API: Sendable {
     do {
       let id = try PercentCoding.decode(segment, plusIsSpace: false)
       let exchange = try Exchange(hub: hub, request: request)
-      guard !federation.concerns(exchange.tenant), exchange.snapshot == nil, try !exchange.entityMapWish().isUsed,
+      guard try hub.showsEverything(in: exchange.tenant), !federation.concerns(exchange.tenant),
+        exchange.snapshot == nil, try !exchange.entityMapWish().isUsed,
         let context = try exchange.contextAtHand()
       else { return nil }
       return try retrieveEntity(exchange, id, context)

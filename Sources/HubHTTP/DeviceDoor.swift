@@ -3,6 +3,7 @@ import Hub
 import NGSI
 import NIOCore
 import NIOHTTP1
+import Store
 
 /// The ways to the registry of devices.
 ///
@@ -37,6 +38,7 @@ public struct DeviceDoor: Sendable {
     do throws(Problem) {
       let exchange = try Exchange(hub: hub, request: request)
       try exchange.takes(Parameters.none)
+      try hub.permitAdministration()
       switch (request.path, request.method) {
       case ("", .GET):
         let devices = try await Self.asked { () async throws(DeviceError) in try await registry.allDevices() }
@@ -121,10 +123,20 @@ extension Problem {
   init(_ error: DeviceError) {
     switch error {
     case .malformed(let why): self = .badRequest(why)
-    case .unauthorized(let why), .forbidden(let why): self.init(.operationNotSupported, why)
+    case .unauthorized(let why): self.init(.unauthorized, why)
+    case .forbidden(let why): self.init(.forbidden, why)
     case .unknown(let why): self.init(.resourceNotFound, why)
     case .conflict(let why): self.init(.alreadyExists, why)
     case .failed(let why): self.init(.internalError, why)
     }
+  }
+}
+
+extension Caller {
+  /// The device that a certificate names, bound to its tenant.
+  public init(_ peer: PeerIdentity) {
+    self.init(.device, id: peer.id)
+    agency = peer.agency
+    tenant = peer.tenant ?? Tenant.default.name
   }
 }

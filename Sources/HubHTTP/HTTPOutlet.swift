@@ -119,6 +119,26 @@ extension HTTPOutlet {
   }
 }
 
+extension HTTPOutlet {
+  /// Posts a text; gives status and body of the answer, `nil` when none came whole in time and within its bound.
+  ///
+  /// - Parameter timeout: seconds, the reading of the answer included.
+  public func post(_ body: String, to url: String, timeout: Double, answerBytes: Int) async -> (
+    status: Int, body: [UInt8]
+  )? {
+    var request = HTTPClientRequest(url: url)
+    request.method = .POST
+    request.headers.add(name: "Content-Type", value: "text/plain; charset=utf-8")
+    request.body = .bytes(Array(body.utf8))
+    let sent = request
+    return try? await Self.within(timeout) {
+      let response = try await client.execute(sent, deadline: .distantFuture)
+      let body = try await response.body.collect(upTo: answerBytes)
+      return (Int(response.status.code), Array(buffer: body))
+    }
+  }
+}
+
 extension HTTPOutlet: ContextFetching {
   /// Seconds for one @context, redirects included.
   static let contextSeconds = 10.0

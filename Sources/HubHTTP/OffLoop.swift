@@ -13,8 +13,11 @@ extension Hub {
   func offLoop<Value: Sendable>(_ body: @escaping @Sendable (Hub) throws(Problem) -> Value) async throws(Problem)
     -> Value
   {
+    let (caller, notes) = (Caller.current, AccessNotes.current)
     do {
-      return try await NIOThreadPool.singleton.runIfActive { try body(self) }
+      return try await NIOThreadPool.singleton.runIfActive {
+        try Caller.$current.withValue(caller) { try AccessNotes.$current.withValue(notes) { try body(self) } }
+      }
     } catch let problem as Problem {
       throw problem
     } catch {

@@ -346,6 +346,15 @@ public protocol StoreReader {
   func outboxCount() throws -> Int
   /// Number of items by tenant and subscription.
   func outboxCounts() throws -> [(tenant: Tenant, subscriptionId: String, count: Int)]
+
+  /// Number of entries in the evidence log.
+  func evidenceCount() throws -> UInt64
+  /// Entries in order, from position 0; what lies beyond the last is left out.
+  func evidence(_ positions: Range<UInt64>) throws -> [EvidenceRecord]
+  /// Positions of the entries of a subject, in order.
+  func evidence(of subject: [UInt8], after position: UInt64?, limit: Int) throws -> [UInt64]
+  /// Hashes of a full tile of the log's tree, where they are kept.
+  func evidenceTile(level: Int, index: UInt64) throws -> [UInt8]?
 }
 
 /// Reads and writes inside the writer's transaction.
@@ -386,6 +395,11 @@ public protocol StoreWriter: StoreReader {
   func enqueue(_ items: [OutboxItem]) throws -> [Int64]
   /// Takes settled items out.
   func removeFromOutbox(_ sequences: [Int64]) throws
+  /// Adds entries to the evidence log; gives the position of the first. They stay as they are.
+  func appendEvidence(_ records: [EvidenceRecord]) throws -> UInt64
+  /// Keeps the hashes of a full tile of the log's tree; nothing happens when they are kept already.
+  func putEvidenceTile(_ hashes: [UInt8], level: Int, index: UInt64) throws
+
   /// Notes a failed attempt and when to try again.
   func postpone(_ sequence: Int64, attempts: Int, until time: DateTime) throws
 

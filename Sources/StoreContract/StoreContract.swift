@@ -37,7 +37,7 @@ public enum StoreContract {
 
   public static let cases: [Case] =
     writeCases + entityCases + writtenCases + queryCases + historyCases + historyQueryCases + historyModelCases
-    + listCases + concurrencyCases + trimmingCases
+    + listCases + concurrencyCases + trimmingCases + evidenceCases
 }
 
 /// A store under test with the clock it goes by.

@@ -144,6 +144,11 @@ public struct PolicyError: Error, Sendable, Hashable {
   /// From 1; 0 for the file as a whole.
   public var line: Int
   public var problem: String
+
+  public init(line: Int, problem: String) {
+    self.line = line
+    self.problem = problem
+  }
 }
 
 extension NoteError {

@@ -7,6 +7,7 @@ import Foundation
 import Hub
 import HubHTTP
 import Hummingbird
+import Identity
 import Ingest
 import Logging
 import NGSI
@@ -48,12 +49,17 @@ struct CityServer {
     _ store: any Store, _ folder: DataFolder, _ outlets: Outlets, _ log: Logger
   ) async -> (any Error)? {
     do {
+      let identity = try await CityIdentity.make(store, folder, command, manifest?.manifest)
       let hub = makeHub(store, outlets, log)
       try await hub.resume()
       if let manifest {
-        try await CityRegister(hub: hub, file: manifest).register()
-        try await ManifestSources(manifest: manifest.manifest, hub: hub).apply()
+        try await Hub.asCity {
+          try await CityRegister(hub: hub, file: manifest).register()
+          try await ManifestSources(manifest: manifest.manifest, hub: hub).apply()
+        }
       }
+      let evidence = try CityEvidence(hub: hub, store: store, folder: folder, manifest: manifest, http: outlets.http)
+      try await evidence.resume(store: store)
       let egress = Egress()
       let feeds = try manifest.map { try Feeds($0, egress: egress) }
       let adapters: @Sendable () -> [JSON] = { feeds?.board.all.map(\.json) ?? [] }
@@ -68,11 +74,15 @@ struct CityServer {
         ]
         report["connections"] = .object(section)
         report["federation"] = federation.health
+        report["evidence"] = evidence.log.health
+        report["identity"] = identity.health
         if let feeds, !feeds.isEmpty { report["adapters"] = feeds.board.health }
         return .object(report)
       }
-      let router = Router()
+      let router = Router(context: CityContext.self)
+      identity.addRoutes(to: router) { _, context in context.source }
       addMachinePages(to: router, health)
+      evidence.log.addRoutes(to: router)
       let source = HubCitySource(
         hub: hub, report: health, site: SiteDescription(manifest?.manifest, mode: mode),
         kpis: manifest.map { KPIWatch(hub: hub, manifest: $0.manifest) })
@@ -92,11 +102,14 @@ struct CityServer {
         onServerRunning: { channel in
           let local = "http://127.0.0.1:\(channel.localAddress?.port ?? command.port)"
           federation.isReached(at: command.address ?? local)
+          identity.isReached(at: command.address ?? local)
           Terminal.print("ready " + local)
           started.finish()
         },
         logger: log)
-      var services: [any Service] = [HubService(federation: federation), IdleMemory(), app]
+      var services: [any Service] = [
+        HubService(federation: federation), IdentityService(provider: identity), IdleMemory(), evidence, app,
+      ]
       if let devices {
         services.append(devices)
         services.append(
@@ -125,7 +138,7 @@ struct CityServer {
 
   /// What programs ask beside the API: the version, and the health report as JSON.
   private func addMachinePages(
-    to router: Router<BasicRequestContext>, _ health: @escaping @Sendable () throws(Problem) -> JSON
+    to router: Router<CityContext>, _ health: @escaping @Sendable () throws(Problem) -> JSON
   ) {
     @Sendable func json(_ value: JSON, status: HTTPResponse.Status = .ok) -> Response {
       Response(
@@ -169,7 +182,7 @@ struct FeedService: Service {
   let sink: HubFeed
 
   func run() async throws {
-    await cancelWhenGracefulShutdown { await feeds.run(sink: sink, clock: RealClock()) }
+    await cancelWhenGracefulShutdown { await Hub.asCity { await feeds.run(sink: sink, clock: RealClock()) } }
   }
 }
 
@@ -184,19 +197,23 @@ struct CityLife: Service {
   func run() async throws {
     try await cancelWhenGracefulShutdown {
       for await _ in running {}
-      do {
-        _ = try await Import.connectors(of: manifest, to: HubSink(hub: hub, source: "connector")) { Terminal.note($0) }
-        let simulation = Simulation(SimulatedCity(manifest.manifest, mode: mode))
-        if simulation.city.deviceCount > 0 {
-          Terminal.note("\(simulation.city.deviceCount) simulated devices report; all their data is synthetic")
-          try await simulation.run(clock: RealClock(), sink: HubSink(hub: hub, source: "simulator"))
-        }
-      } catch is CancellationError {
-        return
-      }
-      // A city that simulates nothing waits for its devices.
-      while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
+      try await Hub.asCity { try await live() }
     }
+  }
+
+  private func live() async throws {
+    do {
+      _ = try await Import.connectors(of: manifest, to: HubSink(hub: hub, source: "connector")) { Terminal.note($0) }
+      let simulation = Simulation(SimulatedCity(manifest.manifest, mode: mode))
+      if simulation.city.deviceCount > 0 {
+        Terminal.note("\(simulation.city.deviceCount) simulated devices report; all their data is synthetic")
+        try await simulation.run(clock: RealClock(), sink: HubSink(hub: hub, source: "simulator"))
+      }
+    } catch is CancellationError {
+      return
+    }
+    // A city that simulates nothing waits for its devices.
+    while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
   }
 }
 

@@ -85,7 +85,7 @@ struct DeviceTrust: Service {
   }
 
   /// What everybody may have: the authority's certificates and the list of revocations.
-  func addPages(to router: Router<BasicRequestContext>) {
+  func addPages(to router: Router<CityContext>) {
     @Sendable func answer(_ bytes: [UInt8], _ type: String) -> Response {
       Response(
         status: .ok, headers: [.contentType: type], body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))

@@ -37,7 +37,7 @@ extension IngestDoor {
   }
 }
 
-/// The console's view of the hub.
+/// The console's view of the hub, all of it: who may open its pages is asked at their door.
 struct HubCitySource: CitySource {
   let hub: Hub
   let report: @Sendable () throws(Problem) -> JSON
@@ -49,12 +49,14 @@ struct HubCitySource: CitySource {
 
   func entities(after cursor: String?, limit: Int) async throws -> EntityBatch {
     let offset = cursor.flatMap(Int.init) ?? 0
-    let page = try hub.entities(EntityQuery(), in: .default, page: Page(limit: limit, offset: offset))
+    let page = try await Hub.asCity {
+      try hub.entities(EntityQuery(), in: .default, page: Page(limit: limit, offset: offset))
+    }
     return EntityBatch(entities: page.entities, next: page.hasMore ? String(offset + limit) : nil)
   }
 
   func entity(_ id: String) async throws -> Entity? {
-    do { return try hub.entity(id, in: .default) } catch {
+    do { return try await Hub.asCity { try hub.entity(id, in: .default) } } catch let error as Problem {
       guard error.kind == .resourceNotFound else { throw error }
       return nil
     }
@@ -90,10 +92,14 @@ struct HubCitySource: CitySource {
   func indicators() async -> [Indicator] { await kpis?.indicators() ?? [] }
 
   func dataReport(refusalsFrom offset: Int, limit: Int) async -> DataReport {
+    await Hub.asCity { await wholeDataReport(refusalsFrom: offset, limit: limit) }
+  }
+
+  private func wholeDataReport(refusalsFrom offset: Int, limit: Int) async -> DataReport {
     var report = DataReport()
     report.mode = hub.validationMode(in: .default).rawValue
     report.models = hub.dataModels(in: .default).map { .init(type: $0.type, judged: $0.judged, failed: $0.failed) }
-    let (lines, count) = hub.refusedInput(in: .default, page: Page(limit: limit, offset: offset))
+    let (lines, count) = (try? hub.refusedInput(in: .default, page: Page(limit: limit, offset: offset))) ?? ([], 0)
     report.refusals = lines.map { line in
       .init(
         door: line.door, source: line.source, problem: line.problem, detail: line.detail, sample: line.sample,

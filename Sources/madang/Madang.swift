@@ -9,7 +9,8 @@ struct Madang: AsyncParsableCommand {
     commandName: "madang", abstract: "A smart city in one program.", version: version,
     subcommands: [
       UpCommand.self, ImportCommand.self, ReplayCommand.self, LockCommand.self, BackupCommand.self, RestoreCommand.self,
-      CheckCommand.self, BenchCommand.self, WitnessCommand.self, VerifyCommand.self,
+      CheckCommand.self, BenchCommand.self, WitnessCommand.self, ProveCommand.self, VerifyCommand.self,
+      AuditCommand.self,
       DevicesCommand.self, FirmwareCommand.self,
     ])
 }

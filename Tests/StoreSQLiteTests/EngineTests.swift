@@ -67,7 +67,7 @@ struct EngineTests {
     await store.close()
     let database = try DatabaseQueue(path: folder.database)
     let version = try await database.read { try Int.fetchOne($0, sql: "PRAGMA user_version") }
-    #expect(version == 3)
+    #expect(version == 4)
     try await database.writeWithoutTransaction { try $0.execute(sql: "PRAGMA user_version = 99") }
     try database.close()
     let error = #expect(throws: StoreError.self) { try SQLiteStore(path: folder.database) }

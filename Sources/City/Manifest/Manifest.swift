@@ -28,6 +28,7 @@ public struct Manifest: Codable, Sendable, Hashable {
   public var dataModels: DataModels?
   public var datasets: [Dataset]?
   public var catalogue: Catalogue?
+  public var evidence: Evidence?
 
   /// The four kinds of target city of the Korean export plan of 2019.
   public enum Kind: String, Codable, Sendable, CaseIterable {
@@ -64,6 +65,16 @@ public struct Manifest: Codable, Sendable, Hashable {
     public var file: String
     public var mapping: String?
     public var optional: Bool?
+  }
+
+  /// The log of what was done, and who watches it.
+  public struct Evidence: Codable, Sendable, Hashable {
+    /// Name of the log in checkpoints and treaties; `ID/evidence` where it is not said.
+    public var origin: String?
+    /// File with the policy of witnesses and quorum (C2SP tlog-policy), relative to the manifest.
+    public var treaty: String?
+    /// Keys of systems that may add statements of their own, as `name+id+key`.
+    public var submitters: [String]?
   }
 
   /// Another hub, or any NGSI-LD context source, that holds a part of what this city shows.

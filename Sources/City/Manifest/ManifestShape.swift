@@ -176,6 +176,19 @@ enum ManifestShape {
     .optional("dataModels", dataModels, "JSON Schemas that entities are to meet"),
     .optional("datasets", .list(dataset, count: 0...500), "what the city gives out"),
     .optional("catalogue", catalogue, "the catalogue of the datasets"),
+    .optional(
+      "evidence",
+      .object([
+        .optional(
+          "origin", .pattern("[A-Za-z0-9._~:/@-]{1,200}", example: "city.example/evidence"),
+          "name of the log; ID/evidence where it is not said"),
+        .optional("treaty", path, "witnesses and quorum, a policy file relative to the manifest"),
+        .optional(
+          "submitters",
+          .list(
+            .pattern("[^ +]{1,200}[+][0-9a-f]{8}[+][A-Za-z0-9/+=]{44}", example: "police.example/vms+3c1f8a90+AX…"),
+            count: 0...100), "keys of systems that may add statements of their own"),
+      ]), "the log of what was done, and who watches it"),
   ])
 }
 

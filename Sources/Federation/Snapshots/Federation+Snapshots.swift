@@ -6,7 +6,9 @@ import Store
 extension Federation {
   /// Runs until cancelled: what the hub does by itself, the filling of snapshots, and the keeping of subscriptions at
   /// sources.
-  public func run() async {
+  public func run() async { await Hub.asCity { await work() } }
+
+  private func work() async {
     await withTaskGroup(of: Void.self) { group in
       group.addTask { await hub.run() }
       group.addTask { await keepSubscribing() }

@@ -14,7 +14,7 @@ extension Federation {
   public func receive(_ notification: JSON, context: Context, token: String) async throws(Problem) {
     guard let one = hub.sourceSubscription(token: token), !one.isEnding,
       let subscription = hub.distributed(one.key.subscription, in: one.key.tenant),
-      let registration = try? hub.registration(one.key.registration, in: one.key.tenant),
+      let registration = hub.allRegistrations(in: one.key.tenant).first(where: { $0.id == one.key.registration }),
       let match = try registration.match(subscription.sourceQuery)
     else { throw .notFound("nothing is to be notified here") }
     guard notification["type"]?.string == "Notification", let id = notification["subscriptionId"]?.string,

@@ -1,4 +1,5 @@
 import NGSI
+import Query
 import Store
 
 /// A committed change of one entity, as services, subscriptions and pages hear of it.
@@ -26,5 +27,20 @@ public struct EntityChange: Sendable {
     self.new = new
     self.attributes = attributes
     self.at = at
+  }
+}
+
+extension EntityChange {
+  /// The change as far as somebody may see it; `nil` for nothing. An entity that leaves what he may see ends for him.
+  func seen(by visibility: EntityVisibility?) -> EntityChange? {
+    guard let visibility else { return self }
+    var change = self
+    change.old = old.flatMap(visibility.visible)
+    change.new = new.flatMap(visibility.visible)
+    guard change.old != nil || change.new != nil else { return nil }
+    let names = Set([change.old, change.new].compactMap { $0 }.flatMap { $0.attributes.map(\.name) })
+    change.attributes.removeAll { !names.contains($0.name) }
+    let isSame = change.old != nil && change.new != nil && change.attributes.isEmpty && !attributes.isEmpty
+    return isSame ? nil : change
   }
 }

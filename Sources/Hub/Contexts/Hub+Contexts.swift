@@ -10,6 +10,7 @@ extension Hub {
   /// - Returns: its local id.
   /// - Throws: `BadRequestData` for what is no context, `RequestEntityTooLarge` and `TooManyResults` beyond the bounds.
   public func addContext(_ value: JSON) async throws(Problem) -> String {
+    try permit(.configure, in: .default)
     try contexts.check(value)
     return try await store(value, as: .hosted)
   }
@@ -47,6 +48,7 @@ extension Hub {
 
   /// Deletes one, not those that it names (clause 5.13.5).
   public func deleteContext(_ id: String) async throws(Problem) {
+    try permit(.configure, in: .default)
     let entry = try storedContext(id)
     guard !entry.isBuiltIn else { throw .badRequest("the core @context cannot be deleted") }
     let isMeant = isMeant(entry)
@@ -64,6 +66,7 @@ extension Hub {
   ///
   /// - Throws: `LdContextNotAvailable` when no new copy can be had; the old one then stays.
   public func reloadContext(_ id: String) async throws(Problem) {
+    try permit(.configure, in: .default)
     let entry: StoredContext
     do { entry = try storedContext(id) } catch {
       // Nothing that is not cached can be reloaded, what is not there included.

@@ -8,6 +8,7 @@ extension Hub {
 
   /// The datasets of a tenant in the order they were made.
   public func datasets(in tenant: Tenant) async throws(Problem) -> [Dataset] {
+    try permit(.read, in: tenant)
     let stored = try read { reader in
       try self.requireTenant(tenant, reader)
       return try reader.documents(Self.datasetCollection, in: tenant, page: Page(limit: self.limits.datasets))
@@ -19,6 +20,7 @@ extension Hub {
 
   /// - Throws: `ResourceNotFound`.
   public func dataset(_ id: String, in tenant: Tenant) async throws(Problem) -> Dataset {
+    try permit(.read, in: tenant)
     let stored = try read { reader in
       try self.requireTenant(tenant, reader)
       return try reader.document(id, collection: Self.datasetCollection, in: tenant)
@@ -39,6 +41,7 @@ extension Hub {
   ///
   /// - Throws: `BadRequestData` that names the member, `TooManyResults` beyond ``Limits/datasets``.
   public func putDataset(_ document: JSONObject, in tenant: Tenant) async throws(Problem) -> Bool {
+    try permit(.configure, in: tenant)
     let at = now()
     let context = try await context(document["@context"] ?? .null)
     let dataset = try Dataset(document, context: context, createdAt: at, modifiedAt: at)
@@ -62,6 +65,7 @@ extension Hub {
 
   /// - Throws: `ResourceNotFound`.
   public func deleteDataset(_ id: String, in tenant: Tenant) async throws(Problem) {
+    try permit(.configure, in: tenant)
     try await write { writer in
       try self.requireTenant(tenant, writer)
       guard try writer.deleteDocument(id, collection: Self.datasetCollection, in: tenant) else {
@@ -89,6 +93,7 @@ extension Hub {
   }
 
   public func setCatalogue(_ document: JSONObject, in tenant: Tenant) async throws(Problem) {
+    try permit(.configure, in: tenant)
     try Dataset.check(.object(document), by: Dataset.catalogueReader, "the catalogue")
     try await write { writer in
       try self.requireRoom(for: tenant, writer)

@@ -22,9 +22,10 @@ extension Hub {
       .tooManyResults, "an EntityMap may have at most \(limits.entityMapEntities) entities; narrow the query")
   }
 
-  /// The map, unless there is none or its time is over.
+  /// The map, unless there is none or its time is over. Who may not see everything is shown none: a map names entities.
   public func entityMapIfAny(_ id: String, in tenant: Tenant) -> EntityMap? {
-    entityMaps.map(id, in: tenant, at: now())
+    guard (try? showsEverything(in: tenant)) ?? false else { return nil }
+    return entityMaps.map(id, in: tenant, at: now())
   }
 
   /// Retrieve EntityMap (clause 5.14.1).

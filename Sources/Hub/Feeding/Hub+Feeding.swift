@@ -108,7 +108,13 @@ extension Hub {
     var entries: [HistoryEntry] = []
     for fragment in fragments { entries += try fragment.entity().historyEntries(at: at) }
     let history = entries
-    try await write { writer in try writer.append(history, types: [:], in: tenant) }
+    let writing = try writing(in: tenant)
+    try await write { writer in
+      for fragment in fragments {
+        try self.permitHistory(of: try fragment.entity(), .update, by: writing, in: tenant, writer)
+      }
+      try writer.append(history, types: [:], in: tenant)
+    }
   }
 }
 

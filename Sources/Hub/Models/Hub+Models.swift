@@ -24,6 +24,7 @@ extension Hub {
 
   /// Says what happens from now on to entities that do not meet their model. Without it a tenant warns.
   public func setValidationMode(_ mode: ValidationMode, in tenant: Tenant) async throws(Problem) {
+    try permit(.configure, in: tenant)
     let models = models
     try await write { writer in
       try self.requireRoom(for: tenant, writer)
@@ -57,6 +58,7 @@ extension Hub {
   public func putDataModel(_ document: JSONObject, in tenant: Tenant) async throws(Problem) -> (
     type: String, isNew: Bool
   ) {
+    try permit(.configure, in: tenant)
     let known: Set<String> = ["type", "schema", "@context", "form", "title", "source", "version"]
     if let other = document.keys.first(where: { !known.contains($0) }) {
       throw .badRequest("a data model has no member '\(other.prefix(60))'")
@@ -85,6 +87,7 @@ extension Hub {
 
   /// - Throws: `ResourceNotFound`.
   public func deleteDataModel(_ type: String, in tenant: Tenant) async throws(Problem) {
+    try permit(.configure, in: tenant)
     let models = models
     try await write { writer in
       try self.requireTenant(tenant, writer)
@@ -107,6 +110,7 @@ extension Hub {
 
   /// Gives a schema that `$ref` may name by its URL. Models that refer to it are made anew with it, or it is refused.
   public func putModelSchema(_ url: String, _ schema: JSON, in tenant: Tenant) async throws(Problem) {
+    try permit(.configure, in: tenant)
     guard IRI.isAbsolute(url), !url.contains("#") else {
       throw .badRequest("a schema is named by an absolute URL without a fragment")
     }
@@ -124,6 +128,7 @@ extension Hub {
 
   /// - Throws: `Conflict` while a model refers to it, `ResourceNotFound`.
   public func deleteModelSchema(_ url: String, in tenant: Tenant) async throws(Problem) {
+    try permit(.configure, in: tenant)
     try await changeSchemas(in: tenant) { writer in
       guard try writer.deleteDocument(url, collection: Self.schemaCollection, in: tenant) else {
         throw Problem.notFound("there is no schema \(url.prefix(200))")

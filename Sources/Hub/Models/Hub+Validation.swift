@@ -37,10 +37,14 @@ extension Hub {
   /// Failures that a refusal or a note names.
   private static let mostNamed = 5
 
-  /// Holds the entity as it would be against the data models of its types, inside the transaction that writes it.
+  /// Asks whether the caller may make this change, and holds the entity as it would be against the data models of its
+  /// types, inside the transaction that writes it.
   ///
   /// - Throws: `BadRequestData` when the tenant is strict and the entity does not meet one of them.
-  func judge(_ update: EntityUpdate, in tenant: Tenant, _ notes: WriteNotes?) throws(Problem) {
+  func judge(
+    _ update: EntityUpdate, in tenant: Tenant, by writing: Writing, _ notes: WriteNotes?
+  ) throws(Problem) {
+    try permit(update, by: writing)
     guard !models.isEmpty, !update.isUnchanged, update.entity.deletedAt == nil,
       let (models, mode) = models.models(of: update.entity.types, in: tenant)
     else { return }

@@ -10,9 +10,11 @@ extension Hub {
   public func entity(_ id: String, types: TypeSelection? = nil, in tenant: Tenant) throws(Problem) -> Entity {
     let found: Entity?
     do { found = try store.entity(id, in: tenant) } catch { throw Problem(storeFailure: error) }
-    guard let entity = found, entity.expiresAt.map({ $0 > now() }) ?? true, types?.matches(entity.types) ?? true else {
-      throw try noEntity(id, in: tenant)
-    }
+    guard let stored = found, stored.expiresAt.map({ $0 > now() }) ?? true else { throw try noEntity(id, in: tenant) }
+    let visibility = try visibility(in: tenant)
+    let seen = visibility.map { $0.visible(stored) } ?? stored
+    guard let entity = seen, types?.matches(entity.types) ?? true else { throw try noEntity(id, in: tenant) }
+    _ = visibility?.isGiven(entity)
     return entity
   }
 
@@ -23,6 +25,9 @@ extension Hub {
   public func write(
     _ id: String, in tenant: Tenant, as form: EntityWriter, embeddedContext: JSON?, to writer: inout JSONWriter
   ) throws(Problem) {
+    if try visibility(in: tenant) != nil {
+      return form.write(try entity(id, in: tenant), embeddedContext: embeddedContext, to: &writer)
+    }
     let isFound: Bool
     do {
       isFound = try store.write(
@@ -40,7 +45,8 @@ extension Hub {
   public func entities(_ query: EntityQuery, in tenant: Tenant, page: Page, countsTotal: Bool = false) throws(Problem)
     -> EntityPage
   {
-    try read { reader in
+    let query = try seen(query, in: tenant)
+    return try read { reader in
       try self.requireTenant(tenant, reader)
       return try reader.entities(query, in: tenant, page: page, countsTotal: countsTotal)
     }
@@ -51,6 +57,7 @@ extension Hub {
     _ query: EntityQuery, in tenant: Tenant, page: Page, countsTotal: Bool, as form: EntityWriter,
     embeddedContext: JSON?, to writer: inout JSONWriter
   ) throws(Problem) -> PageExtent {
+    let query = try seen(query, in: tenant)
     writer.open("[")
     let extent = try read { reader in
       try self.requireTenant(tenant, reader)
@@ -63,22 +70,46 @@ extension Hub {
   }
 
   public func types(in tenant: Tenant) throws(Problem) -> [TypeSummary] {
-    try read { reader in
+    let visibility = try visibility(in: tenant)
+    return try read { reader in
       try self.requireTenant(tenant, reader)
+      if let visibility { return try SeenSummary(visibility, reader, in: tenant).types }
       return try reader.types(in: tenant)
     }
   }
 
   public func attributes(in tenant: Tenant) throws(Problem) -> [AttributeSummary] {
-    try read { reader in
+    let visibility = try visibility(in: tenant)
+    return try read { reader in
       try self.requireTenant(tenant, reader)
+      if let visibility { return try SeenSummary(visibility, reader, in: tenant).attributes }
       return try reader.attributes(in: tenant)
     }
   }
 
   public func tenants() throws(Problem) -> [Tenant] { try read { try $0.tenants().filter { !$0.isSpace } } }
 
-  public func entityCount(in tenant: Tenant) throws(Problem) -> Int { try read { try $0.entityCount(in: tenant) } }
+  public func entityCount(in tenant: Tenant) throws(Problem) -> Int {
+    let visibility = try visibility(in: tenant)
+    return try read { reader in
+      if let visibility { return try SeenSummary(visibility, reader, in: tenant).count }
+      return try reader.entityCount(in: tenant)
+    }
+  }
+
+  /// The query of what the caller may see.
+  func seen(_ query: EntityQuery, in tenant: Tenant) throws(Problem) -> EntityQuery {
+    guard let visibility = try visibility(in: tenant) else { return query }
+    var query = query
+    query.visibility = visibility
+    return query
+  }
+
+  func seen(_ query: EvolutionQuery, in tenant: Tenant) throws(Problem) -> EvolutionQuery {
+    var query = query
+    query.entities = try seen(query.entities, in: tenant)
+    return query
+  }
 
   /// - Throws: `NonexistentTenant`.
   func requireTenant(_ tenant: Tenant, _ reader: any StoreReader) throws {

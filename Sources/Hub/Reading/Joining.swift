@@ -24,13 +24,13 @@ struct Joiner {
   let contained: Set<String>
   /// Entities that have been looked up, and count before those of the store.
   let found: [String: Entity]
-  /// What happens to each linked entity before it is shown.
-  let prepare: (Entity) -> Entity
+  /// What of a linked entity may be shown; `nil` for nothing.
+  let prepare: (Entity) -> Entity?
   private var joined = 0
 
   init(
     reader: any StoreReader, tenant: Tenant, bound: Int, now: DateTime, contained: Set<String> = [],
-    found: [String: Entity] = [:], prepare: @escaping (Entity) -> Entity = { $0 }
+    found: [String: Entity] = [:], prepare: @escaping (Entity) -> Entity? = { $0 }
   ) {
     self.reader = reader
     self.tenant = tenant
@@ -51,7 +51,7 @@ struct Joiner {
     var targets: [Target] = []
     for set in entity.attributes {
       for id in set.instances.flatMap(\.linkTargets) where !met.contains(id) {
-        guard let target = try found[id] ?? reader.entity(id, in: tenant),
+        guard let linked = try found[id] ?? reader.entity(id, in: tenant), let target = prepare(linked),
           target.expiresAt.map({ $0 > now }) ?? true
         else { continue }
         guard joined < bound else {
@@ -59,7 +59,7 @@ struct Joiner {
         }
         joined += 1
         met.insert(id)
-        targets.append(Target(link: .init(set.name, id), entity: prepare(target)))
+        targets.append(Target(link: .init(set.name, id), entity: target))
       }
     }
     return targets
@@ -116,10 +116,16 @@ extension Hub {
     found: [String: Entity] = [:], in tenant: Tenant
   ) throws(Problem) -> [EntityView] {
     guard let join else { return entities.map { projecting.view($0) } }
+    let visibility = try visibility(in: tenant)
     return try read { reader in
       var joiner = Joiner(
         reader: reader, tenant: tenant, bound: self.limits.joinedEntities, now: self.now(), contained: contained,
-        found: found)
+        found: found
+      ) { linked in
+        guard let visibility else { return linked }
+        guard let seen = visibility.visible(linked), visibility.isGiven(seen) else { return nil }
+        return seen
+      }
       switch join {
       case .flat: return try joiner.flat(entities, projecting, levels: levels)
       case .inline: return try entities.map { try joiner.inline($0, projecting, levels: levels) }

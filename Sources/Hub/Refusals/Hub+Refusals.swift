@@ -12,8 +12,9 @@ extension Hub {
   ///   - door, source, problem: only lines that have exactly this.
   public func refusedInput(
     door: String? = nil, source: String? = nil, problem: String? = nil, in tenant: Tenant, page: Page
-  ) -> (lines: [Refusal], total: Int) {
-    refusals.lines(
+  ) throws(Problem) -> (lines: [Refusal], total: Int) {
+    try permit(.administer, in: tenant)
+    return refusals.lines(
       in: tenant,
       where: { line in
         door.map { $0 == line.door } ?? true && source.map { $0 == line.source } ?? true
@@ -22,7 +23,10 @@ extension Hub {
   }
 
   /// Takes lines off the history, all of the tenant's where no ids are given; gives how many.
-  public func discardRefused(_ ids: [String]?, in tenant: Tenant) -> Int { refusals.discard(ids, in: tenant) }
+  public func discardRefused(_ ids: [String]?, in tenant: Tenant) throws(Problem) -> Int {
+    try permit(.administer, in: tenant)
+    return refusals.discard(ids, in: tenant)
+  }
 
   func resumeRefusals() throws(Problem) {
     let documents = try read {

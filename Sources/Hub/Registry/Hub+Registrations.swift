@@ -10,6 +10,7 @@ extension Hub {
   /// - Returns: its id, generated where the document has none.
   /// - Throws: `Conflict` when what it would hold alone is held by the hub or by another source.
   public func register(_ object: JSONObject, context: Context, in tenant: Tenant) async throws(Problem) -> String {
+    try permit(.register, in: tenant)
     var document = object
     let id: String
     switch object["id"] {
@@ -40,6 +41,7 @@ extension Hub {
   public func updateRegistration(_ id: String, with patch: JSONObject, context: Context?, in tenant: Tenant)
     async throws(Problem)
   {
+    try permit(.register, in: tenant)
     if let other = patch["id"], other != .string(id) { throw .badRequest("the id of a registration cannot change") }
     // Someone else may change it while this one is read; then it is done again on the new state.
     for _ in 0..<5 where try await tryUpdate(registration: id, patch, context: context, in: tenant) { return }
@@ -73,6 +75,7 @@ extension Hub {
 
   /// Delete Context Source Registration (clause 5.9.4).
   public func deleteRegistration(_ id: String, in tenant: Tenant) async throws(Problem) {
+    try permit(.register, in: tenant)
     try await write { writer in
       try self.requireTenant(tenant, writer)
       guard let known = self.registry.registration(id, in: tenant),
@@ -170,13 +173,15 @@ extension Hub {
 extension Hub {
   /// The registration with this id (clause 5.10.1).
   public func registration(_ id: String, in tenant: Tenant) throws(Problem) -> Registration {
-    try existingRegistration(id, in: tenant)
+    try permit(.register, in: tenant)
+    return try existingRegistration(id, in: tenant)
   }
 
   /// Query Context Source Registrations (clause 5.10.2): all that match, those of the most general matches included.
   public func registrations(_ query: SourceQuery, in tenant: Tenant) throws(Problem) -> [SourceMatch] {
+    try permit(.register, in: tenant)
     try read { try self.requireTenant(tenant, $0) }
-    return try sources(query, in: tenant)
+    return try matches(query, in: tenant)
   }
 
   /// All of a tenant, in the order they were made.
@@ -185,11 +190,15 @@ extension Hub {
   /// Whether there is such a registration.
   public func isRegistered(_ id: String, in tenant: Tenant) -> Bool { registry.registration(id, in: tenant) != nil }
 
-  /// Whether anything of the tenant may be held elsewhere.
-  public func hasRegistrations(in tenant: Tenant) -> Bool { !registry.isEmpty(in: tenant) }
+  /// Whether anything of the tenant may be held elsewhere, for this caller.
+  public func hasRegistrations(in tenant: Tenant) -> Bool { !registry.isEmpty(in: tenant) && mayFederate(in: tenant) }
 
-  /// Registrations in force that match.
+  /// Registrations in force that match, none where the caller may not have what other hubs have.
   public func sources(_ query: SourceQuery, in tenant: Tenant) throws(Problem) -> [SourceMatch] {
+    mayFederate(in: tenant) ? try matches(query, in: tenant) : []
+  }
+
+  private func matches(_ query: SourceQuery, in tenant: Tenant) throws(Problem) -> [SourceMatch] {
     let time = now()
     var matches: [SourceMatch] = []
     for registration in registry.all(in: tenant) where registration.expiresAt.map({ $0 > time }) ?? true {

@@ -147,7 +147,7 @@ extension Hub {
         let old = try found.entities.filter { entity in
           try rules.removes(entity) && entity.modifiedAt.map { $0 < cutoff } ?? false
         }
-        try self.commit(old.map { $0.deletion(at: at) }, in: tenant, at: at, writer)
+        try self.commit(old.map { $0.deletion(at: at) }, in: tenant, at: at, by: .city, writer)
         if !old.isEmpty { try self.note(entities: old.count, of: dataset, at: at, in: tenant, writer) }
         return (old.count, found.entities.count - old.count, found.hasMore)
       }

@@ -20,6 +20,7 @@ extension Hub {
   public func createSnapshot(
     _ object: JSONObject, context: Context, in tenant: Tenant, check: (JSONObject) throws(Problem) -> Void
   ) async throws(Problem) -> String {
+    try permit(.configure, in: tenant)
     let document = try snapshotParser.document(object, takesQueries: true)
     try check(document)
     return try await makeSnapshot(object["id"], document, context.source, origin: nil, in: tenant)
@@ -27,6 +28,7 @@ extension Hub {
 
   /// Clone Snapshot (clause 5.16.2).
   public func cloneSnapshot(_ id: String, as object: JSONObject, in tenant: Tenant) async throws(Problem) -> String {
+    try permit(.configure, in: tenant)
     var document = try snapshotParser.document(object, takesQueries: false)
     let original = try snapshot(id, in: tenant)
     guard original.status != .preparing else {
@@ -98,6 +100,7 @@ extension Hub {
 
   /// - Throws: `ResourceNotFound`.
   public func snapshot(_ id: String, in tenant: Tenant) throws(Problem) -> Snapshot {
+    try permit(.configure, in: tenant)
     try read { try self.requireTenant(tenant, $0) }
     guard let known = snapshots.snapshot(id, in: tenant), known.expiresAt > now() else {
       throw .notFound("there is no snapshot \(id)")
@@ -118,6 +121,7 @@ extension Hub {
   /// Update Snapshot Status (clause 5.16.4).
   public func updateSnapshot(_ id: String, with patch: JSONObject, in tenant: Tenant) async throws(Problem) -> Snapshot
   {
+    try permit(.configure, in: tenant)
     if let other = patch["id"], other != .string(id) { throw .badRequest("the id of a snapshot cannot change") }
     if let type = patch["type"], type != "Snapshot" { throw .badRequest("'type' must be \"Snapshot\"") }
     let changes = try snapshotParser.changes(patch)
@@ -151,6 +155,7 @@ extension Hub {
 
   /// Delete Snapshot (clause 5.16.5).
   public func deleteSnapshot(_ id: String, in tenant: Tenant) async throws(Problem) {
+    try permit(.configure, in: tenant)
     let known = try snapshot(id, in: tenant)
     try await write { try self.end(known, $0) }
   }
@@ -160,6 +165,7 @@ extension Hub {
   /// - Throws: `BadRequestData` for a query that names what is no member of snapshots, `ResourceNotFound` when it selects
   ///   none.
   public func purgeSnapshots(q: String, in tenant: Tenant) async throws(Problem) {
+    try permit(.configure, in: tenant)
     let filter = try Filter(q: q, context: .identity)
     for name in filter.attributes.sorted() where !SnapshotParser.members.contains(name) {
       throw .badRequest("a snapshot has no member '\(name.prefix(60))'")

@@ -47,7 +47,8 @@ extension Hub {
   public func deadLetters(
     of subscriptionId: String? = nil, in tenant: Tenant, page: Page
   ) throws(Problem) -> (letters: [DeadLetter], total: Int) {
-    try read { reader in
+    try permit(.administer, in: tenant)
+    return try read { reader in
       try self.requireTenant(tenant, reader)
       let collection = Notifier.deadLetterCollection
       guard let subscriptionId else {
@@ -70,7 +71,8 @@ extension Hub {
   public func resendDeadLetters(_ selection: DeadLetterSelection, in tenant: Tenant) async throws(Problem)
     -> DeadLetterOutcome
   {
-    try await settle(selection, in: tenant) { letter, payload, at throws(Problem) in
+    try permit(.administer, in: tenant)
+    return try await settle(selection, in: tenant) { letter, payload, at throws(Problem) in
       guard let subscription = self.book.subscription(letter.subscriptionId, in: tenant) else {
         throw .notFound("its subscription \(letter.subscriptionId) is gone")
       }
@@ -85,7 +87,8 @@ extension Hub {
   public func discardDeadLetters(_ selection: DeadLetterSelection, in tenant: Tenant) async throws(Problem)
     -> DeadLetterOutcome
   {
-    try await settle(selection, in: tenant) { _, _, _ in nil }
+    try permit(.administer, in: tenant)
+    return try await settle(selection, in: tenant) { _, _, _ in nil }
   }
 
   /// Takes the letters off the list, each with what replaces it in the outbox.

@@ -50,7 +50,8 @@ extension Hub {
       readable["expiresAt"] = nil
       subscription = try await compile(
         readable, id: stored.id, about: subject, context: context,
-        notificationSource: stored.body["notificationContext"], createdAt: createdAt, in: tenant)
+        notificationSource: stored.body["notificationContext"], createdAt: createdAt,
+        owner: stored.body["owner"].flatMap { Caller(stored: $0) }, in: tenant)
       if let address = stored.body["notificationAddress"]?.string {
         subscription.notificationContext = subscription.notificationContext.restated(address: address)
       }
@@ -132,10 +133,17 @@ extension Hub {
     var page = Page(limit: limits.maxPage)
     while true {
       let asked = page
-      let found = try read {
-        try $0.entities(subscription.rule.query, in: subscription.tenant, page: asked, countsTotal: false)
+      let notes = AccessNotes()
+      var query = subscription.rule.query
+      query.visibility = subscription.visibility
+      let asking = query
+      let found = try read { reader in
+        try AccessNotes.$current.withValue(notes) {
+          try reader.entities(asking, in: subscription.tenant, page: asked, countsTotal: false)
+        }
       }
       guard !found.entities.isEmpty else { return }
+      try await record(notes)
       let item = OutboxItem(
         tenant: subscription.tenant, subscriptionId: subscription.key, payload: Notification.payload(found.entities),
         dueAt: at)

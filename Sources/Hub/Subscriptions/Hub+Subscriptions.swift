@@ -13,6 +13,7 @@ extension Hub {
     _ object: JSONObject, about subject: SubscriptionSubject = .entities, context: Context,
     base: String = Hub.localBase, origin: SubscriptionOrigin = SubscriptionOrigin(), in tenant: Tenant
   ) async throws(Problem) -> String {
+    try permit(.subscribe, in: tenant)
     var document = object
     let id: String
     switch object["id"] {
@@ -22,7 +23,8 @@ extension Hub {
     }
     document["id"] = .string(id)
     var subscription = try await compile(
-      document, id: id, about: subject, context: context, createdAt: now(), in: tenant)
+      document, id: id, about: subject, context: context, createdAt: now(),
+      owner: rules == nil ? nil : Caller.current, in: tenant)
     subscription.origin = origin
     try await makeLinkable(&subscription, base: base)
     let made = subscription
@@ -54,6 +56,7 @@ extension Hub {
     _ id: String, about subject: SubscriptionSubject = .entities, with patch: JSONObject, context: Context?,
     base: String = Hub.localBase, origin: SubscriptionOrigin = SubscriptionOrigin(), in tenant: Tenant
   ) async throws(Problem) {
+    try permit(.subscribe, in: tenant)
     if let other = patch["id"], other != .string(id) { throw .badRequest("the id of a subscription cannot change") }
     // Someone else may change it while this one is compiled; then it is done again on the new state.
     for _ in 0..<5
@@ -84,7 +87,8 @@ extension Hub {
       document["expiresAt"] = nil
     }
     var subscription = try await compile(
-      document, id: id, about: subject, context: context, createdAt: known.createdAt, in: tenant)
+      document, id: id, about: subject, context: context, createdAt: known.createdAt,
+      owner: rules == nil ? known.owner : Caller.current, in: tenant)
     if let expiresAt {
       subscription.rule.expiresAt = expiresAt
       subscription.document["expiresAt"] = .string(expiresAt.description)
@@ -111,6 +115,8 @@ extension Hub {
   public func deleteSubscription(
     _ id: String, about subject: SubscriptionSubject = .entities, in tenant: Tenant
   ) async throws(Problem) {
+    try permit(.subscribe, in: tenant)
+    if rules != nil { _ = try existing(id, subject, in: tenant) }
     try await write { writer in
       try self.requireTenant(tenant, writer)
       guard try self.removeSubscription(id, about: subject, in: tenant, writer) else {
@@ -140,7 +146,8 @@ extension Hub {
     _ id: String, about subject: SubscriptionSubject = .entities, context: Context, showsTimes: Bool = false,
     in tenant: Tenant
   ) throws(Problem) -> JSONObject {
-    shown(try existing(id, subject, in: tenant), context, showsTimes)
+    try permit(.subscribe, in: tenant)
+    return shown(try existing(id, subject, in: tenant), context, showsTimes)
   }
 
   /// A page of subscriptions in the order they were made, and how many there are.
@@ -148,6 +155,15 @@ extension Hub {
     about subject: SubscriptionSubject = .entities, context: Context, showsTimes: Bool = false, in tenant: Tenant,
     page: Page
   ) throws(Problem) -> ([JSONObject], total: Int) {
+    try permit(.subscribe, in: tenant)
+    if rules != nil {
+      try read { try self.requireTenant(tenant, $0) }
+      let own = try read {
+        try $0.documents(subject.collection, in: tenant, page: Page(limit: self.limits.subscriptions))
+      }
+      .compactMap { book.subscription(subject.key($0.id), in: tenant) }.filter(mayManage)
+      return (own.dropFirst(page.offset).prefix(page.limit).map { shown($0, context, showsTimes) }, own.count)
+    }
     let (ids, total) = try read { reader in
       try self.requireTenant(tenant, reader)
       let documents = try reader.documents(subject.collection, in: tenant, page: page)
@@ -164,7 +180,17 @@ extension Hub {
     guard let known = book.subscription(subject.key(id), in: tenant) else {
       throw .notFound("there is no subscription \(id)")
     }
+    guard mayManage(known) else { throw .notFound("there is no subscription \(id)") }
     return known
+  }
+
+  /// Whether the caller made a subscription, or administers those of all.
+  private func mayManage(_ subscription: Subscription) -> Bool {
+    let caller = Caller.current
+    guard rules != nil, caller.kind != .city else { return true }
+    if let owner = subscription.owner, owner.kind == caller.kind, owner.id == caller.id { return true }
+    do throws(Problem) { try permit(.administer, in: subscription.tenant) } catch { return false }
+    return true
   }
 
   /// What an address of this hub begins with where neither a client nor whoever runs it has said so.
@@ -179,7 +205,7 @@ extension Hub {
   /// - Parameter notificationSource: what the `jsonldContext` said, where it can be had no more.
   func compile(
     _ document: JSONObject, id: String, about subject: SubscriptionSubject, context: Context,
-    notificationSource: JSON? = nil, createdAt: DateTime,
+    notificationSource: JSON? = nil, createdAt: DateTime, owner: Caller?,
     in tenant: Tenant
   ) async throws(Problem) -> Subscription {
     var document = document
@@ -199,11 +225,15 @@ extension Hub {
       notificationContext = try await self.context(notificationSource ?? .string(url))
       if notificationSource != nil { notificationContext = notificationContext.restated(address: url) }
     }
+    var sight: (@Sendable () -> EntityVisibility?)?
+    if let rules, owner?.kind != .city {
+      sight = { rules.visibility(for: owner ?? .nobody, in: tenant.owner) }
+    }
     return Subscription(
       subject: subject, id: id, tenant: tenant, snapshot: snapshots.snapshot(of: tenant)?.id, document: document,
       context: context,
-      notificationContext: notificationContext, notificationSource: notificationSource, createdAt: createdAt,
-      modifiedAt: now(), rule: rule)
+      notificationContext: notificationContext, notificationSource: notificationSource, owner: owner, sight: sight,
+      createdAt: createdAt, modifiedAt: now(), rule: rule)
   }
 
   private func shown(_ subscription: Subscription, _ context: Context, _ showsTimes: Bool) -> JSONObject {
@@ -254,6 +284,7 @@ extension Subscription {
       object["notificationAddress"] = notificationContext.address.map { .string($0) }
     }
     object["origin"] = origin.stored
+    object["owner"] = owner?.stored
     object["createdAt"] = .string(createdAt.description)
     object["modifiedAt"] = .string(modifiedAt.description)
     return .object(object)

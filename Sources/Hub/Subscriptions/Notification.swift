@@ -168,7 +168,7 @@ enum Notification {
       return try store.read { reader in
         var joiner = Joiner(
           reader: reader, tenant: subscription.tenant, bound: limits.joinedEntities, now: now
-        ) { subscription.withWantedTimes($0) }
+        ) { linked in subscription.seen(linked).map { subscription.withWantedTimes($0) } }
         switch join {
         case .flat: return try joiner.flat(entities, parameters.projecting, levels: parameters.joinLevel)
         case .inline:

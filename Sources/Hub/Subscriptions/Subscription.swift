@@ -39,9 +39,22 @@ struct Subscription: Sendable {
   var notificationSource: JSON?
   /// Where it came from, for what is told to context sources.
   var origin = SubscriptionOrigin()
+  /// Who made it: what it tells is what he may see. `nil` where nobody is asked.
+  var owner: Caller?
+  /// What the owner may see now.
+  var sight: (@Sendable () -> EntityVisibility?)?
   var createdAt: DateTime
   var modifiedAt: DateTime
   var rule: Rule
+
+  /// What of entities it may tell; `nil` for everything.
+  var visibility: EntityVisibility? { sight?() }
+
+  /// What of an entity it may tell.
+  func seen(_ entity: Entity) -> Entity? {
+    guard let visibility else { return entity }
+    return visibility.visible(entity)
+  }
 
   /// Events that may cause a notification (clause 5.2.12, `notificationTrigger`).
   struct Triggers: OptionSet, Sendable {

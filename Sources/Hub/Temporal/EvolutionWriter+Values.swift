@@ -58,7 +58,8 @@ extension Hub {
   public func evolution(
     _ id: String, _ query: EvolutionQuery, in tenant: Tenant, as form: EvolutionWriter, embeddedContext: JSON?
   ) throws(Problem) -> [UInt8]? {
-    try read { reader in
+    let query = try seen(query, in: tenant)
+    return try read { reader in
       try self.requireTenant(tenant, reader)
       var writer = JSONWriter(capacity: 1 << 16)
       let isWhole = try form.write(

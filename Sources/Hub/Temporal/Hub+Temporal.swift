@@ -5,15 +5,17 @@ import Store
 extension Hub {
   /// The history that the query selects.
   public func evolutions(_ query: EvolutionQuery, in tenant: Tenant) throws(Problem) -> EvolutionPage {
-    try read { reader in
+    let query = try seen(query, in: tenant)
+    return try read { reader in
       try self.requireTenant(tenant, reader)
       return try reader.evolutions(query, in: tenant)
     }
   }
 
-  /// The types of an entity that has a history; `nil` when it has none.
+  /// The types of an entity that has a history; `nil` when it has none that the caller may see.
   public func types(ofHistory id: String, in tenant: Tenant) throws(Problem) -> [String]? {
-    try read { reader in try self.types(ofHistory: id, in: tenant, reader) }
+    let query = try seen(EvolutionQuery.latest(of: id, count: 1), in: tenant)
+    return try read { try $0.evolutions(query, in: tenant).entities.first?.types }
   }
 
   /// Create or Update Temporal Representation (clause 5.6.11): adds the instances to the entity's history.
@@ -24,8 +26,10 @@ extension Hub {
     let entity = try fragment.entity()
     let at = now()
     let entries = entity.historyEntries(at: at)
+    let writing = try writing(in: tenant)
     return try await write { writer in
       try self.requireRoom(for: tenant, writer)
+      try self.permitHistory(of: entity, .update, by: writing, in: tenant, writer)
       let known = try self.types(ofHistory: entity.id, in: tenant, writer)
       try writer.append(entries, types: [entity.id: (known ?? []).adding(entity.types)], in: tenant)
       return known == nil
@@ -44,8 +48,10 @@ extension Hub {
     let entity = try whole.entity()
     let at = now()
     let entries = entity.historyEntries(at: at)
+    let writing = try writing(in: tenant)
     try await write { writer in
       try self.requireTenant(tenant, writer)
+      try self.permitHistory(of: entity, .update, by: writing, in: tenant, writer)
       guard let known = try self.types(ofHistory: id, in: tenant, writer) else {
         throw Problem.notFound("there is no history of \(id)")
       }
@@ -55,8 +61,10 @@ extension Hub {
 
   /// Delete Temporal Representation (clause 5.6.16).
   public func deleteHistory(of id: String, in tenant: Tenant) async throws(Problem) {
+    let writing = try writing(in: tenant)
     try await write { writer in
       try self.requireTenant(tenant, writer)
+      try self.permitHistory(of: Entity(id: id, types: []), .delete, by: writing, in: tenant, writer)
       guard try writer.deleteHistory(of: id, in: tenant) else { throw Problem.notFound("there is no history of \(id)") }
     }
   }
@@ -65,8 +73,10 @@ extension Hub {
   public func deleteHistory(of id: String, attribute: String, datasetId: String?, allDatasets: Bool, in tenant: Tenant)
     async throws(Problem)
   {
+    let writing = try writing(in: tenant)
     try await write { writer in
       try self.requireTenant(tenant, writer)
+      try self.permitHistory(of: .part(id, attribute), .update, by: writing, in: tenant, writer)
       let found = try writer.deleteHistory(
         of: id, attribute: attribute, datasetId: datasetId, allDatasets: allDatasets, in: tenant)
       guard found else { throw Problem.notFound("the history of \(id) has no such attribute \(attribute)") }
@@ -77,8 +87,10 @@ extension Hub {
   public func deleteHistory(of id: String, attribute: String, instanceId: String, in tenant: Tenant)
     async throws(Problem)
   {
+    let writing = try writing(in: tenant)
     try await write { writer in
       try self.requireTenant(tenant, writer)
+      try self.permitHistory(of: .part(id, attribute), .update, by: writing, in: tenant, writer)
       guard try writer.deleteHistory(of: id, attribute: attribute, instanceId: instanceId, in: tenant) else {
         throw Problem.notFound("the history of \(id) has no instance \(instanceId) of \(attribute)")
       }
@@ -94,8 +106,10 @@ extension Hub {
     stamped.modifiedAt = now()
     stamped.instanceId = instanceId
     let entry = HistoryEntry(entityId: id, attribute: attribute, instance: stamped)
+    let writing = try writing(in: tenant)
     try await write { writer in
       try self.requireTenant(tenant, writer)
+      try self.permitHistory(of: .part(id, attribute), .update, by: writing, in: tenant, writer)
       guard try writer.replaceHistory(entry, instanceId: instanceId, in: tenant) else {
         throw Problem.notFound("the history of \(id) has no instance \(instanceId) of \(attribute)")
       }
@@ -113,8 +127,9 @@ extension Hub {
   /// - Throws: `TooManyResults` when the datasets of the attribute cannot be told without reading all of a long history.
   func endHistory(
     of id: String, attribute: String, _ selection: Entity.InstanceSelection, at: DateTime, in tenant: Tenant,
-    _ writer: any StoreWriter
+    by writing: Writing, _ writer: any StoreWriter
   ) throws -> Bool {
+    try permitHistory(of: .part(id, attribute), .update, by: writing, in: tenant, writer)
     var query = EvolutionQuery.latest(of: id, count: 1)
     query.attributes = [attribute]
     switch selection {
@@ -142,13 +157,22 @@ extension Hub {
 
 extension EvolutionQuery {
   /// The latest instances of each attribute of one entity.
-  fileprivate static func latest(of id: String, count: Int) -> EvolutionQuery {
+  static func latest(of id: String, count: Int) -> EvolutionQuery {
     var entities = EntityQuery()
     entities.ids = [id]
     var query = EvolutionQuery(entities: entities, page: Page(limit: 1), instanceLimit: count)
     query.lastN = count
     query.newestFirst = true
     return query
+  }
+}
+
+extension Entity {
+  /// An entity of which no more is known than that it has an attribute.
+  fileprivate static func part(_ id: String, _ attribute: String) -> Entity {
+    var entity = Entity(id: id, types: [])
+    entity.attributes = [AttributeSet(name: attribute, instances: [])]
+    return entity
   }
 }
 

@@ -55,6 +55,7 @@ extension Hub {
   {
     var result = BatchResult()
     let notes = WriteNotes.current
+    let writing = try writing(in: tenant)
     var start = 0
     while start < items.count {
       let step = await Self.sound(items[start..<min(start + Self.batchStep, items.count)])
@@ -71,7 +72,7 @@ extension Hub {
             let known = latest[item.id]
             let entity = try known ?? writer.entity(item.id, in: tenant)
             guard let update = try operation.apply(fragment, to: entity, at: at) else { continue }
-            try self.judge(update, in: tenant, notes)
+            try self.judge(update, in: tenant, by: writing, notes)
             updates.append(update)
             latest[item.id] = .some(update.entity)
             if let refusal = update.refusal {
@@ -85,7 +86,7 @@ extension Hub {
             part.errors.append((item.id, problem))
           }
         }
-        try self.commit(updates, in: tenant, at: at, writer)
+        try self.commit(updates, in: tenant, at: at, by: writing, writer)
         return part
       }
       result.created += part.created
@@ -122,6 +123,7 @@ extension Hub {
   /// Batch Entity Delete (clause 5.6.10).
   public func batchDelete(_ ids: [String], in tenant: Tenant) async throws(Problem) -> BatchResult {
     var result = BatchResult()
+    let writing = try writing(in: tenant)
     var start = 0
     while start < ids.count {
       let step = Array(ids[start..<min(start + Self.batchStep, ids.count)])
@@ -137,11 +139,16 @@ extension Hub {
             part.errors.append((id, .notFound("there is no entity \(id.prefix(200))")))
             continue
           }
+          let update = entity.deletion(at: at)
+          do throws(Problem) { try self.permit(update, by: writing) } catch {
+            part.errors.append((id, error))
+            continue
+          }
           gone.insert(id)
-          updates.append(entity.deletion(at: at))
+          updates.append(update)
           part.updated.append(id)
         }
-        try self.commit(updates, in: tenant, at: at, writer)
+        try self.commit(updates, in: tenant, at: at, by: writing, writer)
         return part
       }
       result.updated += part.updated
@@ -160,6 +167,8 @@ extension Hub {
   {
     var result = BatchResult()
     let notes = WriteNotes.current
+    let writing = try writing(in: tenant)
+    let query = try seen(query, in: tenant)
     var offset = 0
     while true {
       let at = now()
@@ -170,7 +179,9 @@ extension Hub {
         var part = BatchResult()
         var updates: [EntityUpdate] = []
         var kept = 0
-        for entity in found.entities {
+        for seen in found.entities {
+          // What is hidden of it goes too, or stays where that is not permitted.
+          guard let entity = query.visibility == nil ? seen : try writer.entity(seen.id, in: tenant) else { continue }
           let update: EntityUpdate
           if keep.isEmpty && drop.isEmpty {
             update = entity.deletion(at: at)
@@ -178,7 +189,7 @@ extension Hub {
             update = entity.deletingAttributes(
               where: { keep.isEmpty ? drop.contains($0) : !keep.contains($0) }, at: at)
           }
-          do throws(Problem) { try self.judge(update, in: tenant, notes) } catch {
+          do throws(Problem) { try self.judge(update, in: tenant, by: writing, notes) } catch {
             part.errors.append((entity.id, error))
             kept += 1
             continue
@@ -186,7 +197,7 @@ extension Hub {
           updates.append(update)
           part.updated.append(entity.id)
         }
-        try self.commit(updates, in: tenant, at: at, writer)
+        try self.commit(updates, in: tenant, at: at, by: writing, writer)
         return (part, found.hasMore, kept + updates.count { $0.entity.deletedAt == nil })
       }
       result.updated += part.updated

@@ -19,13 +19,14 @@ extension Hub {
     let update = try fragment.creation(at: at)
     guard update.entity.expiresAt.map({ $0 > at }) ?? true else { throw .badRequest("'expiresAt' lies in the past") }
     let notes = WriteNotes.current
+    let writing = try writing(in: tenant)
     try await write { writer in
       try self.requireRoom(for: tenant, writer)
       guard try writer.entity(update.entity.id, in: tenant) == nil else {
         throw Problem(.alreadyExists, "there is an entity \(update.entity.id) already")
       }
-      try self.judge(update, in: tenant, notes)
-      try self.commit([update], in: tenant, at: at, writer)
+      try self.judge(update, in: tenant, by: writing, notes)
+      try self.commit([update], in: tenant, at: at, by: writing, writer)
     }
   }
 
@@ -56,9 +57,11 @@ extension Hub {
   /// Delete Entity (clause 5.6.6).
   public func delete(_ id: String, types: TypeSelection?, in tenant: Tenant) async throws(Problem) {
     let at = now()
+    let writing = try writing(in: tenant)
     try await write { writer in
-      let entity = try self.existing(id, types: types, in: tenant, writer)
-      try self.commit([entity.deletion(at: at)], in: tenant, at: at, writer)
+      let update = try self.existing(id, types: types, in: tenant, writer).deletion(at: at)
+      try self.permit(update, by: writing)
+      try self.commit([update], in: tenant, at: at, by: writing, writer)
     }
   }
 
@@ -111,16 +114,17 @@ extension Hub {
   ) async throws(Problem) {
     let at = now()
     let notes = WriteNotes.current
+    let writing = try writing(in: tenant)
     try await write { writer in
       if types == nil, try writer.entity(id, in: tenant) == nil,
-        try self.endHistory(of: id, attribute: name, selection, at: at, in: tenant, writer)
+        try self.endHistory(of: id, attribute: name, selection, at: at, in: tenant, by: writing, writer)
       {
         return
       }
       let entity = try self.existing(id, types: types, in: tenant, writer)
       let update = try entity.deletingAttribute(name, selection, at: at)
-      try self.judge(update, in: tenant, notes)
-      try self.commit([update], in: tenant, at: at, writer)
+      try self.judge(update, in: tenant, by: writing, notes)
+      try self.commit([update], in: tenant, at: at, by: writing, writer)
     }
   }
 
@@ -131,11 +135,12 @@ extension Hub {
   ) async throws(Problem) -> UpdateOutcome {
     let at = now()
     let notes = WriteNotes.current
+    let writing = try writing(in: tenant)
     return try await write { writer in
       let entity = try self.existing(id, types: types, in: tenant, writer)
       let update = try operation(entity, at)
-      try self.judge(update, in: tenant, notes)
-      try self.commit([update], in: tenant, at: at, writer)
+      try self.judge(update, in: tenant, by: writing, notes)
+      try self.commit([update], in: tenant, at: at, by: writing, writer)
       return UpdateOutcome(updated: update.updated, notUpdated: update.notUpdated)
     }
   }
@@ -166,7 +171,10 @@ extension Hub {
 
 extension Hub {
   /// Stores updates with their history and notifications; every write of entities ends here.
-  func commit(_ updates: [EntityUpdate], in tenant: Tenant, at: DateTime, _ writer: any StoreWriter) throws {
+  func commit(
+    _ updates: [EntityUpdate], in tenant: Tenant, at: DateTime, by writing: Writing, _ writer: any StoreWriter
+  ) throws {
+    try recordWrites(updates, by: writing, writer)
     var history: [HistoryEntry] = []
     var types: [String: [String]] = [:]
     var changes: [EntityChange] = []
@@ -213,7 +221,7 @@ extension Hub {
   /// Puts a notification into the outbox for each subscription that a change triggers.
   private func enqueueNotifications(for changes: [EntityChange], _ writer: any StoreWriter) throws -> [OutboxItem] {
     guard let tenant = changes.first?.tenant, !book.isEmpty(in: tenant) else { return [] }
-    let mayLieInParts = hasRegistrations(in: tenant)
+    let mayLieInParts = !registry.isEmpty(in: tenant)
     var items: [OutboxItem] = []
     for change in changes {
       var payloads: [Bool: [UInt8]] = [:]
@@ -222,10 +230,20 @@ extension Hub {
       where subscription.rule.timeInterval == nil && subscription.status(at: change.at) == "active" {
         let linked: (String) -> Entity? = { id in (try? writer.entity(id, in: tenant)) ?? nil }
         let isPart = mayLieInParts && subscription.rule.splitsEntities == true && !subscription.rule.localOnly
-        guard subscription.isTriggered(by: change, asPart: isPart, linked: linked) else { continue }
+        let visibility = subscription.visibility
+        let notes = visibility.map { _ in AccessNotes() }
+        let told: EntityChange? = AccessNotes.$current.withValue(notes) {
+          guard let seen = change.seen(by: visibility) else { return nil }
+          let isWanted = subscription.isTriggered(by: seen, asPart: isPart) { linked($0).flatMap(subscription.seen) }
+          if isWanted, let entity = seen.new ?? seen.old, let visibility, !visibility.isGiven(entity) { return nil }
+          return isWanted ? seen : nil
+        }
+        guard let change = told else { continue }
+        if let notes, let rules { try rules.record(notes.take(), writer) }
         let showsChanges = subscription.rule.notification.showChanges
-        var payload = payloads[showsChanges] ?? Notification.payload(change, showsChanges: showsChanges)
-        payloads[showsChanges] = payload
+        let shared = visibility == nil ? payloads[showsChanges] : nil
+        var payload = shared ?? Notification.payload(change, showsChanges: showsChanges)
+        if visibility == nil { payloads[showsChanges] = payload }
         if isPart { payload = Notification.parts(payload, from: nil) }
         items.append(
           OutboxItem(tenant: tenant, subscriptionId: subscription.key, payload: payload, dueAt: change.at))

@@ -245,7 +245,7 @@ extension CityAPI {
     case (.GET, nil):
       try exchange.takes(Parameters.page.union(["door", "source", "problem"]))
       let (page, counts) = try exchange.page()
-      let (lines, total) = hub.refusedInput(
+      let (lines, total) = try hub.refusedInput(
         door: exchange.items["door"], source: exchange.items["source"], problem: exchange.items["problem"],
         in: exchange.tenant, page: page)
       var response = Self.json(.array(lines.map(\.shown)))
@@ -255,11 +255,11 @@ extension CityAPI {
       try exchange.takes(Parameters.none)
       let expected = Problem.badRequest(#"expected {"ids": […]} or {"all": true}"#)
       guard case .object(let body) = try Self.body(exchange), body.count == 1 else { throw expected }
-      if body["all"] == true { return Self.discarded(hub.discardRefused(nil, in: exchange.tenant)) }
+      if body["all"] == true { return Self.discarded(try hub.discardRefused(nil, in: exchange.tenant)) }
       guard let items = body["ids"]?.array, items.count <= hub.limits.batchEntities else { throw expected }
       let ids = items.compactMap(\.string)
       guard ids.count == items.count else { throw expected }
-      return Self.discarded(hub.discardRefused(ids, in: exchange.tenant))
+      return Self.discarded(try hub.discardRefused(ids, in: exchange.tenant))
     default: throw API.notAllowed(exchange)
     }
   }

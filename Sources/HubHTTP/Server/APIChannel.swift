@@ -26,11 +26,12 @@ extension HTTPServerBuilder {
   ///     is not waited for.
   public static func api(
     of federation: Federation, doors: [IngestDoor] = [], adapters: @escaping @Sendable () -> [JSON] = { [] },
-    devices: DeviceDoor? = nil, tls: TLSFront? = nil, idleTimeout: TimeAmount, farewell: TimeAmount = .seconds(8)
+    devices: DeviceDoor? = nil, tls: TLSFront? = nil, keeper: (any Doorkeeper)? = nil, idleTimeout: TimeAmount,
+    farewell: TimeAmount = .seconds(8)
   ) -> HTTPServerBuilder {
     HTTPServerBuilder { responder in
       APIChannel(
-        doors: HubDoors(federation, ingest: doors, adapters: adapters, devices: devices),
+        doors: HubDoors(federation, ingest: doors, adapters: adapters, devices: devices, keeper: keeper),
         pages: HTTP1Channel(responder: responder), tls: tls, idleTimeout: idleTimeout, farewell: farewell)
     }
   }
@@ -38,21 +39,23 @@ extension HTTPServerBuilder {
 
 /// What the hub answers itself: the API, its administration and the city's own resources.
 struct HubDoors: Sendable {
-  private let hub: Hub
   private let api: API
   private let administration: Administration
   private let city: CityAPI
   private let devices: DeviceDoor?
+  let hub: Hub
+  /// `nil` where everybody may do everything.
+  private let keeper: (any Doorkeeper)?
   /// Most bytes of a request's body.
   let bodyBytes: Int
 
   init(
     _ federation: Federation, ingest: [IngestDoor] = [], adapters: @escaping @Sendable () -> [JSON] = { [] },
-    devices: DeviceDoor? = nil
+    devices: DeviceDoor? = nil, keeper: (any Doorkeeper)? = nil
   ) {
+    hub = federation.hub
     self.devices = devices
-    let hub = federation.hub
-    self.hub = hub
+    self.keeper = keeper
     api = API(federation: federation)
     administration = Administration(hub: hub)
     city = CityAPI(hub: hub, federation: federation, doors: ingest, adapters: adapters)
@@ -94,11 +97,21 @@ struct HubDoors: Sendable {
 
   /// The answer to what can be answered without waiting for anything but the disk; `nil` for everything else.
   func answerAtOnce(_ request: APIRequest, at door: Door) -> APIResponse? {
-    door == .api ? api.respondAtOnce(to: request) : nil
+    guard door == .api else { return nil }
+    guard let keeper else { return api.respondAtOnce(to: request) }
+    // A proof that is none is told by the long way.
+    guard let caller = try? keeper.caller(of: request) else { return nil }
+    return Caller.$current.withValue(caller) { api.respondAtOnce(to: request) }
   }
 
   /// - Parameter isSecure: whether the request came over TLS.
   func answer(_ request: APIRequest, at door: Door, isSecure: Bool) async -> APIResponse {
+    // Enrolment has its own proofs.
+    guard let keeper, door != .enrolment else { return await respond(to: request, at: door, isSecure: isSecure) }
+    return await answer(request, keptBy: keeper) { await respond(to: request, at: door, isSecure: isSecure) }
+  }
+
+  private func respond(to request: APIRequest, at door: Door, isSecure: Bool) async -> APIResponse {
     switch door {
     case .api: await api.respond(to: request)
     case .administration: await administration.respond(to: request)

@@ -2,6 +2,8 @@
 public struct Problem: Error, Sendable, Hashable {
   public enum Kind: String, Sendable, CaseIterable {
     case invalidRequest = "InvalidRequest"
+    case unauthorized = "Unauthorized"
+    case forbidden = "Forbidden"
     case badRequestData = "BadRequestData"
     case alreadyExists = "AlreadyExists"
     case operationNotSupported = "OperationNotSupported"
@@ -42,6 +44,8 @@ public struct Problem: Error, Sendable, Hashable {
   public var title: String {
     switch kind {
     case .invalidRequest: "The request is not valid"
+    case .unauthorized: "Somebody has to be logged in for this"
+    case .forbidden: "This is not permitted"
     case .badRequestData: "The request holds data that does not meet the standard"
     case .alreadyExists: "It exists already"
     case .operationNotSupported: "The operation is not supported"
@@ -81,7 +85,8 @@ public struct Problem: Error, Sendable, Hashable {
     case .tooManyRequests: 429
     case .internalError: 500
     case .noMultiTenantSupport: 501
-    case .tooComplexQuery, .tooManyResults: 403
+    case .unauthorized: 401
+    case .tooComplexQuery, .tooManyResults, .forbidden: 403
     case .unavailable: 503
     case .badGateway: 502
     case .ldContextNotAvailable, .gatewayTimeout: 504

@@ -268,6 +268,8 @@ public struct EntityQuery: Sendable, Hashable {
   public var collation: String?
   /// Most entities to look at before the query is given up as too complex; `nil` is the store's own bound.
   public var patience: Int?
+  /// What may be seen; `nil` where everything may.
+  public var visibility: EntityVisibility?
 
   public init() {}
 
@@ -279,6 +281,6 @@ public struct EntityQuery: Sendable, Hashable {
   /// Whether nothing of an entity is looked at but its types.
   public var asksTypesOnly: Bool {
     ids.isEmpty && idPattern == nil && attributes.isEmpty && filter == nil && scope == nil && geo == nil
-      && selectors.isEmpty
+      && selectors.isEmpty && visibility == nil
   }
 }

@@ -56,6 +56,28 @@ extension SQLiteStore {
     return checker.report
   }
 
+  /// Reads a store on one snapshot without changing it; a city may be running on it.
+  ///
+  /// - Throws: ``StoreError/failed(_:)`` when there is none, or one of another version; what the body throws.
+  public static func read<Value>(path: String, _ body: (any StoreReader) throws -> Value) throws -> Value {
+    let (connection, lock) = try openForReading(path)
+    defer {
+      connection.close()
+      lock?.release()
+    }
+    let version = try Schema.version(of: connection, at: path)
+    guard version == Schema.version else {
+      throw StoreError.failed("\(path) has version \(version); the city brings it forward when it starts")
+    }
+    let names = Names()
+    let session = ReadSession(connection: connection, names: names, options: Options(), clock: systemTime)
+    try session.beginSnapshot()
+    defer { session.endSnapshot() }
+    try names.load(from: connection)
+    session.refreshNames()
+    return try body(session)
+  }
+
   /// Brings a file that no city is running on to the newest version.
   public static func bringForward(path: String) throws {
     let lock = try FileLock(path + ".lock")

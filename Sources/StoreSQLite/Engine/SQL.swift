@@ -28,6 +28,9 @@ enum SQL: Int, CaseIterable {
   // Documents and outbox
   case documentById, documentsInOrder, documentCount, putDocument, deleteDocument, deleteDocuments
   case outboxAfter, outboxOf, outboxCount, outboxCounts, enqueue, removeFromOutbox, postpone
+
+  // Evidence
+  case evidenceEnd, evidence, evidenceOfSubject, evidenceTile, appendEvidence, putEvidenceTile
 }
 
 extension SQL {
@@ -189,6 +192,18 @@ extension SQL {
       "INSERT INTO outbox(tenant, subscription, payload, due, attempts) VALUES (?1, ?2, ?3, ?4, ?5)"
     case .removeFromOutbox: "DELETE FROM outbox WHERE sequence = ?1"
     case .postpone: "UPDATE outbox SET attempts = ?2, due = ?3 WHERE sequence = ?1"
+    case .evidenceEnd: "SELECT position + 1, time FROM evidence ORDER BY position DESC LIMIT 1"
+    case .evidence:
+      "SELECT entry, time, subject, register FROM evidence WHERE position >= ?1 AND position < ?2 ORDER BY position"
+    case .evidenceOfSubject:
+      """
+      SELECT position FROM evidence INDEXED BY evidence_subject WHERE subject = ?1 AND position > ?2
+      ORDER BY position LIMIT ?3
+      """
+    case .evidenceTile: "SELECT hashes FROM evidence_tile WHERE place = ?1"
+    case .appendEvidence:
+      "INSERT INTO evidence(position, time, entry, subject, register) VALUES (?1, ?2, ?3, ?4, ?5)"
+    case .putEvidenceTile: "INSERT OR IGNORE INTO evidence_tile(place, hashes) VALUES (?1, ?2)"
     default: preconditionFailure("no text for \(self)")
     }
   }

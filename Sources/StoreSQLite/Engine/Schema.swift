@@ -6,7 +6,9 @@ enum Schema {
   /// What leads from one version to the next: statements, then work on the rows.
   private typealias Step = (sql: String, work: ((Connection) throws(StoreError) -> Void)?)
 
-  private static var steps: [Step] { [(version1, nil), (version2, nil), (version3, HistoryMigration.run)] }
+  private static var steps: [Step] {
+    [(version1, nil), (version2, nil), (version3, HistoryMigration.run), (version4, nil)]
+  }
 
   static var version: Int { steps.count }
 
@@ -137,5 +139,14 @@ enum Schema {
       id INTEGER PRIMARY KEY, series INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
       body BLOB NOT NULL);
     CREATE INDEX piece_time ON piece(series, last, first);
+    """
+
+  /// The evidence log.
+  private static let version4 = """
+    CREATE TABLE evidence(
+      position INTEGER PRIMARY KEY, time INTEGER NOT NULL, entry BLOB NOT NULL, subject BLOB, register BLOB);
+    CREATE INDEX evidence_subject ON evidence(subject) WHERE subject IS NOT NULL;
+    -- place: level * 2^48 + index. Full tiles only; they follow from the entries.
+    CREATE TABLE evidence_tile(place INTEGER PRIMARY KEY, hashes BLOB NOT NULL);
     """
 }

@@ -1,4 +1,5 @@
 import NGSI
+import Query
 import Store
 
 /// An entity where it lies in the file, read only as far as somebody asks; valid until its statement goes on.
@@ -6,9 +7,12 @@ struct FoundEntity {
   let key: Int64
   let bytes: UnsafeRawBufferPointer
   let session: ReadSession
+  /// The part that may be seen, where not all may.
+  var shown: Entity?
 
-  /// All of it.
+  /// All of it that may be seen.
   func whole() throws(StoreError) -> Entity {
+    if let shown { return shown }
     var reader = ByteReader(bytes)
     return try reader.entity { number throws(StoreError) in try session.iri(number) }
   }
@@ -17,6 +21,7 @@ struct FoundEntity {
   ///
   /// - Parameter attributes: numbers of their names.
   func part(_ attributes: [Int64]) throws(StoreError) -> Entity {
+    if let shown { return shown }
     var reader = ByteReader(bytes)
     return try reader.entity(with: attributes) { number throws(StoreError) in try session.iri(number) }
   }
@@ -25,12 +30,33 @@ struct FoundEntity {
   func write(
     as form: EntityWriter, _ names: inout ShownNames, embeddedContext: JSON?, to writer: inout JSONWriter
   ) throws(StoreError) {
-    guard form.takesParts else {
+    guard form.takesParts, shown == nil else {
       return form.write(try whole(), embeddedContext: embeddedContext, to: &writer)
     }
     var reader = ByteReader(bytes)
     try reader.show(as: form, &names, embeddedContext: embeddedContext, to: &writer) { number throws(StoreError) in
       try session.iri(number)
+    }
+  }
+}
+
+extension EntityQuery {
+  /// What of an entity the query may see; `nil` for nothing.
+  func seen(_ found: FoundEntity) throws(StoreError) -> FoundEntity? {
+    guard let visibility else { return found }
+    guard let shown = visibility.visible(try found.whole()) else { return nil }
+    var seen = found
+    seen.shown = shown
+    return seen
+  }
+}
+
+extension FoundEntity {
+  /// Tells who watches that this becomes a part of an answer.
+  func give(under query: EntityQuery) throws {
+    guard let visibility = query.visibility, let shown else { return }
+    guard visibility.isGiven(shown) else {
+      throw StoreError.tooComplex("the answer would have more entities than may be recorded at once; ask for fewer")
     }
   }
 }

@@ -7,6 +7,7 @@ struct PreparedQuery {
   private let matcher: EntityMatcher
   private let tenant: Int64
   private let session: ReadSession
+  private let visibility: EntityVisibility?
   /// Top-level attributes that q and geoQ look at.
   private let valued: Set<String>
   /// Numbers of all attributes that the query looks at: with no others an entity matches as it does with all.
@@ -16,6 +17,7 @@ struct PreparedQuery {
     matcher = try EntityMatcher(query)
     self.tenant = tenant
     self.session = session
+    visibility = query.visibility
     var valued: Set<String> = []
     query.filter?.collectAttributes(into: &valued)
     if let geo = query.geo { valued.insert(geo.property) }
@@ -27,6 +29,9 @@ struct PreparedQuery {
     self.attributes = attributes
   }
 
+  /// Names of the attributes that conditions on values look at.
+  var conditions: Set<String> { valued }
+
   /// Whether the query's conditions on values look at the attribute.
   func concerns(_ attribute: String) -> Bool { valued.contains(attribute) }
 
@@ -34,7 +39,10 @@ struct PreparedQuery {
   func matches(_ entity: Entity) throws -> Bool {
     var failure: (any Error)?
     let isMatch = try matcher.matches(entity) { id in
-      do { return try session.entity(id, tenant: tenant)?.entity } catch {
+      do {
+        guard let linked = try session.entity(id, tenant: tenant)?.entity else { return nil }
+        return visibility.map { $0.visible(linked) } ?? linked
+      } catch {
         failure = error
         return nil
       }

@@ -107,6 +107,7 @@ private final class EntityQueryRun {
       defer { found += 1 }
       guard found >= page.offset else { return true }
       if found - page.offset < page.limit {
+        try entity.give(under: query)
         try body(entity)
         return true
       }
@@ -129,7 +130,13 @@ private final class EntityQueryRun {
     }
     keyed.sort { order.precedes($0.order, $1.order) }
     let window = keyed.dropFirst(max(0, page.offset))
-    for (key, _) in window.prefix(max(0, page.limit)) { try session.found(key: key, body) }
+    for (key, _) in window.prefix(max(0, page.limit)) {
+      try session.found(key: key) { stored in
+        guard let seen = try query.seen(stored) else { return }
+        try seen.give(under: query)
+        try body(seen)
+      }
+    }
     return PageExtent(total: countsTotal ? keyed.count : nil, hasMore: window.count > page.limit)
   }
 
@@ -144,7 +151,8 @@ private final class EntityQueryRun {
         throw StoreError.tooComplex(
           "the query looks at more than \(most) entities; narrow it by type, id or an attribute")
       }
-      let goesOn = try session.found(key: key) { found in
+      let goesOn = try session.found(key: key) { stored in
+        guard let found = try query.seen(stored) else { return true }
         let entity = try found.part(prepared.attributes)
         if let expires = entity.expiresAt, expires <= now { return true }
         return try prepared.matches(entity) ? try body(found) : true

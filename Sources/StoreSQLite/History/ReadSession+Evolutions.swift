@@ -154,6 +154,11 @@ private struct EvolutionReading {
     guard let (id, types) = try session.evolution(key: key) else { return nil }
     var entity = Entity(id: id, types: types)
     guard try byHead.matches(entity) else { return nil }
+    if let visibility = query.entities.visibility {
+      let current = try session.entity(id, tenant: tenant)?.entity
+      let conditions = byValues?.conditions ?? []
+      guard visibility.admits(history: entity, current: current, attributes: conditions) else { return nil }
+    }
     var window = InstanceSelection(time: query.time, limit: Int.max, newestFirst: false, withIds: false)
     let series = try session.history(of: key)
     if let scope = query.entities.scope {
@@ -207,7 +212,14 @@ private struct EvolutionReading {
       }
       sets.append(AttributeSet(name: try session.iri(one.attribute), instances: instances))
     }
-    return sets
+    guard let visibility = query.entities.visibility else { return sets }
+    var whole = candidate.entity
+    whole.attributes = sets
+    let seen = visibility.visible(whole)
+    if let seen, !visibility.isGiven(seen) {
+      throw StoreError.tooComplex("the answer would have more entities than may be recorded at once; ask for fewer")
+    }
+    return seen?.attributes ?? []
   }
 
   /// Like ``ReadSession/instances(_:_:budget:)``, but of scopes: what was set before a window and holds in it belongs

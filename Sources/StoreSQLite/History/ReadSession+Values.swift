@@ -10,7 +10,8 @@ extension ReadSession {
     of id: String, _ query: EvolutionQuery, in tenant: Tenant, entity: (Entity) -> Void,
     attribute: (String, AttributeKind) -> Void, value: (DateTime, JSON) -> Void
   ) throws -> Bool {
-    guard query.asksForValues, let tenant = try number(of: tenant), let (key, types) = try evolution(id, tenant: tenant)
+    guard query.asksForValues, query.entities.visibility == nil, let tenant = try number(of: tenant),
+      let (key, types) = try evolution(id, tenant: tenant)
     else { return false }
     let scope = try number(of: Core.scope, in: tenant)
     let projected = Set(try query.attributes.compactMap { try number(of: $0, in: tenant) })

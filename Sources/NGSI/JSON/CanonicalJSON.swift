@@ -1,5 +1,3 @@
-import NGSI
-
 /// One text for one JSON value: the JSON Canonicalization Scheme (RFC 8785).
 ///
 /// Members are sorted by the UTF-16 code units of their keys, numbers are written as ECMAScript does.

@@ -1,0 +1,228 @@
+import Cedar
+import Hub
+import NGSI
+import Query
+import Store
+import Synchronization
+
+/// The city's rules of access (Cedar), as the hub asks them.
+///
+/// A rule with the annotation `@evidence("access")` wants what it permits recorded: what it permits to read is given only
+/// where the record can be kept, and after it is kept.
+public final class CityRules: AccessRules {
+  /// Writes the record of disclosures, in a transaction of the store.
+  public typealias Recorder = @Sendable ([Disclosure], any StoreWriter) throws -> Void
+
+  private struct State {
+    var policies: PolicySet
+    var evidence: [String: String]
+    /// Rules that concern a requester and an action.
+    var narrowed: [NarrowedKey: Narrowed] = [:]
+  }
+
+  private struct NarrowedKey: Hashable {
+    var principal: EntityUID
+    var roles: [String]
+    var agency: String?
+    var action: HubAction
+  }
+
+  /// Requesters whose rules are remembered.
+  private static let mostNarrowed = 10_000
+
+  private let state: Mutex<State>
+  private let now: @Sendable () -> DateTime
+  private let recorder: Recorder
+
+  /// - Parameters:
+  ///   - text: rules in Cedar's language.
+  ///   - recorder: keeps what rules want recorded.
+  public init(
+    _ text: String, now: @escaping @Sendable () -> DateTime, recorder: @escaping Recorder
+  ) throws(PolicySyntaxError) {
+    let policies = try PolicySet(parsing: text)
+    state = Mutex(State(policies: policies, evidence: policies.annotated("evidence")))
+    self.now = now
+    self.recorder = recorder
+  }
+
+  /// Puts other rules in place of these, for all requests from now on.
+  public func replace(_ text: String) throws(PolicySyntaxError) {
+    let policies = try PolicySet(parsing: text)
+    state.withLock { $0 = State(policies: policies, evidence: policies.annotated("evidence")) }
+  }
+
+  public func record(_ disclosures: [Disclosure], _ writer: any StoreWriter) throws {
+    try recorder(disclosures, writer)
+  }
+
+  // MARK: Deciding
+
+  /// Rules that may say something to a requester's action, and what they look at.
+  struct Narrowed: Sendable {
+    var policies: PolicySet
+    var evidence: [String: String]
+    var sight: ResourceSight
+    var asksAttributes: Bool
+    var permitsAnything: Bool
+    var forbidsSomething: Bool
+  }
+
+  private func narrowed(_ caller: Caller, _ action: HubAction) -> Narrowed {
+    let key = NarrowedKey(
+      principal: Directory.uid(of: caller), roles: caller.roles, agency: caller.agency, action: action)
+    return state.withLock { state in
+      if let known = state.narrowed[key] { return known }
+      let directory = Directory(caller, resource: EntityUID("", ""), PolicyEntity())
+      let policies = state.policies.narrowed(to: directory.principal, Self.uid(of: action), directory)
+      let narrowed = Narrowed(
+        policies: policies, evidence: state.evidence,
+        sight: policies.policies.map(\.sight).max() ?? .nothing,
+        asksAttributes: policies.policies.contains { $0.asksContext(for: "attribute") },
+        permitsAnything: policies.policies.contains { $0.effect == .permit },
+        forbidsSomething: policies.policies.contains { $0.effect == .forbid })
+      if state.narrowed.count >= Self.mostNarrowed { state.narrowed.removeAll() }
+      state.narrowed[key] = narrowed
+      return narrowed
+    }
+  }
+
+  private static func uid(of action: HubAction) -> EntityUID { EntityUID("Action", ExactText(action.rawValue)) }
+
+  public func decide(_ action: HubAction, by caller: Caller, in tenant: Tenant) -> AccessVerdict {
+    let narrowed = narrowed(caller, action)
+    let directory = Directory(
+      caller, resource: Directory.uid(of: tenant), PolicyEntity(attributes: ["name": .string(ExactText(tenant.name))]))
+    return narrowed.verdict(directory, action, Directory.context(of: caller, at: now()))
+  }
+
+  public func decide(
+    _ action: HubAction, before: Entity?, after: Entity?, attributes: [String], by caller: Caller, in tenant: Tenant
+  ) -> AccessVerdict {
+    let narrowed = narrowed(caller, action)
+    let time = now()
+    var last = AccessVerdict(isAllowed: false, reasons: [])
+    // A change must be permitted of what the entity is and of what it becomes: nothing is moved out of sight, or in.
+    for entity in [before, after].compactMap({ $0 }) {
+      let directory = Directory(caller, resource: Directory.uid(of: entity), narrowed.policyEntity(entity, in: tenant))
+      let verdict = narrowed.verdict(directory, action, Directory.context(of: caller, at: time))
+      guard verdict.isAllowed else { return verdict }
+      last = verdict
+      guard narrowed.asksAttributes else { continue }
+      for name in attributes {
+        let verdict = narrowed.verdict(directory, action, Directory.context(of: caller, at: time, attribute: name))
+        guard verdict.isAllowed else { return verdict }
+        last.evidence = last.evidence ?? verdict.evidence
+      }
+    }
+    return last
+  }
+
+  // MARK: Seeing
+
+  public func visibility(for caller: Caller, in tenant: Tenant) -> EntityVisibility? {
+    let narrowed = narrowed(caller, .read)
+    guard narrowed.permitsAnything else { return Self.nothing }
+    let time = now()
+    if !narrowed.forbidsSomething, !narrowed.asksAttributes, narrowed.permitsEverything(caller, time) { return nil }
+    let sight = Sight(narrowed, caller, tenant, time)
+    return EntityVisibility {
+      sight.visible($0)
+    } give: {
+      sight.give($0)
+    }
+  }
+
+  private static let nothing = EntityVisibility { _ in nil }
+
+  /// What one caller sees in one request.
+  private final class Sight: Sendable {
+    private let narrowed: Narrowed
+    private let caller: Caller
+    private let tenant: Tenant
+    private let context: [ExactText: Value]
+    private let attributeContexts = Mutex<[String: [ExactText: Value]]>([:])
+    /// What was decided of entities in the same groups, where nothing else is looked at.
+    private let known = Mutex<[[EntityUID]: AccessVerdict]>([:])
+    private let time: DateTime
+
+    init(_ narrowed: Narrowed, _ caller: Caller, _ tenant: Tenant, _ time: DateTime) {
+      self.narrowed = narrowed
+      self.caller = caller
+      self.tenant = tenant
+      self.time = time
+      context = Directory.context(of: caller, at: time)
+    }
+
+    private func verdict(_ entity: Entity) -> AccessVerdict {
+      guard narrowed.sight < .content else { return decide(entity) }
+      let groups = Directory.groups(of: entity, in: tenant)
+      if let verdict = known.withLock({ $0[groups] }) { return verdict }
+      let verdict = decide(entity)
+      known.withLock { $0[groups] = verdict }
+      return verdict
+    }
+
+    private func directory(_ entity: Entity) -> Directory {
+      Directory(caller, resource: Directory.uid(of: entity), narrowed.policyEntity(entity, in: tenant))
+    }
+
+    private func decide(_ entity: Entity) -> AccessVerdict { narrowed.verdict(directory(entity), .read, context) }
+
+    func visible(_ entity: Entity) -> Entity? {
+      let verdict = verdict(entity)
+      guard verdict.isAllowed, verdict.evidence == nil || AccessNotes.current != nil else { return nil }
+      guard narrowed.asksAttributes else { return entity }
+      let directory = directory(entity)
+      var shown = entity
+      shown.attributes.removeAll { set in
+        let context = attributeContexts.withLock { contexts in
+          if let known = contexts[set.name] { return known }
+          let made = Directory.context(of: caller, at: time, attribute: set.name)
+          contexts[set.name] = made
+          return made
+        }
+        return !narrowed.verdict(directory, .read, context).isAllowed
+      }
+      return shown
+    }
+
+    func give(_ entity: Entity) -> Bool {
+      guard let kind = verdict(entity).evidence else { return true }
+      return AccessNotes.current?.note(
+        Disclosure(
+          caller: caller, action: .read, tenant: tenant, entityId: entity.id, entity: entity, kind: kind)) ?? false
+    }
+  }
+}
+
+extension CityRules.Narrowed {
+  func verdict(_ directory: Directory, _ action: HubAction, _ context: [ExactText: Value]) -> AccessVerdict {
+    let decision = policies.decide(
+      AccessRequest(
+        principal: directory.principal, action: EntityUID("Action", ExactText(action.rawValue)),
+        resource: directory.resource, context: context),
+      directory)
+    let asked = decision.isAllowed ? decision.reasons.compactMap { evidence[$0] }.first : nil
+    return AccessVerdict(isAllowed: decision.isAllowed, reasons: decision.reasons, evidence: asked)
+  }
+
+  /// What the rules may look at of an entity.
+  func policyEntity(_ entity: Entity, in tenant: Tenant) -> PolicyEntity {
+    PolicyEntity(
+      attributes: sight == .content ? Directory.attributes(of: entity) : [:],
+      parents: Directory.groups(of: entity, in: tenant))
+  }
+
+  /// Whether a rule permits to read whatever there is, unwatched.
+  func permitsEverything(_ caller: Caller, _ time: DateTime) -> Bool {
+    let blind = policies.policies.filter { $0.sight == .nothing && $0.effect == .permit && evidence[$0.id] == nil }
+    guard !blind.isEmpty else { return false }
+    let directory = Directory(caller, resource: EntityUID("", ""), PolicyEntity())
+    return PolicySet(blind).decide(
+      AccessRequest(
+        principal: directory.principal, action: EntityUID("Action", "read"), resource: directory.resource,
+        context: Directory.context(of: caller, at: time)), directory
+    ).isAllowed
+  }
+}

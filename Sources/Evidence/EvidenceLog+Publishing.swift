@@ -1,0 +1,188 @@
+import NGSI
+import Store
+import TransparencyLog
+
+extension EvidenceLog {
+  /// Signs and publishes what came, where anything came or the time for a new round is there.
+  ///
+  /// - Returns: whether there was a round.
+  func publish(_ group: inout DiscardingTaskGroup) async throws -> Bool {
+    guard let size = try await takeIn() else { return false }
+    let at = now()
+    let (published, lastRound, isProved, root) = state.withLock { state in
+      (state.published, state.lastRound, state.proved?.size == size, state.tree.root)
+    }
+    let isNew = published?.size != size
+    guard size > 0, isNew || !lanes.isEmpty && lastRound.adding(seconds: isProved ? limits.heartbeat : 1) <= at else {
+      return false
+    }
+    let note: SignedNote
+    if let published, !isNew {
+      note = SignedNote(text: published.note.text, signatures: Array(published.note.signatures.prefix(1)))
+    } else {
+      let text = Checkpoint(origin: key.name, size: size, root: root).text
+      note = SignedNote(text: text, signatures: [try signer.sign(text, at: Self.seconds(at))])
+    }
+    state.withLock { state in
+      state.lastRound = at
+      state.candidate = Published(note: note, size: size)
+    }
+    await cosign(note, size: size, &group)
+    try await settle(at: at)
+    return true
+  }
+
+  /// Adds stored entries to the tree and keeps the tiles that are full; gives the size, `nil` where the log is damaged.
+  private func takeIn() async throws -> UInt64? {
+    while true {
+      let (tree, isDamaged) = state.withLock { ($0.tree, $0.damage != nil) }
+      guard !isDamaged else { return nil }
+      let (grown, tiles) = try store.read { reader in
+        var tree = tree
+        var tiles: [GrowingTree.FullTile] = []
+        let count = try reader.evidenceCount()
+        try tree.grow(to: min(count, tree.size + limits.step * 16), step: limits.step, reader) { tiles.append($0) }
+        return (tree, tiles)
+      }
+      guard grown.size > tree.size else { return tree.size }
+      if !tiles.isEmpty {
+        try await store.write { [tiles] writer in
+          for tile in tiles { try writer.putEvidenceTile(tile.bytes, level: tile.level, index: tile.index) }
+        }
+      }
+      // Only who runs the log lets the tree grow.
+      state.withLock { $0.tree = grown }
+    }
+  }
+
+  /// Asks the witnesses, all at once; returns when a quorum has answered, all have, or the wait is over. Who answers
+  /// later is heard all the same.
+  private func cosign(_ note: SignedNote, size: UInt64, _ group: inout DiscardingTaskGroup) async {
+    let asked = state.withLock { state in
+      let free = lanes.filter { $0.witness.url != nil && !state.inFlight.contains($0.witness.name) }
+      state.inFlight.formUnion(free.map(\.witness.name))
+      return free
+    }
+    guard !asked.isEmpty else { return }
+    let (answers, answering) = AsyncStream.makeStream(of: Bool.self)
+    for lane in asked {
+      group.addTask {
+        let outcome = await lane.cosign(note, size: size) { old in
+          try self.read { try $0.consistency(from: old, to: size) }
+        }
+        self.hear(outcome, from: lane.witness.name, on: note)
+        answering.yield(true)
+      }
+    }
+    group.addTask { [wait = limits.quorumWait] in
+      try? await Task.sleep(for: .seconds(wait))
+      answering.yield(false)
+    }
+    var waiting = asked.count
+    for await isAnswer in answers {
+      waiting -= 1
+      if !isAnswer || waiting == 0 || state.withLock({ state in state.candidate.map(isProved) ?? true }) { break }
+    }
+  }
+
+  /// Notes what a witness said to a checkpoint.
+  private func hear(_ outcome: WitnessLane.Outcome, from witness: String, on note: SignedNote) {
+    let at = now()
+    let until = at.adding(seconds: limits.graveShown)
+    state.withLock { state in
+      state.inFlight.remove(witness)
+      switch outcome {
+      case .cosigned(let signature, let forgot):
+        state.heard[witness] = at
+        if forgot { state.grave[.forgot(witness: witness)] = until }
+        func add(_ published: inout Published?) {
+          guard published?.note.text == note.text else { return }
+          // A witness's later signature of the same text takes the place of its earlier one.
+          published?.note.signatures.removeAll { $0.name == signature.name && $0.keyId == signature.keyId }
+          published?.note.signatures.append(signature)
+        }
+        add(&state.candidate)
+        add(&state.published)
+        if let published = state.published, isProved(published), published.size >= state.proved?.size ?? 0 {
+          state.proved = published
+        }
+      case .failed(let alarm):
+        if let alarm { state.grave[alarm] = until }
+      }
+    }
+  }
+
+  private func isProved(_ published: Published) -> Bool {
+    let names = policy.witnesses.filter { witness in
+      published.note.signatures.contains { $0.name == witness.key.name && $0.keyId == witness.key.id }
+    }
+    return policy.isQuorum(Set(names.map(\.name)))
+  }
+
+  /// Publishes what was signed in the round that ended.
+  private func settle(at: DateTime) async throws {
+    let proved: String? = state.withLock { state in
+      guard var candidate = state.candidate else { return nil }
+      state.candidate = nil
+      if let published = state.published, published.note.text == candidate.note.text {
+        // Signatures of an earlier round stand until their witness gives a new one.
+        for signature in published.note.signatures
+        where !candidate.note.signatures.contains(where: { $0.name == signature.name && $0.keyId == signature.keyId }) {
+          candidate.note.signatures.append(signature)
+        }
+      }
+      state.published = candidate
+      guard isProved(candidate) else {
+        if state.isBehindSince == nil { state.isBehindSince = at }
+        return nil
+      }
+      state.isBehindSince = nil
+      state.proved = candidate
+      return candidate.note.description
+    }
+    guard let proved else { return }
+    try await store.write { writer in
+      try writer.put(
+        StoredDocument(id: Self.checkpointId, body: .string(proved)), collection: Self.collection, in: .default)
+    }
+  }
+
+  static func seconds(_ time: DateTime) -> UInt64 { UInt64(max(0, time.microseconds / 1_000_000)) }
+
+  // MARK: Alarms
+
+  /// What is wrong now.
+  public var alarms: [EvidenceAlarm] {
+    let at = now()
+    let grave = limits
+    return state.withLock { state in
+      var alarms: [EvidenceAlarm] = state.damage.map { [.damaged($0)] } ?? []
+      state.grave = state.grave.filter { $0.value > at }
+      alarms += state.grave.keys
+      for witness in policy.witnesses where witness.url != nil {
+        if let heard = state.heard[witness.name], heard.adding(seconds: grave.silence) < at {
+          alarms.append(.silent(witness: witness.name))
+        }
+      }
+      if let since = state.isBehindSince, since.adding(seconds: grave.silence) < at { alarms.append(.noQuorum) }
+      return alarms.sorted { $0.id < $1.id }
+    }
+  }
+
+  /// Figures for the health page.
+  public var health: JSON {
+    let (published, proved, size, heard) = state.withLock {
+      ($0.published?.size ?? 0, $0.proved?.size ?? 0, $0.tree.size, $0.heard)
+    }
+    return [
+      "origin": .string(key.name), "entries": .integer(Int64(clamping: size)),
+      "published": .integer(Int64(clamping: published)), "witnessed": .integer(Int64(clamping: proved)),
+      "witnesses": .object(
+        JSONObject(
+          uniqueMembers: policy.witnesses.map {
+            JSONObject.Member(key: $0.name, value: heard[$0.name].map { .string($0.description) } ?? .null)
+          })),
+      "alarms": .array(alarms.map { .string($0.sentence) }),
+    ]
+  }
+}

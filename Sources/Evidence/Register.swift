@@ -1,0 +1,120 @@
+import NGSI
+import Store
+
+/// Who it was and whom it concerned: the clear text beside an entry, each part sealed with the key of the one it names.
+/// The keys lie in the store's documents; a key that is deleted takes its lines with it.
+struct Register {
+  private static let keys = "evidence.key"
+  private static let names = "evidence.key-of"
+
+  /// Whose name a key belongs to.
+  enum Part: String {
+    case actor, subject
+  }
+
+  /// The key of a name, made where there is none.
+  static func key(of name: String, _ part: Part, _ writer: any StoreWriter) throws -> (id: String, key: CommitmentKey) {
+    let label = part.rawValue + ":" + name
+    if let id = try writer.document(label, collection: names, in: .default)?.body.string,
+      let key = try key(id, writer)
+    {
+      return (id, key)
+    }
+    let key = CommitmentKey.random()
+    let id = Base64URL.text(Array(CommitmentKey.random().bytes.prefix(16)))
+    try writer.put(
+      StoredDocument(id: id, body: ["key": .string(Base64URL.text(key.bytes)), "of": .string(label)]),
+      collection: keys, in: .default)
+    try writer.put(StoredDocument(id: label, body: .string(id)), collection: names, in: .default)
+    return (id, key)
+  }
+
+  /// - Returns: `nil` when the key was destroyed.
+  static func key(_ id: String, _ reader: any StoreReader) throws -> CommitmentKey? {
+    guard let body = try reader.document(id, collection: keys, in: .default)?.body else { return nil }
+    guard let key = body["key"]?.string.flatMap(Base64URL.bytes).flatMap({ CommitmentKey($0) }) else {
+      throw EvidenceError.damaged("a key of the register cannot be read")
+    }
+    return key
+  }
+
+  /// The key of a name, where there is one.
+  static func existingKey(of name: String, _ part: Part, _ reader: any StoreReader) throws -> CommitmentKey? {
+    let label = part.rawValue + ":" + name
+    guard let id = try reader.document(label, collection: names, in: .default)?.body.string else { return nil }
+    return try key(id, reader)
+  }
+
+  /// Destroys the key of a name; false where there is none.
+  static func destroyKey(of name: String, _ part: Part, _ writer: any StoreWriter) throws -> Bool {
+    let label = part.rawValue + ":" + name
+    guard let id = try writer.document(label, collection: names, in: .default)?.body.string else { return false }
+    _ = try writer.deleteDocument(label, collection: names, in: .default)
+    return try writer.deleteDocument(id, collection: keys, in: .default)
+  }
+}
+
+/// A line of the register, as far as its keys are still there.
+public struct RegisterLine: Sendable, Hashable {
+  public var position: UInt64
+  public var time: DateTime
+  /// The public statement.
+  public var statement: JSONObject
+  public var actor: String?
+  public var source: String?
+  public var subject: String?
+  public var reason: String?
+  /// Parts whose key was destroyed.
+  public var erased: [String] = []
+}
+
+extension Register {
+  /// Seals what an act says of people. The reason goes with the subject where there is one.
+  static func sealed(
+    _ act: Act, nonce: [UInt8], actor: (id: String, key: CommitmentKey)?, subject: (id: String, key: CommitmentKey)?
+  ) throws(EvidenceError) -> [UInt8]? {
+    var line = JSONObject()
+    func add(_ part: Part, _ holder: (id: String, key: CommitmentKey)?, _ texts: [(String, String?)])
+      throws(EvidenceError)
+    {
+      guard let holder else { return }
+      var clear = JSONObject()
+      for (name, text) in texts { if let text { clear[name] = .string(text) } }
+      let sealed = try holder.key.seal(JSONWriter.bytes(.object(clear)), nonce: nonce)
+      line[part.rawValue] = ["key": .string(holder.id), "sealed": .string(Base64URL.text(sealed))]
+    }
+    let reasonIsSubjects = subject != nil
+    try add(
+      .actor, actor,
+      [("actor", act.actor), ("source", act.source), ("reason", reasonIsSubjects ? nil : act.reason)])
+    try add(.subject, subject, [("subject", act.subject), ("reason", act.reason)])
+    return line.isEmpty ? nil : JSONWriter.bytes(.object(line))
+  }
+
+  /// Reads a line as far as it can be read.
+  static func line(_ record: EvidenceRecord, at position: UInt64, _ reader: any StoreReader) throws -> RegisterLine {
+    guard let statement = try? JSONParser.parse(record.entry).object else {
+      throw EvidenceError.damaged("entry \(position) is no statement")
+    }
+    var line = RegisterLine(position: position, time: record.time, statement: statement)
+    guard let register = record.register else { return line }
+    let nonce = statement["nonce"]?.string.flatMap(Base64URL.bytes) ?? []
+    let parts = try JSONParser.parse(register)
+    for part in [Part.actor, .subject] {
+      guard let box = parts[part.rawValue] else { continue }
+      guard let id = box["key"]?.string, let sealed = box["sealed"]?.string.flatMap(Base64URL.bytes) else {
+        throw EvidenceError.damaged("the register's line of entry \(position) cannot be read")
+      }
+      guard let key = try key(id, reader) else {
+        line.erased.append(part.rawValue)
+        continue
+      }
+      let clear = try JSONParser.parse(try key.open(sealed, nonce: nonce))
+      line.actor = clear["actor"]?.string ?? line.actor
+      line.source = clear["source"]?.string ?? line.source
+      line.subject = clear["subject"]?.string ?? line.subject
+      line.reason = clear["reason"]?.string ?? line.reason
+    }
+    return line
+  }
+}

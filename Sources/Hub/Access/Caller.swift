@@ -1,0 +1,87 @@
+import NGSI
+
+/// Who asks something of the hub, and what for. Bound with ``current`` around a call; where nobody is bound, nobody asks.
+public struct Caller: Sendable, Hashable {
+  public enum Kind: String, Sendable, Hashable {
+    case person = "Person"
+    /// A program with an account of its own.
+    case client = "Client"
+    case device = "Device"
+    /// The city itself: what it does to keep its own promises is not asked about.
+    case city = "City"
+    case nobody = "Nobody"
+  }
+
+  public var kind: Kind
+  /// Account, client or device; unique within its kind.
+  public var id: String
+  /// Names of its roles.
+  public var roles: [String] = []
+  /// The agency it acts for.
+  public var agency: String?
+  /// The only tenant that it may reach; any where it is not said.
+  public var tenant: String?
+  /// A code out of the city's purposes, as the caller states it.
+  public var purpose: String?
+  /// Where it asks from: an address.
+  public var source: String?
+  /// In its own words, why.
+  public var reason: String?
+
+  public init(_ kind: Kind, id: String) {
+    self.kind = kind
+    self.id = id
+  }
+
+  public static let nobody = Caller(.nobody, id: "")
+  public static let city = Caller(.city, id: "")
+
+  @TaskLocal public static var current = Caller.nobody
+}
+
+/// What is asked of the hub.
+public enum HubAction: String, Sendable, Hashable, CaseIterable {
+  /// Entities and their histories, now and later by subscription.
+  case read
+  case create
+  case update
+  case delete
+  /// To keep, change and see subscriptions.
+  case subscribe
+  /// To keep, change and see registrations of context sources.
+  case register
+  /// What other hubs have: by registrations, on the caller's behalf. Who may not read everything here is never shown it.
+  case federate
+  /// Contexts, data models, datasets, snapshots: what is set for all.
+  case configure
+  /// Dead letters, refused input, the hub's own state.
+  case administer
+
+  /// Whether entities are changed by it.
+  public var isWrite: Bool { self == .create || self == .update || self == .delete }
+}
+
+extension Caller {
+  /// What the store keeps of who made something.
+  var stored: JSON {
+    var object = JSONObject()
+    object["kind"] = .string(kind.rawValue)
+    object["id"] = .string(id)
+    object["roles"] = .array(roles.map { .string($0) })
+    object["agency"] = agency.map { .string($0) }
+    object["tenant"] = tenant.map { .string($0) }
+    object["purpose"] = purpose.map { .string($0) }
+    return .object(object)
+  }
+
+  init?(stored: JSON) {
+    guard let kind = stored["kind"]?.string.flatMap(Kind.init(rawValue:)), let id = stored["id"]?.string else {
+      return nil
+    }
+    self.init(kind, id: id)
+    roles = (stored["roles"]?.items ?? []).compactMap(\.string)
+    agency = stored["agency"]?.string
+    tenant = stored["tenant"]?.string
+    purpose = stored["purpose"]?.string
+  }
+}

@@ -1,0 +1,36 @@
+import Hub
+import NGSI
+import NIOHTTP1
+
+/// Tells who asks.
+public protocol Doorkeeper: Sendable {
+  /// Who asks, as far as the request proves it; ``Caller/nobody`` where it does not try to.
+  ///
+  /// - Throws: `Unauthorized` when what it brings as proof is none.
+  func caller(of request: APIRequest) throws(Problem) -> Caller
+}
+
+extension HubDoors {
+  /// Answers a request as its caller. What rules want recorded of the answer is recorded before it leaves.
+  func answer(_ request: APIRequest, keptBy keeper: any Doorkeeper, _ answer: () async -> APIResponse) async
+    -> APIResponse
+  {
+    do throws(Problem) {
+      let caller = try keeper.caller(of: request)
+      let notes = AccessNotes()
+      let response = await Caller.$current.withValue(caller) {
+        await AccessNotes.$current.withValue(notes) { await answer() }
+      }
+      try await hub.record(notes)
+      return Self.challenging(response)
+    } catch { return Self.challenging(Exchange.problem(error)) }
+  }
+
+  /// With the scheme by which a client may say who it is (RFC 6750 section 3).
+  static func challenging(_ response: APIResponse) -> APIResponse {
+    guard response.status == 401 else { return response }
+    var response = response
+    response.headers.replaceOrAdd(name: "WWW-Authenticate", value: "Bearer")
+    return response
+  }
+}

@@ -1,0 +1,179 @@
+public import NGSI
+import Synchronization
+
+/// Fetches a document of an outside provider.
+public protocol DocumentFetching: Sendable {
+  /// The body of a `GET` with status 200.
+  ///
+  /// - Parameter mostBytes: a longer answer is an error.
+  func fetch(_ address: String, mostBytes: Int) async throws -> [UInt8]
+}
+
+/// An outside OpenID provider whose tokens are believed: an agency's own, say.
+///
+/// Its metadata and keys are fetched when its first token comes, kept for an hour, and fetched anew when a token names a
+/// key that is not among them, once a minute at most.
+public final class OutsideProvider: Sendable {
+  /// How its tokens are read.
+  public struct Mapping: Sendable, Hashable {
+    /// What the tokens must be for: one of these.
+    public var audiences: [String]
+    /// The claim that holds the roles there; a path with points, e.g. `realm_access.roles`.
+    public var rolesClaim: String
+    /// Which of them are which role here; others count for nothing.
+    public var roles: [String: String]
+    /// The agency of everyone that it speaks for.
+    public var agency: String?
+    /// Tenants of everyone that it speaks for.
+    public var tenants: [String]
+    /// Scopes that its tokens have here.
+    public var scopes: [String]
+
+    public init(
+      audiences: [String], rolesClaim: String = "roles", roles: [String: String] = [:], agency: String? = nil,
+      tenants: [String] = [], scopes: [String] = []
+    ) {
+      self.audiences = audiences
+      self.rolesClaim = rolesClaim
+      self.roles = roles
+      self.agency = agency
+      self.tenants = tenants
+      self.scopes = scopes
+    }
+  }
+
+  static let mostBytes = 256 << 10
+  static let keepKeys = 3600
+  static let leastPause = 60
+
+  public let issuer: String
+  public let mapping: Mapping
+  private let fetcher: any DocumentFetching
+  private struct State {
+    var keys: [VerificationKey] = []
+    var fetchedAt: Int?
+    var askedAt: Int?
+  }
+
+  private let state = Mutex(State())
+
+  /// - Parameter issuer: as its tokens name it; its metadata are at `/.well-known/openid-configuration` below.
+  public init(issuer: String, mapping: Mapping, fetcher: any DocumentFetching) {
+    self.issuer = issuer
+    self.mapping = mapping
+    self.fetcher = fetcher
+  }
+
+  /// Checks a token with the keys that are there.
+  func authenticated(by token: SignedToken, at now: Int, skew: Int) throws(TokenRefusal) -> Authenticated {
+    let keys = state.withLock { $0.keys }
+    guard keys.haveSigned(token) else {
+      throw TokenRefusal(.invalidToken, "the token is not signed by a known key of its issuer")
+    }
+    let claims = token.payload
+    guard token.type != "dpop+jwt", token.type != "logout+jwt" else {
+      throw TokenRefusal(.invalidToken, "this is no access token")
+    }
+    guard !Set(claims["aud"]?.items.compactMap(\.string) ?? []).isDisjoint(with: mapping.audiences) else {
+      throw TokenRefusal(.invalidToken, "the token is for another audience")
+    }
+    guard let expiry = claims["exp"]?.number, expiry > Double(now - skew) else {
+      throw TokenRefusal(.invalidToken, "the token has expired")
+    }
+    for claim in ["nbf", "iat"] {
+      guard claims[claim]?.number.map({ $0 <= Double(now + skew) }) ?? true else {
+        throw TokenRefusal(.invalidToken, "the token is of the future")
+      }
+    }
+    guard let subject = claims["sub"]?.string, (1...255).contains(subject.utf8.count) else {
+      throw TokenRefusal(.invalidToken, "the token names nobody")
+    }
+    return Authenticated(
+      subject: subject, issuer: issuer, clientId: claims["client_id"]?.string ?? claims["azp"]?.string,
+      scopes: Set(mapping.scopes),
+      standing: Standing(roles: roles(claims), agency: mapping.agency, tenants: mapping.tenants),
+      methods: claims["amr"]?.strings ?? [], expiresAt: Int(min(expiry, 1e15)),
+      means: .token(id: claims["jti"]?.string))
+  }
+
+  private func roles(_ claims: JSONObject) -> [String] {
+    var value: JSON? = .object(claims)
+    for step in mapping.rolesClaim.split(separator: ".") { value = value?[String(step)] }
+    let named = Set((value?.items ?? []).prefix(1000).compactMap(\.string).compactMap { mapping.roles[$0] })
+    return named.sorted()
+  }
+
+  // MARK: Keys
+
+  /// Whether keys should be fetched before a token is judged.
+  func needsKeys(for token: SignedToken, at now: Int) -> Bool {
+    state.withLock { state in
+      if let asked = state.askedAt, now < asked + Self.leastPause { return false }
+      guard let fetched = state.fetchedAt, now < fetched + Self.keepKeys else { return true }
+      return token.keyId.map { id in !state.keys.contains { $0.id == id } } ?? false
+    }
+  }
+
+  /// Fetches metadata and keys. What it has stays where that fails.
+  func fetchKeys(at now: Int) async throws {
+    let isFirst = state.withLock { state in
+      if let asked = state.askedAt, now < asked + Self.leastPause { return false }
+      state.askedAt = now
+      return true
+    }
+    guard isFirst else { return }
+    let metadata = try await document(issuer + (issuer.hasSuffix("/") ? "" : "/") + ".well-known/openid-configuration")
+    // Whoever answers for another issuer would have it speak for that one (Discovery 1.0 section 4.3).
+    guard metadata["issuer"]?.string == issuer, let address = metadata["jwks_uri"]?.string else {
+      throw IdentityFailure("the metadata of \(issuer) are of another issuer, or name no keys")
+    }
+    guard address.hasPrefix("https://") || issuer.hasPrefix("http://") else {
+      throw IdentityFailure("the keys of \(issuer) do not come over TLS")
+    }
+    let keys = VerificationKey.set(try await document(address))
+    guard !keys.isEmpty else { throw IdentityFailure("\(issuer) has no key of a kind that is known here") }
+    state.withLock { state in
+      state.keys = keys
+      state.fetchedAt = now
+    }
+  }
+
+  private func document(_ address: String) async throws -> JSON {
+    let bytes = try await fetcher.fetch(address, mostBytes: Self.mostBytes)
+    guard bytes.count <= Self.mostBytes, let json = try? JSONParser.parse(bytes, maxDepth: 16) else {
+      throw IdentityFailure("\(address) answered no JSON")
+    }
+    return json
+  }
+}
+
+extension TokenVerifier {
+  /// Who asks, fetching the keys of an outside provider first where that is needed.
+  ///
+  /// The same as ``verify(authorization:cookie:csrf:changes:audience:)`` for all that is known already.
+  public func authenticate(
+    authorization: String?, cookie: String? = nil, csrf: String? = nil, changes: Bool = false, audience: String? = nil
+  ) async throws(TokenRefusal) -> Authenticated {
+    if let authorization, let outside = provider.outsideProvider(of: authorization) {
+      try? await outside.fetchKeys(at: provider.now())
+    }
+    return try verify(
+      authorization: authorization, cookie: cookie, csrf: csrf, changes: changes, audience: audience)
+  }
+
+  /// Whether a request must wait for the keys of an outside provider, and so for ``authenticate(authorization:cookie:csrf:changes:audience:)``.
+  public func mustWait(authorization: String?) -> Bool {
+    authorization.flatMap { provider.outsideProvider(of: $0) } != nil
+  }
+}
+
+extension IdentityProvider {
+  /// The outside provider whose keys are needed to judge a header.
+  func outsideProvider(of header: String) -> OutsideProvider? {
+    guard !outside.isEmpty, let text = header.split(separator: " ").last.map(String.init),
+      let token = try? SignedToken(parsing: text), let issuer = token.payload["iss"]?.string,
+      let provider = outside[issuer], provider.needsKeys(for: token, at: now())
+    else { return nil }
+    return provider
+  }
+}

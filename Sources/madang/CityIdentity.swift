@@ -1,0 +1,108 @@
+import City
+import Foundation
+import Hummingbird
+import Identity
+import NGSI
+import NIOCore
+import ServiceLifecycle
+import Store
+
+/// Puts the city's identity provider together.
+enum CityIdentity {
+  /// Below the data folder: the city's own keys.
+  static let folderName = "identity"
+
+  /// Makes the provider, and the first administrator, who is said on the terminal once.
+  static func make(
+    _ store: any Store, _ folder: DataFolder, _ command: UpCommand, _ manifest: Manifest?
+  ) async throws -> IdentityProvider {
+    var settings = IdentitySettings()
+    settings.isBehindProxy = command.address != nil
+    if let name = manifest?.site.name { settings.siteName = ["ko": name.ko, "en": name.en] }
+    let provider = try IdentityProvider(
+      storage: StoreIdentityStorage(store: store), folder: "\(folder.path)/\(folderName)", settings: settings,
+      now: { Int(Date().timeIntervalSince1970) })
+    if let first = try await provider.prepare() {
+      Terminal.note("first administrator: \(first.username), one-time password: \(first.password)")
+      Terminal.note("it is said only now: log in at /oauth/account and choose a password of your own")
+    }
+    return provider
+  }
+}
+
+/// Keeps the provider's documents in the city's store.
+struct StoreIdentityStorage: IdentityStorage {
+  let store: any Store
+
+  func read<Value>(_ body: (any IdentityReader) throws -> Value) throws -> Value {
+    try store.read { try body(Reader(reader: $0)) }
+  }
+
+  func write<Value: Sendable>(
+    _ body: @escaping @Sendable (any IdentityWriter) throws -> Value
+  ) async throws -> Value {
+    try await store.write { try body(Writer(writer: $0)) }
+  }
+
+  private struct Reader: IdentityReader {
+    let reader: any StoreReader
+
+    func document(_ id: String, in collection: IdentityCollection) throws -> JSON? {
+      try reader.document(id, collection: collection.rawValue, in: .default)?.body
+    }
+
+    func documents(in collection: IdentityCollection, offset: Int, limit: Int) throws -> [(id: String, body: JSON)] {
+      try reader.documents(collection.rawValue, in: .default, page: Page(limit: limit, offset: offset))
+        .map { ($0.id, $0.body) }
+    }
+
+    func count(in collection: IdentityCollection) throws -> Int {
+      try reader.documentCount(collection.rawValue, in: .default)
+    }
+  }
+
+  private struct Writer: IdentityWriter {
+    let writer: any StoreWriter
+
+    func document(_ id: String, in collection: IdentityCollection) throws -> JSON? {
+      try Reader(reader: writer).document(id, in: collection)
+    }
+
+    func documents(in collection: IdentityCollection, offset: Int, limit: Int) throws -> [(id: String, body: JSON)] {
+      try Reader(reader: writer).documents(in: collection, offset: offset, limit: limit)
+    }
+
+    func count(in collection: IdentityCollection) throws -> Int { try Reader(reader: writer).count(in: collection) }
+
+    func put(_ body: JSON, id: String, in collection: IdentityCollection) throws {
+      try writer.put(StoredDocument(id: id, body: body), collection: collection.rawValue, in: .default)
+    }
+
+    func delete(_ id: String, in collection: IdentityCollection) throws -> Bool {
+      try writer.deleteDocument(id, collection: collection.rawValue, in: .default)
+    }
+  }
+}
+
+/// Lets the provider turn its keys and sweep what has run out until the city stops.
+struct IdentityService: Service {
+  let provider: IdentityProvider
+
+  func run() async throws {
+    await cancelWhenGracefulShutdown {
+      await provider.run { Terminal.note("identity: \($0)") }
+    }
+  }
+}
+
+/// A request at the city's pages, with the address that it comes from.
+struct CityContext: RequestContext {
+  var coreContext: CoreRequestContextStorage
+  /// Without the port.
+  let source: String
+
+  init(source: ApplicationRequestContextSource) {
+    coreContext = CoreRequestContextStorage(source: source)
+    self.source = source.channel.remoteAddress?.ipAddress ?? ""
+  }
+}

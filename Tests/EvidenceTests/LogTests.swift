@@ -1,0 +1,332 @@
+import Foundation
+import NGSI
+import Store
+import Synchronization
+import Testing
+import TransparencyLog
+import Witness
+
+@testable import Evidence
+
+/// Witnesses in this process, each of which can be told how to behave.
+final class LocalWitnesses: WitnessCalling {
+  enum Behaviour { case works, isAway, stalls, lies, forgets }
+
+  private let witnesses: Mutex<[String: Witness]>
+  private let behaviours = Mutex<[String: Behaviour]>([:])
+  private let log: VerifierKey
+  private let folder: String
+  let keys: [SignerKey]
+
+  init(_ names: [String], log: VerifierKey, folder: String) throws {
+    self.log = log
+    self.folder = folder
+    keys = try names.map { try SignerKey(name: $0 + ".example/witness", kind: .cosignature) }
+    var made: [String: Witness] = [:]
+    for (name, key) in zip(names, keys) {
+      made["http://" + name] = try Witness(signer: key, logs: [log], folder: folder + "/" + name)
+    }
+    witnesses = Mutex(made)
+  }
+
+  func set(_ name: String, _ behaviour: Behaviour) { behaviours.withLock { $0["http://" + name] = behaviour } }
+
+  /// The witness's disk is as it was before it saw anything.
+  func reset(_ name: String) throws {
+    guard let key = keys.first(where: { $0.verifier.name == name + ".example/witness" }) else { return }
+    let fresh = try Witness(signer: key, logs: [log], folder: folder + "/" + name + "-new")
+    witnesses.withLock { $0["http://" + name] = fresh }
+  }
+
+  func treaty(_ threshold: Int) -> String {
+    let lines = keys.map { key -> String in
+      let name = key.verifier.name.prefix { $0 != "." }
+      return "witness \(name) \(key.verifier.text) http://\(name)\n"
+    }
+    let names = keys.map { $0.verifier.name.prefix { $0 != "." } }.joined(separator: " ")
+    return lines.joined() + "group enough \(threshold) \(names)\nquorum enough\n"
+  }
+
+  func addCheckpoint(_ body: String, at url: String) async -> (status: Int, body: String)? {
+    switch behaviours.withLock({ $0[url] ?? .works }) {
+    case .isAway: return nil
+    case .stalls:
+      try? await Task.sleep(for: .seconds(3600))
+      return nil
+    case .lies: return (200, "— \(url.dropFirst(7)).example/witness " + String(repeating: "A", count: 104) + "\n")
+    case .works, .forgets: break
+    }
+    guard let witness = witnesses.withLock({ $0[url] }) else { return nil }
+    switch try? await witness.add(Array(body.utf8)) {
+    case .cosigned(let line): return (200, line)
+    case .refused(.otherSize(let size)): return (409, "\(size)\n")
+    case .refused(let refusal): return (refusal.status, refusal.sentence)
+    case nil: return (500, "")
+    }
+  }
+}
+
+@Suite struct LogTests {
+  static let time = DateTime(microseconds: 1_795_000_000_000_000)
+
+  /// Runs a log until the body is through.
+  static func running(
+    _ log: EvidenceLog, _ body: () async throws -> Void
+  ) async throws {
+    try log.resume()
+    let task = Task { await log.run() }
+    do { try await body() } catch {
+      task.cancel()
+      throw error
+    }
+    task.cancel()
+    await task.value
+  }
+
+  static func wait(_ what: String, _ holds: () throws -> Bool) async throws {
+    for _ in 0..<2000 {
+      if try holds() { return }
+      try await Task.sleep(for: .milliseconds(10))
+    }
+    Issue.record("20 s went by before \(what)")
+  }
+
+  static func act(_ number: Int, subject: String? = "patient-7") -> Act {
+    var act = Act(.access, action: "read")
+    act.agency = "police"
+    act.actor = "officer.kim"
+    act.source = "10.0.0.7"
+    act.purpose = "missing-child"
+    act.subject = subject
+    act.object = ObjectHash(of: Data("\(number)".utf8))
+    act.reason = "call 112-\(number)"
+    return act
+  }
+
+  @Test func whatWasDoneIsProvedUnderTheTreaty() async throws {
+    let box = try StoreBox()
+    let signer = try SignerKey(name: "city.example/evidence", kind: .ed25519)
+    let witnesses = try LocalWitnesses(["police", "fire", "audit"], log: signer.verifier, folder: box.folder)
+    let log = try EvidenceLog(
+      store: box.store, signer: signer, treaty: witnesses.treaty(2), caller: witnesses, now: { Self.time })
+    try await Self.running(log) {
+      for number in 0..<300 {
+        let range = try await box.store.write { try log.record([Self.act(number)], $0) }
+        #expect(range == UInt64(number)..<UInt64(number + 1))
+      }
+      try await Self.wait("the last entry is proved") { (try? log.read { try $0.proof(of: 299) }) != nil }
+      for position in [0, 5, 255, 256, 299] as [UInt64] {
+        let file = try log.read { try $0.proof(of: position) }
+        // What a stranger does, with nothing but the file and the policy.
+        let policy = try WitnessPolicy(parsing: Array(log.policyText.utf8))
+        let read = try InclusionFile(parsing: Array(file.text.utf8))
+        let proved = try read.verify(.leaf(try #require(read.extra)), under: policy)
+        #expect(proved.index == position)
+        #expect(proved.checkpoint.witnesses.count >= 2)
+        var other = try #require(read.extra)
+        other[3] ^= 1
+        #expect(throws: ProofRefusal.entryIsNotThere) { try read.verify(.leaf(other), under: policy) }
+      }
+      #expect(throws: EvidenceError.noEntry(300)) { try log.read { try $0.proof(of: 300) } }
+    }
+    await box.end()
+  }
+
+  @Test func nobodysNameStandsInTheLogAndKeysEraseTheRest() async throws {
+    let box = try StoreBox()
+    let signer = try SignerKey(name: "city.example/evidence", kind: .ed25519)
+    let log = try EvidenceLog(store: box.store, signer: signer, now: { Self.time })
+    try log.resume()
+    _ = try await box.store.write { writer in
+      try log.record([Self.act(0), Self.act(1, subject: "patient-8"), Self.act(2), Self.act(3, subject: nil)], writer)
+    }
+    let entries = try box.store.read { try $0.evidence(0..<4) }
+    for record in entries {
+      let text = String(decoding: record.entry, as: UTF8.self)
+      for secret in ["kim", "10.0.0.7", "patient", "112-"] { #expect(!text.contains(secret)) }
+      let register = String(decoding: record.register ?? [], as: UTF8.self)
+      for secret in ["kim", "10.0.0.7", "patient", "112-"] { #expect(!register.contains(secret)) }
+    }
+    // The same subject twice gives two commitments that nobody can link.
+    let commitments = try entries.compactMap { try JSONParser.parse($0.entry)["subject"]?.string }
+    #expect(commitments.count == 3 && Set(commitments).count == 3)
+
+    var lines = try log.read { try $0.register(from: 0, limit: 10) }
+    #expect(lines.map(\.actor) == Array(repeating: "officer.kim", count: 4))
+    #expect(lines.map(\.subject) == ["patient-7", "patient-8", "patient-7", nil])
+    #expect(lines.map(\.reason) == ["call 112-0", "call 112-1", "call 112-2", "call 112-3"])
+    #expect(try log.read { try $0.positions(of: "patient-7", limit: 10) } == [0, 2])
+
+    let isForgotten = try await [log.forget("patient-7"), log.forget("patient-7")]
+    #expect(isForgotten == [true, false])
+    lines = try log.read { try $0.register(from: 0, limit: 10) }
+    #expect(lines.map(\.subject) == [nil, "patient-8", nil, nil])
+    #expect(lines.map(\.reason) == [nil, "call 112-1", nil, "call 112-3"])
+    #expect(lines.map(\.erased) == [["subject"], [], ["subject"], []])
+    #expect(try log.read { try $0.positions(of: "patient-7", limit: 10) } == [])
+    #expect(try box.store.read { try $0.evidence(0..<4) } == entries)
+    await box.end()
+  }
+
+  @Test func aCommitmentOpensForOneEntryOnly() throws {
+    let key = CommitmentKey.random()
+    let first = key.opening(nonce: [1])
+    let commitment = Commitment.text(to: "patient-7", opening: first)
+    #expect(commitment == Commitment.text(to: "patient-7", opening: first))
+    #expect(commitment != Commitment.text(to: "patient-8", opening: first))
+    #expect(commitment != Commitment.text(to: "patient-7", opening: key.opening(nonce: [2])))
+    // RFC 4231, test case 2.
+    let known = Commitment.text(to: "what do ya want for nothing?", opening: Array("Jefe".utf8))
+    let expected = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+    let digits = try #require(Base64URL.bytes(known.dropFirst("hmac-sha256:".count)))
+    #expect(digits.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined() == expected)
+  }
+
+  @Test func aWitnessThatIsAwayStopsNothing() async throws {
+    let box = try StoreBox()
+    let signer = try SignerKey(name: "city.example/evidence", kind: .ed25519)
+    let witnesses = try LocalWitnesses(["police", "fire", "audit"], log: signer.verifier, folder: box.folder)
+    witnesses.set("police", .isAway)
+    witnesses.set("fire", .stalls)
+    var limits = EvidenceLog.Limits()
+    (limits.quorumWait, limits.silence) = (0.05, 0.1)
+    let clock = Mutex(Self.time)
+    let log = try EvidenceLog(
+      store: box.store, signer: signer, treaty: witnesses.treaty(2), caller: witnesses, limits: limits,
+      now: { clock.withLock { $0 } })
+    try await Self.running(log) {
+      _ = try await box.store.write { try log.record([Self.act(0)], $0) }
+      try await Self.wait("the checkpoint is published") { log.checkpoint != nil }
+      #expect(throws: EvidenceError.notWitnessedYet(0)) { try log.read { try $0.proof(of: 0) } }
+      clock.withLock { $0 = $0.adding(seconds: 2) }
+      let expected: [EvidenceAlarm] = [.noQuorum, .silent(witness: "fire"), .silent(witness: "police")]
+      try await Self.wait("alarms") { log.alarms == expected }
+      // The one that was away comes back: what it missed is made up for.
+      witnesses.set("police", .works)
+      try await Self.wait("a proof") {
+        clock.withLock { $0 = $0.adding(seconds: 0.2) }
+        return (try? log.read { try $0.proof(of: 0) }) != nil
+      }
+      try await Self.wait("fewer alarms") {
+        clock.withLock { $0 = $0.adding(seconds: 0.02) }
+        return !log.alarms.contains(.noQuorum)
+      }
+    }
+    await box.end()
+  }
+
+  @Test func aWitnessThatLiesIsNotCounted() async throws {
+    let box = try StoreBox()
+    let signer = try SignerKey(name: "city.example/evidence", kind: .ed25519)
+    let witnesses = try LocalWitnesses(["police", "fire"], log: signer.verifier, folder: box.folder)
+    witnesses.set("police", .lies)
+    var limits = EvidenceLog.Limits()
+    limits.quorumWait = 0.05
+    let log = try EvidenceLog(
+      store: box.store, signer: signer, treaty: witnesses.treaty(2), caller: witnesses, limits: limits,
+      now: { Self.time })
+    try await Self.running(log) {
+      _ = try await box.store.write { try log.record([Self.act(0)], $0) }
+      try await Self.wait("the checkpoint is published") { log.checkpoint != nil }
+      let note = try SignedNote(parsing: Array(try #require(log.checkpoint).utf8))
+      #expect(note.signatures.map(\.name).sorted() == ["city.example/evidence", "fire.example/witness"])
+      #expect(throws: EvidenceError.notWitnessedYet(0)) { try log.read { try $0.proof(of: 0) } }
+    }
+    await box.end()
+  }
+
+  /// The log goes back to an older copy of its store: its witnesses have seen more than there is.
+  @Test func aLogThatWasSetBackIsSeen() async throws {
+    let box = try StoreBox()
+    let other = try StoreBox()
+    let signer = try SignerKey(name: "city.example/evidence", kind: .ed25519)
+    let witnesses = try LocalWitnesses(["police"], log: signer.verifier, folder: box.folder)
+    let log = try EvidenceLog(
+      store: box.store, signer: signer, treaty: witnesses.treaty(1), caller: witnesses, now: { Self.time })
+    try await Self.running(log) {
+      _ = try await box.store.write { try log.record((0..<5).map { Self.act($0) }, $0) }
+      try await Self.wait("five entries are proved") { (try? log.read { try $0.proof(of: 4) }) != nil }
+    }
+    let back = try EvidenceLog(
+      store: other.store, signer: signer, treaty: witnesses.treaty(1), caller: witnesses, now: { Self.time })
+    try await Self.running(back) {
+      _ = try await other.store.write { try back.record((0..<3).map { Self.act($0) }, $0) }
+      try await Self.wait("the alarm") { back.alarms == [.setBack(witness: "police", size: 5)] }
+      #expect(throws: EvidenceError.notWitnessedYet(2)) { try back.read { try $0.proof(of: 2) } }
+      // It grows past what was seen, with another history.
+      _ = try await other.store.write { try back.record((0..<7).map { Self.act($0) }, $0) }
+      try await Self.wait("the second alarm") { back.alarms.contains(.otherHistory(witness: "police")) }
+      #expect(throws: EvidenceError.notWitnessedYet(9)) { try back.read { try $0.proof(of: 9) } }
+    }
+    await box.end()
+    await other.end()
+  }
+
+  @Test func aWitnessThatForgotIsSeenAndGoesOn() async throws {
+    let box = try StoreBox()
+    let signer = try SignerKey(name: "city.example/evidence", kind: .ed25519)
+    let witnesses = try LocalWitnesses(["police"], log: signer.verifier, folder: box.folder)
+    let log = try EvidenceLog(
+      store: box.store, signer: signer, treaty: witnesses.treaty(1), caller: witnesses, now: { Self.time })
+    try await Self.running(log) {
+      _ = try await box.store.write { try log.record([Self.act(0)], $0) }
+      try await Self.wait("the first is proved") { (try? log.read { try $0.proof(of: 0) }) != nil }
+      try witnesses.reset("police")
+      _ = try await box.store.write { try log.record([Self.act(1)], $0) }
+      try await Self.wait("the second is proved") { (try? log.read { try $0.proof(of: 1) }) != nil }
+      #expect(log.alarms == [.forgot(witness: "police")])
+    }
+    await box.end()
+  }
+
+  /// A log taken up goes on where it was; one whose entries are not those that were published says so and publishes
+  /// nothing more, but goes on keeping what is done.
+  @Test func takingUp() async throws {
+    let box = try StoreBox()
+    let signer = try SignerKey(name: "city.example/evidence", kind: .ed25519)
+    func log() throws -> EvidenceLog {
+      try EvidenceLog(store: box.store, signer: signer, now: { Self.time })
+    }
+    let first = try log()
+    try await Self.running(first) {
+      _ = try await box.store.write { try first.record((0..<600).map { Self.act($0) }, $0) }
+      try await Self.wait("600 entries are proved") { (try? first.read { try $0.proof(of: 599) }) != nil }
+    }
+    let (checkpoint, proof) = (first.checkpoint, try first.read { try $0.proof(of: 300).text })
+    try await box.reopen()
+    let second = try log()
+    try second.resume()
+    #expect(second.checkpoint == checkpoint)
+    let again = try second.read { try $0.proof(of: 300).text }
+    #expect(again == proof)
+
+    // Somebody writes another checkpoint into the store, signed with the stolen key.
+    let wrong = Checkpoint(origin: signer.verifier.name, size: 600, root: .leaf([1]))
+    let note = SignedNote(text: wrong.text, signatures: [try signer.sign(wrong.text, at: 0)])
+    try await box.store.write { writer in
+      try writer.put(
+        StoredDocument(id: "checkpoint", body: .string(note.description)), collection: "evidence", in: .default)
+    }
+    let third = try log()
+    try await Self.running(third) {
+      #expect(third.alarms.map(\.id) == ["damaged"])
+      let range = try await box.store.write { try third.record([Self.act(600)], $0) }
+      #expect(range == 600..<601)
+      #expect(third.checkpoint == nil)
+    }
+    await box.end()
+  }
+
+  @Test func treatiesThatCannotBeAreRefused() throws {
+    let box = try StoreBox()
+    let signer = try SignerKey(name: "city.example/evidence", kind: .ed25519)
+    let stranger = try SignerKey(name: "city.example/evidence", kind: .ed25519)
+    for treaty in ["nonsense\n", "quorum nobody\n", "log \(stranger.verifier.text)\nquorum none\n"] {
+      #expect(throws: EvidenceError.self) {
+        try EvidenceLog(store: box.store, signer: signer, treaty: treaty, now: { Self.time })
+      }
+    }
+    let witness = try SignerKey(name: "police.example/witness", kind: .cosignature)
+    #expect(throws: EvidenceError.self) { try EvidenceLog(store: box.store, signer: witness, now: { Self.time }) }
+  }
+}

@@ -1,0 +1,272 @@
+"""The evidence log of a running city, held against another implementation of its formats (tlog-scales)."""
+
+import base64
+import csv
+import hashlib
+import io
+import json
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tlog_scales import signing, tlog
+from tlog_scales.backend import HttpBackend
+from tlog_scales.reader import TilesReader
+
+from test_witness import Witness
+
+ORIGIN = "test.example/evidence"
+
+
+class Submitter:
+    """A system that signs its own statements: signed notes whose text is one line of JSON."""
+
+    def __init__(self):
+        self.signer = signing.PlainEd25519Signer("police.example/vms", Ed25519PrivateKey.generate())
+        self.key = self.signer.vkey.serialize()
+
+    def statement(self, number, **more):
+        nonce = base64.urlsafe_b64encode(number.to_bytes(16, "big")).decode().rstrip("=")
+        body = {"action": "watch", "kind": "access", "nonce": nonce, "purpose": "missing-child",
+                "object": "sha256:" + hashlib.sha256(str(number).encode()).hexdigest(),
+                "time": "2026-11-23T12:00:00Z", "v": 1, **more}
+        return json.dumps(body, sort_keys=True, separators=(",", ":"))
+
+    def note(self, number, **more):
+        text = self.statement(number, **more) + "\n"
+        signature = signing.NoteSignature.from_vkey_signature(self.signer.vkey, self.signer.key.sign(text.encode()))
+        return f"{text}\n{signature.serialize()}\n".encode()
+
+
+class Watched:
+    """A city whose log three agencies watch, two of which have to."""
+
+    def __init__(self, binary, start, folder):
+        self.binary, self.folder, self.start = binary, folder, start
+        self.data = folder / "data"
+        self.submitter = Submitter()
+        # The log's key is made first, as the agencies have to know it before the city starts.
+        (self.data / "evidence").mkdir(parents=True)
+        self.signer = signing.PlainEd25519Signer(ORIGIN, Ed25519PrivateKey.generate())
+        key = base64.b64encode(b"\x01" + self.signer.key.private_bytes_raw()).decode()
+        name, identity, _ = self.signer.vkey.serialize().split("+", 2)
+        (self.data / "evidence" / "log.key").write_text(f"PRIVATE+KEY+{name}+{identity}+{key}\n", encoding="ascii")
+        self.witnesses = []
+        for number in range(3):
+            (folder / f"witness{number}").mkdir()
+            self.witnesses.append(Witness(binary, folder / f"witness{number}", f"agency{number}.example/witness",
+                                          self.signer.vkey.serialize()))
+        self.write()
+        self.up()
+
+    def write(self):
+        names = [f"agency{number}" for number in range(3)]
+        lines = "".join(f"witness {name} {one.key.serialize()} {one.url}\n" for name, one in zip(names, self.witnesses))
+        (self.folder / "treaty.policy").write_text(lines + f"group two 2 {' '.join(names)}\nquorum two\n", encoding="utf-8")
+        (self.folder / "watched.city.yaml").write_text(
+            MANIFEST + f"evidence:\n  origin: {ORIGIN}\n  treaty: treaty.policy\n  submitters: [\"{self.submitter.key}\"]\n",
+            encoding="utf-8")
+
+    def up(self):
+        self.city = self.start(self.folder / "watched.city.yaml", "--data", self.data)
+        self.log = self.city.url + "/log"
+
+    def add(self, number, session=requests, **more):
+        return session.post(self.log + "/add", data=self.submitter.note(number, **more), timeout=30)
+
+    def run(self, *arguments):
+        return subprocess.run([self.binary, *map(str, arguments)], capture_output=True, text=True, timeout=60)
+
+    def reader(self, size):
+        """A reader at a checkpoint of so many entries, or more, that two agencies have seen."""
+        reader = TilesReader(HttpBackend(self.log))
+        for _ in range(600):
+            if requests.get(self.log + "/checkpoint", timeout=10).status_code == 200:
+                checkpoint = reader.get_checkpoint()
+                if checkpoint.size >= size and len(checkpoint.signatures) >= 3:
+                    return reader, checkpoint
+            time.sleep(0.05)
+        raise AssertionError(f"no checkpoint of {size} entries that two agencies have seen came in 30 s")
+
+    def stop(self):
+        for one in self.witnesses:
+            if one.process.poll() is None:
+                one.stop()
+
+
+MANIFEST = """
+madang: 1
+id: watched
+kind: downtown-redevelopment
+mode: live
+seed: 1
+sampling: 1
+site:
+  name: {ko: 시험, en: Test}
+  country: KR
+  timeZone: Asia/Seoul
+  centre: [129.06, 35.16]
+  area: 1
+  climate:
+    warmest: {month: 8, celsius: 26}
+    coldest: {month: 1, celsius: 3}
+    dailyRange: 7
+    relativeHumidity: 64
+    annualRain: 1500
+    windSpeed: 3.5
+population: {people: 1000, homes: 400}
+services: [safety]
+fleets:
+  - {id: lights, type: Streetlight, count: 1, cadence: 1h, placement: {pattern: grid}}
+"""
+
+
+@pytest.fixture
+def watched(binary, start, tmp_path):
+    city = Watched(binary, start, tmp_path)
+    yield city
+    city.stop()
+
+
+def test_what_another_implementation_reads(watched):
+    sessions = [requests.Session() for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda n: watched.add(n, sessions[n % 8]), range(700)))
+    assert {one.status_code for one in answers} == {200}
+    # The city's own first entry is the configuration it started with.
+    assert sorted(int(one.text) for one in answers) == list(range(1, 701))
+    reader, checkpoint = watched.reader(701)
+    assert (checkpoint.origin, checkpoint.size) == (ORIGIN, 701)
+    checkpoint.verify(watched.signer.vkey)
+    seen = 0
+    for witness in watched.witnesses:
+        if any(witness.key.match(signature) for signature in checkpoint.signatures):
+            checkpoint.verify(witness.key)
+            seen += 1
+    assert seen >= 2
+    assert reader.calculate_root_hash() == checkpoint.root_hash
+    first = json.loads(reader.get_entry(0))
+    assert (first["kind"], first["action"]) == ("configuration", "boot")
+    for number in (0, 255, 256, 699):
+        index = int(answers[number].text)
+        entry = watched.submitter.note(number)
+        assert reader.get_entry(index) == entry
+        answer = requests.get(watched.city.url + answers[number].headers["Location"], timeout=10).text
+        lines = answer.split("\n\n")[0].split("\n")
+        theirs = reader.get_inclusion_proof(index, 701)
+        theirs.check(hashlib.sha256(b"\0" + entry).digest(), checkpoint.root_hash)
+        assert lines == ["c2sp.org/tlog-proof@v1", f"extra {base64.b64encode(entry).decode()}", f"index {index}",
+                         *(base64.b64encode(one).decode() for one in theirs.node_hashes)]
+
+    # What a stranger does: the treaty, the proof, no server.
+    policy = watched.folder / "policy"
+    policy.write_bytes(requests.get(watched.log + "/policy", timeout=10).content)
+    proved = watched.run("prove", 300, "--data", watched.data)
+    assert proved.returncode == 0, proved.stderr
+    watched.city.stop()
+    watched.stop()
+    assert watched.run("prove", 300, "--data", watched.data).stdout == proved.stdout
+    file = watched.folder / "300.tlog-proof"
+    file.write_text(proved.stdout, encoding="utf-8")
+    assert len(file.read_bytes()) <= 2300
+    verified = watched.run("verify", file, "--policy", policy)
+    assert verified.returncode == 0 and "entry 300 of 701" in verified.stdout, verified.stderr
+    file.write_text(proved.stdout.replace("index 300", "index 301"), encoding="utf-8")
+    assert watched.run("verify", file, "--policy", policy).returncode != 0
+    assert watched.run("prove", 701, "--data", watched.data).returncode != 0
+    assert "no entry that concerns" in watched.run("prove", "patient-7", "--data", watched.data).stderr
+
+
+def test_nothing_acknowledged_is_lost_and_there_is_one_history(watched):
+    kept = {}
+    for round_number in range(3):
+        sessions = [requests.Session() for _ in range(4)]
+
+        def add(number):
+            try:
+                answer = watched.add(number, sessions[number % 4])
+                return number, int(answer.text) if answer.status_code == 200 else None
+            except requests.RequestException:
+                return number, None
+
+        with ThreadPoolExecutor(4) as pool:
+            running = [pool.submit(add, round_number * 1000 + number) for number in range(300)]
+            while sum(one.done() for one in running) < 150:
+                time.sleep(0.01)
+            watched.city.kill()
+            for one in running:
+                number, index = one.result()
+                if index is not None:
+                    kept[number] = index
+        before = None
+        for witness in watched.witnesses:
+            name = hashlib.sha256(ORIGIN.encode()).hexdigest()
+            latest = requests.get(f"{witness.url}/{name}/checkpoint", timeout=10)
+            if latest.status_code == 200:
+                one = tlog.Checkpoint.from_text(latest.text)
+                before = one if before is None or one.size > before.size else before
+        watched.up()
+        reader, checkpoint = watched.reader(max(kept.values()) + 1)
+        if before is not None:
+            reader.get_consistency_proof(before.size, checkpoint.size).check(before.root_hash, checkpoint.root_hash)
+        for number, index in kept.items():
+            assert reader.get_entry(index) == watched.submitter.note(number)
+    health = requests.get(watched.city.url + "/health.json", timeout=10).json()["evidence"]
+    assert health["alarms"] == [] and health["witnessed"] == health["entries"]
+    # One that is sent again stands where it stood.
+    number, index = next(iter(kept.items()))
+    assert int(watched.add(number).text) == index
+
+
+def test_what_is_refused(watched):
+    def refused(answer, status=400):
+        assert answer.status_code == status, answer.text
+        problem = answer.json()
+        assert problem["status"] == status and problem["detail"]
+        return problem["detail"]
+
+    assert "subject" in refused(watched.add(1, subject="patient 7"))
+    assert "name" in refused(watched.add(1, name="Kim"))
+    stranger = Submitter()
+    refused(requests.post(watched.log + "/add", data=stranger.note(1), timeout=10))
+    refused(requests.post(watched.log + "/add", data=watched.submitter.note(1)[:-30], timeout=10))
+    refused(requests.post(watched.log + "/add", data=b"\xff\xfe", timeout=10))
+    refused(requests.post(watched.log + "/add", data=b"a" * 20_000, timeout=10), 413)
+    refused(requests.get(watched.log + "/proof/99", timeout=10), 404)
+    refused(requests.get(watched.log + "/proof/-1", timeout=10))
+    for path in ("tile/0/001", "tile/9/000", "tile/0/000.p/0", "tile/../../etc/passwd", "tile/0/000.p/300"):
+        assert requests.get(f"{watched.log}/{path}", timeout=10).status_code == 404
+
+
+def test_the_agencies_are_away_and_come_back(watched):
+    for witness in watched.witnesses[1:]:
+        witness.stop()
+    assert watched.add(1).status_code == 200
+    for _ in range(200):
+        if requests.get(watched.log + "/checkpoint", timeout=10).text.startswith(f"{ORIGIN}\n2\n"):
+            break
+        time.sleep(0.05)
+    answer = requests.get(watched.log + "/proof/1", timeout=10)
+    assert answer.status_code == 503 and answer.headers["Retry-After"]
+    # They come back on ports of their own: the treaty says where.
+    port = watched.witnesses[1].url.rsplit(":", 1)[1]
+    watched.witnesses[1].command[watched.witnesses[1].command.index("--port") + 1] = port
+    watched.witnesses[1].start()
+    reader, checkpoint = watched.reader(2)
+    checkpoint.verify(watched.witnesses[1].key)
+    assert requests.get(watched.log + "/proof/1", timeout=10).status_code == 200
+
+
+def test_the_report_of_a_month(watched):
+    watched.reader(1)
+    month = time.strftime("%Y-%m", time.gmtime())
+    report = watched.run("audit", "--month", month, "--data", watched.data)
+    assert report.returncode == 0, report.stderr
+    rows = list(csv.DictReader(io.StringIO(report.stdout)))
+    assert [(row["position"], row["kind"], row["action"]) for row in rows] == [("0", "configuration", "boot")]
+    assert list(csv.DictReader(io.StringIO(watched.run("audit", "--month", "2020-01", "--data", watched.data).stdout))) == []
+    for wrong in ("2026-13", "26-1", "soon"):
+        assert watched.run("audit", "--month", wrong, "--data", watched.data).returncode != 0
