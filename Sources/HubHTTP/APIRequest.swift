@@ -1,3 +1,4 @@
+import Devices
 import Glibc
 import Hub
 import NGSI
@@ -16,6 +17,8 @@ public struct APIRequest: Sendable {
   public var body: ByteBuffer
   /// Address of the one who asks, as far as it is known.
   public var remote: String?
+  /// Who asks, proved by a certificate of the city's authority; `nil` when no certificate came, or over plain TCP.
+  public var peer: PeerIdentity?
 
   public init(
     method: HTTPMethod, path: Substring, query: Substring = "", headers: HTTPHeaders = HTTPHeaders(),

@@ -14,10 +14,13 @@ public struct MQTTOutlet: Sendable {
 
   private let connections: MQTTConnections
 
-  /// - Parameter authorities: file with the certificates to trust for `mqtts`; the system's own where it is `nil`.
-  public init(authorities: String? = nil) {
+  /// - Parameters:
+  ///   - authorities: file with the certificates to trust for `mqtts`; the system's own where it is `nil`.
+  ///   - certificate: file with the certificate to show to such brokers and its key.
+  public init(authorities: String? = nil, certificate: String? = nil) {
     var options = MQTTConnections.defaultOptions
     options.authorities = authorities
+    options.certificate = certificate
     connections = MQTTConnections(options: options)
   }
 

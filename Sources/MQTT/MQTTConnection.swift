@@ -20,6 +20,8 @@ public final class MQTTConnection: Sendable {
     public var version: MQTTVersion = .v5
     /// File with the certificates of authorities to trust for `mqtts`; the system's own where it is `nil`.
     public var authorities: String?
+    /// File with the city's own certificate and the key to it, PEM, shown to `mqtts` brokers that ask for one.
+    public var certificate: String?
     /// Names this client to the broker; made up where it is `nil`.
     public var clientId: String?
     /// Whether the broker is to keep subscriptions and messages while this client is away; goes with a ``clientId``.

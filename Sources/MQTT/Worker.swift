@@ -134,7 +134,8 @@ final class Worker {
     }
     if broker.isSecure {
       let trusts = mosquitto_tls_set(
-        client, options.authorities, options.authorities == nil ? "/etc/ssl/certs" : nil, nil, nil, nil)
+        client, options.authorities, options.authorities == nil ? "/etc/ssl/certs" : nil, options.certificate,
+        options.certificate, nil)
       guard trusts == MOSQ_ERR_SUCCESS.rawValue else { return fail(.unreachable(Self.text(trusts)), mayWait: false) }
     }
     // The library writes nothing by itself then, confirmations neither.

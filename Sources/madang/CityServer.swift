@@ -36,7 +36,8 @@ struct CityServer {
     var log = Logger(label: "madang")
     log.logLevel = .notice
     let store = try SQLiteStore(path: folder.store)
-    let outlets = Outlets(http: HTTPOutlet(), mqtt: MQTTOutlet(authorities: command.mqttAuthorities))
+    let outlets = Outlets(
+      http: HTTPOutlet(), mqtt: MQTTOutlet(authorities: command.mqttAuthorities, certificate: command.mqttCertificate))
     let failure = await serve(store, folder, outlets, log)
     await store.close()
     await outlets.shutdown()
@@ -86,15 +87,18 @@ struct CityServer {
       let source = HubCitySource(
         hub: hub, report: health, site: SiteDescription(manifest?.manifest, mode: mode, openAccess: access == nil),
         kpis: manifest.map { KPIWatch(hub: hub, manifest: $0.manifest) })
+      let devices = command.tlsPort == nil ? nil : try await DeviceTrust(command, folder, store)
+      devices?.addPages(to: router)
+      let keeper = access.map { _ in CityDoorkeeper(verifier: identity.verifier) }
       if let access { router.add(middleware: PageDoor(verifier: identity.verifier, rules: access.rules)) }
       try Console(source: source, assets: WebAssets.folder).addRoutes(to: router)
+      let doors = (manifest?.manifest.adapters ?? []).filter(\.isDoor).map { IngestDoor(Adapter($0)) }
       let (running, started) = AsyncStream.makeStream(of: Void.self)
       let app = Application(
         responder: router.buildResponder(),
         // Half-sent requests and silent connections are let go.
         server: .api(
-          of: federation, doors: (manifest?.manifest.adapters ?? []).filter(\.isDoor).map { IngestDoor(Adapter($0)) },
-          adapters: adapters, keeper: access.map { _ in CityDoorkeeper(verifier: identity.verifier) },
+          of: federation, doors: doors, adapters: adapters, devices: devices?.door, keeper: keeper,
           idleTimeout: .seconds(30)),
         configuration: ApplicationConfiguration(
           address: .hostname("127.0.0.1", port: command.port), serverName: "madang", backlog: 1024,
@@ -111,6 +115,22 @@ struct CityServer {
         HubService(federation: federation), IdentityService(provider: identity), IdleMemory(), evidence,
         EvidenceAlarms(log: evidence.log, hub: hub), app,
       ]
+      if let devices {
+        services.append(devices)
+        services.append(
+          Application(
+            responder: router.buildResponder(),
+            server: .api(
+              of: federation, doors: doors, adapters: adapters, devices: devices.door,
+              tls: devices.front, keeper: keeper,
+              idleTimeout: .seconds(30)),
+            configuration: ApplicationConfiguration(
+              address: .hostname("127.0.0.1", port: command.tlsPort ?? 0), serverName: "madang", backlog: 1024,
+              availableConnectionsDelegate: connections),
+            onServerRunning: { channel in
+              Terminal.note("tls https://localhost:\(channel.localAddress?.port ?? 0)")
+            }, logger: log))
+      }
       if let manifest { services.append(CityLife(hub: hub, manifest: manifest, mode: mode, running: running)) }
       if let feeds, !feeds.isEmpty { services.append(FeedService(feeds: feeds, sink: HubFeed(hub: hub))) }
       let group = ServiceGroup(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: log)

@@ -34,6 +34,18 @@ struct UpCommand: AsyncParsableCommand {
   @Option(help: "File with the certificates of authorities to trust for mqtts; by default the system's.")
   var mqttAuthorities: String?
 
+  @Option(help: "File with the city's certificate and its key (PEM), shown to mqtts brokers that ask for one.")
+  var mqttCertificate: String?
+
+  @Option(help: "Port for TLS; 0 takes a free one. The city then knows devices by their certificates.")
+  var tlsPort: Int?
+
+  @Option(help: "Certificate that is shown on it (PEM, the server's own first); made for localhost without it.")
+  var tlsCertificate: String?
+
+  @Option(help: "Key to that certificate (PEM).")
+  var tlsKey: String?
+
   func validate() throws {
     guard empty != (manifest != nil) else {
       throw ValidationError("Give a manifest, or --empty: madang up Examples/demo.city.yaml")
@@ -47,6 +59,17 @@ struct UpCommand: AsyncParsableCommand {
     }
     if let mqttAuthorities, !FileManager.default.isReadableFile(atPath: mqttAuthorities) {
       throw ValidationError("--mqtt-authorities: the file \(mqttAuthorities) cannot be read.")
+    }
+    if let tlsPort, !(0...65535).contains(tlsPort) { throw ValidationError("--tls-port must be from 0 to 65535.") }
+    guard (tlsCertificate == nil) == (tlsKey == nil), tlsCertificate == nil || tlsPort != nil else {
+      throw ValidationError("--tls-certificate and --tls-key go together, with --tls-port.")
+    }
+    for (name, file) in [
+      ("mqtt-certificate", mqttCertificate), ("tls-certificate", tlsCertificate), ("tls-key", tlsKey),
+    ] {
+      if let file, !FileManager.default.isReadableFile(atPath: file) {
+        throw ValidationError("--\(name): the file \(file) cannot be read.")
+      }
     }
     if let temporalPage, !(1...1_000_000).contains(temporalPage) {
       throw ValidationError("--temporal-page must be from 1 to 1000000.")

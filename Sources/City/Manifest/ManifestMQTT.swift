@@ -37,6 +37,8 @@ extension Manifest.Adapter {
     public var password: Manifest.Adapter.Secret?
     /// File with the certificates of authorities to trust, relative to the manifest.
     public var authorities: String?
+    /// File with the city's own certificate and its key (PEM), for brokers that ask for one; relative to the manifest.
+    public var certificate: String?
     /// Name of a shared subscription: several hubs divide the messages among them.
     public var share: String?
     public var topics: [Topic]
@@ -64,6 +66,7 @@ extension ManifestShape {
       "how the broker knows this hub again; madang-CITY-ADAPTER without it"),
     .optional("user", secret, "user's name, by reference"), .optional("password", secret, "password, by reference"),
     .optional("authorities", path, "certificates of authorities to trust, relative to the manifest"),
+    .optional("certificate", path, "the city's certificate with its key (PEM), for brokers that ask for one"),
     .optional(
       "share", .pattern("[A-Za-z0-9_.-]{1,100}", example: "hubs"),
       "name of a shared subscription: several hubs divide the messages among them"),

@@ -20,6 +20,11 @@ extension Hub {
     guard verdict.isAllowed else { throw Self.refusal(action, caller, verdict) }
   }
 
+  /// Whether the caller may run the city: for doors to what stands beside the hub.
+  ///
+  /// - Throws: as ``permit(_:in:)``.
+  public func permitAdministration() throws(Problem) { try permit(.administer, in: .default) }
+
   /// What the caller may read of a tenant; `nil` where it is everything.
   func visibility(in tenant: Tenant) throws(Problem) -> EntityVisibility? {
     guard let rules else { return nil }

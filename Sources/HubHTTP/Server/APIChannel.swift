@@ -19,18 +19,20 @@ extension HTTPServerBuilder {
   /// - Parameters:
   ///   - doors: the ways in for messages of other standards.
   ///   - adapters: how each adapter fares that fetches or listens (``CityAPI``).
+  ///   - devices: the registry of devices; `nil` for a city without.
+  ///   - tls: what stands before everything on this port; `nil` for plain TCP.
   ///   - idleTimeout: how long a connection may stand without a request, or a request without its next byte.
   ///   - farewell: how long requests and answers may go on when the server stops; who has not read its answer by then
   ///     is not waited for.
   public static func api(
     of federation: Federation, doors: [IngestDoor] = [], adapters: @escaping @Sendable () -> [JSON] = { [] },
-    keeper: (any Doorkeeper)? = nil, idleTimeout: TimeAmount, farewell: TimeAmount = .seconds(8)
+    devices: DeviceDoor? = nil, tls: TLSFront? = nil, keeper: (any Doorkeeper)? = nil, idleTimeout: TimeAmount,
+    farewell: TimeAmount = .seconds(8)
   ) -> HTTPServerBuilder {
     HTTPServerBuilder { responder in
       APIChannel(
-        doors: HubDoors(federation, ingest: doors, adapters: adapters, keeper: keeper),
-        pages: HTTP1Channel(responder: responder),
-        idleTimeout: idleTimeout, farewell: farewell)
+        doors: HubDoors(federation, ingest: doors, adapters: adapters, devices: devices, keeper: keeper),
+        pages: HTTP1Channel(responder: responder), tls: tls, idleTimeout: idleTimeout, farewell: farewell)
     }
   }
 }
@@ -40,6 +42,7 @@ struct HubDoors: Sendable {
   private let api: API
   private let administration: Administration
   private let city: CityAPI
+  private let devices: DeviceDoor?
   let hub: Hub
   /// `nil` where everybody may do everything.
   private let keeper: (any Doorkeeper)?
@@ -51,9 +54,10 @@ struct HubDoors: Sendable {
 
   init(
     _ federation: Federation, ingest: [IngestDoor] = [], adapters: @escaping @Sendable () -> [JSON] = { [] },
-    keeper: (any Doorkeeper)? = nil
+    devices: DeviceDoor? = nil, keeper: (any Doorkeeper)? = nil
   ) {
     hub = federation.hub
+    self.devices = devices
     self.keeper = keeper
     api = API(federation: federation)
     administration = Administration(hub: hub)
@@ -65,6 +69,8 @@ struct HubDoors: Sendable {
     case api
     case administration
     case city
+    case devices
+    case enrolment
 
     /// What its paths begin with.
     var prefix: StaticString {
@@ -72,6 +78,8 @@ struct HubDoors: Sendable {
       case .api: "/ngsi-ld/v1/"
       case .administration: "/admin/"
       case .city: "/city/v1/"
+      case .devices: "/admin/devices"
+      case .enrolment: "/.well-known/est/"
       }
     }
   }
@@ -80,7 +88,9 @@ struct HubDoors: Sendable {
   static func door(of target: String) -> Door? {
     if target.utf8.begins(with: Door.api.prefix) { return .api }
     if target.utf8.begins(with: Door.city.prefix) { return .city }
-    return target.utf8.begins(with: Door.administration.prefix) ? .administration : nil
+    if target.utf8.begins(with: Door.devices.prefix) { return .devices }
+    if target.utf8.begins(with: Door.administration.prefix) { return .administration }
+    return target.utf8.begins(with: Door.enrolment.prefix) ? .enrolment : nil
   }
 
   /// Notes a request that is refused before its body is read.
@@ -97,24 +107,34 @@ struct HubDoors: Sendable {
     return Caller.$current.withValue(caller) { api.respondAtOnce(to: request) }
   }
 
-  func answer(_ request: APIRequest, at door: Door) async -> APIResponse {
-    guard let keeper else { return await respond(to: request, at: door) }
-    return await answer(request, keptBy: keeper) { await respond(to: request, at: door) }
+  /// - Parameter isSecure: whether the request came over TLS.
+  func answer(_ request: APIRequest, at door: Door, isSecure: Bool) async -> APIResponse {
+    // Enrolment has its own proofs.
+    guard let keeper, door != .enrolment else { return await respond(to: request, at: door, isSecure: isSecure) }
+    return await answer(request, keptBy: keeper) { await respond(to: request, at: door, isSecure: isSecure) }
   }
 
-  private func respond(to request: APIRequest, at door: Door) async -> APIResponse {
+  private func respond(to request: APIRequest, at door: Door, isSecure: Bool) async -> APIResponse {
     switch door {
     case .api: await api.respond(to: request)
     case .administration: await administration.respond(to: request)
     case .city: await city.respond(to: request)
+    case .devices: await devices?.administrate(request, hub) ?? Self.noDevices
+    case .enrolment: await devices?.enroll(request, isSecure: isSecure) ?? Self.noDevices
     }
   }
+}
+
+extension HubDoors {
+  private static let noDevices = Exchange.problem(
+    Problem(.resourceNotFound, "this city knows no devices by certificate; start it with --tls-port"))
 }
 
 /// One connection: the API stands in front, Hummingbird is set up behind it with the first request that needs it.
 struct APIChannel: ServerChildChannel {
   let doors: HubDoors
   let pages: HTTP1Channel
+  let tls: TLSFront?
   let idleTimeout: TimeAmount
   let farewell: TimeAmount
 
@@ -128,12 +148,13 @@ struct APIChannel: ServerChildChannel {
     channel.eventLoop.makeCompletedFuture {
       let pages = channel.eventLoop.makePromise(of: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>?.self)
       let pipeline = channel.pipeline.syncOperations
+      if let tls { try pipeline.addHandler(tls.handler()) }
       try pipeline.addHandler(
         ByteToMessageHandler(
           HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: APIHandler.headerLimits)))
       try pipeline.addHandler(
         APIHandler(
-          doors: doors, loop: channel.eventLoop, idleTimeout: idleTimeout, farewell: farewell, pages: pages))
+          doors: doors, tls: tls, loop: channel.eventLoop, idleTimeout: idleTimeout, farewell: farewell, pages: pages))
       return Value(channel: channel, pages: pages.futureResult)
     }
   }

@@ -1,3 +1,4 @@
+import Devices
 import Hub
 import NGSI
 import NIOCore
@@ -36,6 +37,7 @@ final class APIHandler: ChannelInboundHandler, ChannelOutboundHandler {
   private static let pieceBytes = 256 << 10
 
   private let doors: HubDoors
+  let tls: TLSFront?
   private let executor: EventLoopExecutor
   private let idleTimeout: TimeAmount
   private let farewell: TimeAmount
@@ -71,15 +73,18 @@ final class APIHandler: ChannelInboundHandler, ChannelOutboundHandler {
   private var lastActive = NIODeadline.now()
   private var idleCheck: Scheduled<Void>?
   private var remoteAddress: String?
+  /// Who the client proved to be, looked at once for the connection.
+  private var peer: Result<PeerIdentity?, DeviceError>?
 
   /// - Parameters:
   ///   - idleTimeout: how long the client may do nothing when it is the one to act.
   ///   - farewell: how long requests and answers may go on when the server stops.
   init(
-    doors: HubDoors, loop: any EventLoop, idleTimeout: TimeAmount, farewell: TimeAmount,
+    doors: HubDoors, tls: TLSFront? = nil, loop: any EventLoop, idleTimeout: TimeAmount, farewell: TimeAmount,
     pages: EventLoopPromise<Pages?>
   ) {
     self.doors = doors
+    self.tls = tls
     self.executor = EventLoopExecutor(loop)
     self.idleTimeout = idleTimeout
     self.farewell = farewell
@@ -237,6 +242,10 @@ extension APIHandler {
         failure = Problem(.invalidRequest, "an HTTP/1.1 request has exactly one Host header")
         return reportFailure(context)
       }
+      if let tls, let refusal = refusal(tls, context) {
+        send(refusal, keepsAlive: false, context)
+        return end(context)
+      }
       if let door = HubDoors.door(of: head.uri) {
         begin(head, at: door, context)
       } else {
@@ -320,6 +329,7 @@ extension APIHandler {
     state = .answering
     var request = APIRequest(head, door, body)
     if head.method != .GET || doors.areKept { request.remote = remote(context) }
+    if case .success(let known) = peer { request.peer = known }
     let keepsAlive = Self.keepsAlive(head)
     if let response = doors.answerAtOnce(request, at: door) {
       return finish(response, keepsAlive: keepsAlive, context)
@@ -328,13 +338,29 @@ extension APIHandler {
     let own = NIOLoopBound((handler: self, context: context), eventLoop: loop)
     let isLong = body.readableBytes + head.uri.utf8.count > Self.longRequest
     let preference: any TaskExecutor = isLong ? LongRequestExecutor.shared : executor
-    Task(executorPreference: preference) { [doors] in
-      let response = await doors.answer(request, at: door)
+    Task(executorPreference: preference) { [doors, isSecure = tls != nil] in
+      let response = await doors.answer(request, at: door, isSecure: isSecure)
       if loop.inEventLoop {
         own.value.handler.finish(response, keepsAlive: keepsAlive, own.value.context)
       } else {
         loop.execute { own.value.handler.finish(response, keepsAlive: keepsAlive, own.value.context) }
       }
+    }
+  }
+
+  /// What a client is told whose certificate is worth nothing any more; `nil` for all others.
+  private func refusal(_ tls: TLSFront, _ context: ChannelHandlerContext) -> APIResponse? {
+    do throws(DeviceError) {
+      if let peer {
+        if let known = try peer.get() { try tls.recheck(known) }
+      } else {
+        do throws(DeviceError) { peer = .success(try tls.peer(of: context.channel)) } catch { peer = .failure(error) }
+        _ = try peer?.get()
+      }
+      return nil
+    } catch {
+      return APIResponse(
+        status: error.status, headers: ["Content-Type": "text/plain; charset=utf-8"], body: Array("\(error)\n".utf8))
     }
   }
 

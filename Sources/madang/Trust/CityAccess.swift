@@ -102,7 +102,7 @@ extension Act {
   }
 }
 
-/// Reads who asks from the tokens and cookies of the city's own identity provider.
+/// Reads who asks from a device's certificate, or from the tokens and cookies of the city's own identity provider.
 struct CityDoorkeeper: Doorkeeper {
   let verifier: TokenVerifier
 
@@ -112,6 +112,11 @@ struct CityDoorkeeper: Doorkeeper {
   func caller(of request: APIRequest) throws(Problem) -> Caller {
     let changes = ![.GET, .HEAD, .OPTIONS].contains(request.method)
     var caller: Caller
+    if let peer = request.peer, !request.headers.contains(name: "Authorization") {
+      caller = Caller(peer)
+      (caller.source, caller.purpose, caller.reason) = (request.remote, try Self.text("Purpose", request), nil)
+      return caller
+    }
     do throws(TokenRefusal) {
       caller = Caller(
         try verifier.verify(

@@ -77,6 +77,7 @@ struct TopicFeed: Sendable {
     var options = MQTTConnection.Options()
     options.version = mqtt.version == .v311 ? .v311 : .v5
     options.authorities = mqtt.authorities.map(resolve)
+    options.certificate = mqtt.certificate.map(resolve)
     options.clientId = clientId
     options.keepsSession = true
     options.sessionSeconds = mqtt.keeps?.seconds ?? Self.keepsSeconds
