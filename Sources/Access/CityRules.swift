@@ -127,7 +127,7 @@ public final class CityRules: AccessRules {
   public func visibility(for caller: Caller, in tenant: Tenant) -> EntityVisibility? {
     let narrowed = narrowed(caller, .read)
     let time = now()
-    guard narrowed.permitsAnything, !narrowed.forbidsEverything(caller, time) else { return Self.nothing }
+    guard narrowed.permitsAnything, !narrowed.forbidsEverything(caller, time) else { return .nothing }
     if !narrowed.forbidsSomething, !narrowed.asksAttributes, narrowed.permitsEverything(caller, time) { return nil }
     let sight = Sight(narrowed, caller, tenant, time)
     return EntityVisibility {
@@ -136,8 +136,6 @@ public final class CityRules: AccessRules {
       sight.give($0)
     }
   }
-
-  private static let nothing = EntityVisibility { _ in nil }
 
   /// What one caller sees in one request.
   private final class Sight: Sendable {

@@ -56,6 +56,8 @@ public struct APIResponse: Sendable {
 /// Header names that the binding reads and writes (clause 6.3).
 enum HeaderName {
   static let accept = "Accept"
+  /// Who may do what here: `open` where everybody may do everything.
+  static let access = "Madang-Access"
   static let allow = "Allow"
   static let contentRange = "Content-Range"
   static let contentType = "Content-Type"

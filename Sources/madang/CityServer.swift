@@ -99,6 +99,7 @@ struct CityServer {
         // Half-sent requests and silent connections are let go.
         server: .api(
           of: federation, doors: doors, adapters: adapters, devices: devices?.door, keeper: keeper,
+          saysOpen: access == nil,
           idleTimeout: .seconds(30)),
         configuration: ApplicationConfiguration(
           address: .hostname("127.0.0.1", port: command.port), serverName: "madang", backlog: 1024,
@@ -122,7 +123,7 @@ struct CityServer {
             responder: router.buildResponder(),
             server: .api(
               of: federation, doors: doors, adapters: adapters, devices: devices.door,
-              tls: devices.front, keeper: keeper,
+              tls: devices.front, keeper: keeper, saysOpen: access == nil,
               idleTimeout: .seconds(30)),
             configuration: ApplicationConfiguration(
               address: .hostname("127.0.0.1", port: command.tlsPort ?? 0), serverName: "madang", backlog: 1024,

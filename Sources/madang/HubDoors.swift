@@ -47,16 +47,20 @@ struct HubCitySource: CitySource {
 
   func now() -> DateTime { hub.time }
 
+  private func asConsole<Value>(_ body: () async throws -> Value) async rethrows -> Value {
+    try await Caller.$current.withValue(.console, operation: body)
+  }
+
   func entities(after cursor: String?, limit: Int) async throws -> EntityBatch {
     let offset = cursor.flatMap(Int.init) ?? 0
-    let page = try await Hub.asCity {
+    let page = try await asConsole {
       try hub.entities(EntityQuery(), in: .default, page: Page(limit: limit, offset: offset))
     }
     return EntityBatch(entities: page.entities, next: page.hasMore ? String(offset + limit) : nil)
   }
 
   func entity(_ id: String) async throws -> Entity? {
-    do { return try await Hub.asCity { try hub.entity(id, in: .default) } } catch let error as Problem {
+    do { return try await asConsole { try hub.entity(id, in: .default) } } catch let error as Problem {
       guard error.kind == .resourceNotFound else { throw error }
       return nil
     }
@@ -71,11 +75,13 @@ struct HubCitySource: CitySource {
       }
       let task = Task {
         for await signal in stream {
-          let change: CityChange =
-            switch signal {
-            case .missed: .lost
-            case .change(let change): change.new.map { .updated($0) } ?? .removed(id: change.entityId)
-            }
+          let change: CityChange
+          switch signal {
+          case .missed: change = .lost
+          case .change(let made):
+            guard let seen = hub.seen(made, by: .console) else { continue }
+            change = seen.new.map { .updated($0) } ?? .removed(id: seen.entityId)
+          }
           if case .dropped = continuation.yield([change]) {
             // The console lags: it hears of the loss as soon as it reads on.
             while case .dropped = continuation.yield([.lost]) {
@@ -92,7 +98,7 @@ struct HubCitySource: CitySource {
   func indicators() async -> [Indicator] { await kpis?.indicators() ?? [] }
 
   func dataReport(refusalsFrom offset: Int, limit: Int) async -> DataReport {
-    await Hub.asCity { await wholeDataReport(refusalsFrom: offset, limit: limit) }
+    await asConsole { await wholeDataReport(refusalsFrom: offset, limit: limit) }
   }
 
   private func wholeDataReport(refusalsFrom offset: Int, limit: Int) async -> DataReport {

@@ -111,7 +111,7 @@ func iri(_ name: String) -> String { Core.defaultVocabulary + name }
     let cases: [(Caller, [String])] = [
       (RuledHub.caller("a", roles: ["operator"]), Array(all.prefix(4))),
       (RuledHub.caller("b", agency: "north"), ["Room:1", "Room:2"]), (RuledHub.caller("low"), ["Room:1", "Room:2"]),
-      (RuledHub.caller("c"), []), (.nobody, []), (.city, all),
+      (RuledHub.caller("c"), []), (.city, all),
     ]
     for (caller, expected) in cases {
       try Caller.$current.withValue(caller) {
@@ -183,7 +183,8 @@ func iri(_ name: String) -> String { Core.defaultVocabulary + name }
     }
     #expect(await kind(operatorCaller) { try await update("Room:1") } == .forbidden)
     #expect(await kind(RuledHub.caller("c")) { try await update("Room:1") } == .resourceNotFound)
-    #expect(await kind(.nobody) { try await update("Room:1") } == .resourceNotFound)
+    #expect(await kind(.nobody) { try await update("Room:1") } == .unauthorized)
+    #expect(await kind(.nobody) { _ = try city.ids() } == .unauthorized)
     #expect(await kind(north) { try await update("Room:1") } == nil)
     #expect(await kind(north) { try await update("Room:3") } == .resourceNotFound)
     // Out of its own place nothing is moved, nor is anything made elsewhere.

@@ -39,6 +39,8 @@ public struct Caller: Sendable, Hashable {
 
   public static let nobody = Caller(.nobody, id: "")
   public static let city = Caller(.city, id: "")
+  /// The operations centre, on whose behalf its pages read.
+  public static let console = Caller(.client, id: "console")
 
   @TaskLocal public static var current = Caller.nobody
 }
@@ -50,6 +52,8 @@ public enum HubAction: String, Sendable, Hashable, CaseIterable {
   case create
   case update
   case delete
+  /// To open the pages of the operations centre, which show what the client `console` may read.
+  case watch
   /// To keep, change and see subscriptions.
   case subscribe
   /// To keep, change and see registrations of context sources.

@@ -10,6 +10,12 @@ extension Hub {
     try await Caller.$current.withValue(.city, operation: body)
   }
 
+  /// A change as far as a caller may see it; `nil` for nothing.
+  public func seen(_ change: EntityChange, by caller: Caller) -> EntityChange? {
+    guard let rules, caller.kind != .city else { return change }
+    return change.seen(by: rules.visibility(for: caller, in: change.tenant.owner))
+  }
+
   /// - Throws: `Unauthorized` when nobody asks, `Forbidden` when the caller may not.
   func permit(_ action: HubAction, in tenant: Tenant) throws(Problem) {
     guard let rules else { return }
@@ -31,7 +37,11 @@ extension Hub {
     let caller = Caller.current
     guard caller.kind != .city else { return nil }
     try Self.requireTenant(tenant, caller)
-    return rules.visibility(for: caller, in: tenant.owner)
+    let visibility = rules.visibility(for: caller, in: tenant.owner)
+    if caller.kind == .nobody, visibility?.isNothing == true {
+      throw Self.refusal(.read, caller, AccessVerdict(isAllowed: false, reasons: []))
+    }
+    return visibility
   }
 
   /// Whether the caller may read everything of a tenant, unwatched.
@@ -83,7 +93,8 @@ extension Hub {
       action, before: update.before, after: isDeletion ? nil : update.entity, attributes: update.changes.map(\.name),
       by: writing.caller, in: writing.tenant)
     guard !verdict.isAllowed else { return }
-    if let before = update.before, let visibility = rules.visibility(for: writing.caller, in: writing.tenant),
+    if writing.caller.kind != .nobody, let before = update.before,
+      let visibility = rules.visibility(for: writing.caller, in: writing.tenant),
       visibility.visible(before) == nil
     {
       throw .notFound("there is no entity \(update.entity.id)")
@@ -137,7 +148,8 @@ extension Hub {
       before == nil ? .create : action, before: before, after: action == .delete ? nil : before ?? part,
       attributes: part.attributes.map(\.name), by: writing.caller, in: writing.tenant)
     guard !verdict.isAllowed else { return }
-    if let before, let visibility = rules.visibility(for: writing.caller, in: writing.tenant),
+    if writing.caller.kind != .nobody, let before,
+      let visibility = rules.visibility(for: writing.caller, in: writing.tenant),
       visibility.visible(before) == nil
     {
       throw Problem.notFound("there is no entity \(part.id)")

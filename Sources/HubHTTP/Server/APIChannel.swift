@@ -26,12 +26,15 @@ extension HTTPServerBuilder {
   ///     is not waited for.
   public static func api(
     of federation: Federation, doors: [IngestDoor] = [], adapters: @escaping @Sendable () -> [JSON] = { [] },
-    devices: DeviceDoor? = nil, tls: TLSFront? = nil, keeper: (any Doorkeeper)? = nil, idleTimeout: TimeAmount,
+    devices: DeviceDoor? = nil, tls: TLSFront? = nil, keeper: (any Doorkeeper)? = nil, saysOpen: Bool = false,
+    idleTimeout: TimeAmount,
     farewell: TimeAmount = .seconds(8)
   ) -> HTTPServerBuilder {
     HTTPServerBuilder { responder in
       APIChannel(
-        doors: HubDoors(federation, ingest: doors, adapters: adapters, devices: devices, keeper: keeper),
+        doors: HubDoors(
+          federation, ingest: doors, adapters: adapters, devices: devices, keeper: keeper,
+          saysOpen: saysOpen),
         pages: HTTP1Channel(responder: responder), tls: tls, idleTimeout: idleTimeout, farewell: farewell)
     }
   }
@@ -47,6 +50,16 @@ struct HubDoors: Sendable {
   /// `nil` where everybody may do everything.
   private let keeper: (any Doorkeeper)?
 
+  /// Whether answers say that everybody may do everything.
+  private let saysOpen: Bool
+
+  private func sayingOpen(_ response: APIResponse) -> APIResponse {
+    guard saysOpen else { return response }
+    var response = response
+    response.headers.add(name: HeaderName.access, value: "open")
+    return response
+  }
+
   /// Whether it is asked who comes.
   var areKept: Bool { keeper != nil }
   /// Most bytes of a request's body.
@@ -54,8 +67,9 @@ struct HubDoors: Sendable {
 
   init(
     _ federation: Federation, ingest: [IngestDoor] = [], adapters: @escaping @Sendable () -> [JSON] = { [] },
-    devices: DeviceDoor? = nil, keeper: (any Doorkeeper)? = nil
+    devices: DeviceDoor? = nil, keeper: (any Doorkeeper)? = nil, saysOpen: Bool = false
   ) {
+    self.saysOpen = saysOpen
     hub = federation.hub
     self.devices = devices
     self.keeper = keeper
@@ -101,7 +115,7 @@ struct HubDoors: Sendable {
   /// The answer to what can be answered without waiting for anything but the disk; `nil` for everything else.
   func answerAtOnce(_ request: APIRequest, at door: Door) -> APIResponse? {
     guard door == .api else { return nil }
-    guard let keeper else { return api.respondAtOnce(to: request) }
+    guard let keeper else { return api.respondAtOnce(to: request).map(sayingOpen) }
     // A proof that is none is told by the long way.
     guard let caller = try? keeper.caller(of: request) else { return nil }
     return Caller.$current.withValue(caller) { api.respondAtOnce(to: request) }
@@ -110,7 +124,9 @@ struct HubDoors: Sendable {
   /// - Parameter isSecure: whether the request came over TLS.
   func answer(_ request: APIRequest, at door: Door, isSecure: Bool) async -> APIResponse {
     // Enrolment has its own proofs.
-    guard let keeper, door != .enrolment else { return await respond(to: request, at: door, isSecure: isSecure) }
+    guard let keeper, door != .enrolment else {
+      return sayingOpen(await respond(to: request, at: door, isSecure: isSecure))
+    }
     return await answer(request, keptBy: keeper) { await respond(to: request, at: door, isSecure: isSecure) }
   }
 

@@ -5,6 +5,8 @@ import NGSI
 ///
 /// Equal to itself only.
 public final class EntityVisibility: Sendable, Hashable {
+  /// Whether nothing may be seen whatever there is.
+  public let isNothing: Bool
   private let show: @Sendable (Entity) -> Entity?
   private let give: @Sendable (Entity) -> Bool
 
@@ -14,9 +16,18 @@ public final class EntityVisibility: Sendable, Hashable {
   public init(
     _ show: @escaping @Sendable (Entity) -> Entity?, give: @escaping @Sendable (Entity) -> Bool = { _ in true }
   ) {
+    isNothing = false
     self.show = show
     self.give = give
   }
+
+  private init() {
+    isNothing = true
+    show = { _ in nil }
+    give = { _ in false }
+  }
+
+  public static let nothing = EntityVisibility()
 
   public func visible(_ entity: Entity) -> Entity? { show(entity) }
 

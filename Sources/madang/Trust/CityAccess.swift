@@ -50,6 +50,8 @@ struct CityAccess {
     var text = """
       @id("administrators may everything")
       permit(principal in Role::"administrator", action, resource);
+      @id("the operations centre shows the city")
+      permit(principal == Client::"console", action in [Action::"read", Action::"administer"], resource);
       @id("the token gives no leave to read")
       forbid(principal, action in [Action::"read", Action::"subscribe", Action::"federate"], resource)
       when { context has scopes && !context.scopes.containsAny(["city:read", "city:write", "city:admin"]) };
@@ -65,7 +67,7 @@ struct CityAccess {
       for right in role.may {
         let actions =
           switch right {
-          case .read: ["read", "subscribe", "federate"]
+          case .read: ["read", "subscribe", "federate", "watch"]
           case .write: ["write"]
           case .command: ["command"]
           case .administer: ["register", "configure", "administer"]
@@ -161,7 +163,7 @@ extension Caller {
   }
 }
 
-/// Lets those see the console's pages who may read everything there is: its pages show all of the city.
+/// Lets those see the pages of the operations centre whom a rule permits to `watch`.
 struct PageDoor: RouterMiddleware {
   typealias Context = CityContext
 
@@ -181,15 +183,15 @@ struct PageDoor: RouterMiddleware {
       let back = request.uri.string.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? "%2F"
       return Response(status: .seeOther, headers: [.location: "/oauth/login?back=\(back)", .cacheControl: "no-store"])
     }
-    guard rules.decide(.read, by: caller, in: .default).isAllowed, rules.visibility(for: caller, in: .default) == nil
-    else {
+    let verdict = rules.decide(.watch, by: caller, in: .default)
+    guard verdict.isAllowed else {
       return Response(
         status: .forbidden, headers: [.contentType: "text/plain; charset=utf-8", .cacheControl: "no-store"],
         body: ResponseBody(
           byteBuffer: ByteBuffer(
             string: """
-              이 화면은 도시의 모든 것을 보여 주므로, 모두 읽을 수 있는 계정만 볼 수 있습니다.
-              These pages show all of the city, and your account may not read all of it.
+              이 계정에는 운영 화면을 볼 권한(watch)이 없습니다.
+              This account may not open the operations centre (watch).
 
               """)))
     }
