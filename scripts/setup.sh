@@ -62,7 +62,7 @@ name_absent_packages() {
   printf '  as root: apt-get install --no-install-recommends %s\n' "${absent[*]}" >&2
 }
 
-# nginx, Redis and mosquitto would start as they are installed. Madang starts its own, on loopback, for bench and tests.
+# nginx, Redis, mosquitto and glewlwyd would start as they are installed. Madang starts its own, on loopback, for bench and tests.
 forbid_daemons() {
   [ -e /usr/sbin/policy-rc.d ] && return
   printf '#!/bin/sh\nexit 101\n' | $as_root tee /usr/sbin/policy-rc.d >/dev/null
@@ -93,7 +93,7 @@ install_packages() {
     problem "apt could not install them (all of it in $log):"
     grep -E '^(E|W|Err)' "$log" | tail -5 >&2 || true
   fi
-  for daemon in nginx redis-server mosquitto; do
+  for daemon in nginx redis-server mosquitto glewlwyd; do
     case " ${absent[*]} " in *" $daemon"*) $as_root update-rc.d "$daemon" disable >/dev/null 2>&1 || true ;; esac
   done
 }

@@ -28,20 +28,24 @@ public final class IdentityProvider: Sendable {
   let outside: [String: OutsideProvider]
   /// Seconds since 1970.
   let now: @Sendable () -> Int
+  let hears: @Sendable (IdentityEvent) -> Void
   private let address = Mutex("")
 
   /// - Parameters:
   ///   - folder: where the city's keys are, made with mode 0700 where it is missing; `nil` keeps them in memory.
   ///   - outside: providers whose tokens are believed too.
   ///   - now: seconds since 1970.
+  ///   - hears: is told what happens at the doors; it must be quick. Attempts that are held back are counted only.
   /// - Throws: ``IdentityFailure`` when keys or documents cannot be read.
   public init(
     storage: any IdentityStorage, folder: String?, settings: IdentitySettings = IdentitySettings(),
-    outside: [OutsideProvider] = [], now: @escaping @Sendable () -> Int
+    outside: [OutsideProvider] = [], now: @escaping @Sendable () -> Int,
+    hears: @escaping @Sendable (IdentityEvent) -> Void = { _ in }
   ) throws {
     self.settings = settings
     self.storage = storage
     self.now = now
+    self.hears = hears
     pages = try IdentityPages()
     self.outside = Dictionary(outside.map { ($0.issuer, $0) }) { first, _ in first }
     var schedule = KeySchedule()
@@ -73,7 +77,7 @@ public final class IdentityProvider: Sendable {
       "loginsFailed": .integer(Int64(figures.failed)), "loginsHeldBack": .integer(Int64(figures.refused)),
       "loginBuckets": gauge(figures.buckets, attempts.mostBuckets),
       "passwordsWaiting": gauge(passwords.waiting, passwords.limits.waiting),
-      "revocations": .integer(Int64(revocations.count)),
+      "revocations": gauge(revocations.count, Revocations.most),
     ]
   }
 

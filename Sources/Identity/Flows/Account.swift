@@ -43,7 +43,7 @@ extension IdentityProvider {
     }
   }
 
-  /// A new password ends all other sessions and grants nothing new: the session goes on under another id.
+  /// A new password ends all other sessions and all refresh tokens; this session goes on under another id.
   func changePassword(_ request: Incoming) async throws -> Response {
     let open: OpenSession
     switch try visitor(request) {
@@ -82,6 +82,7 @@ extension IdentityProvider {
       return person
     }
     guard let person else { return again("wrongPassword") }
+    tell(.passwordChanged, request, person: person.id)
     return try await enter(person, methods: open.session.methods, back: back, request)
   }
 
@@ -121,6 +122,7 @@ extension IdentityProvider {
     guard try await taken(code, of: open.person.id) != nil else {
       return pages.oneTimeCode(request, open, secret: secret, problem: "wrongCode", self)
     }
+    tell(.oneTimeCodeSet, request, person: open.person.id)
     return Reply.redirect(to: "/oauth/account")
   }
 
@@ -145,6 +147,7 @@ extension IdentityProvider {
       person.oneTimeCode = nil
       try writer.put(person)
     }
+    tell(.oneTimeCodeRemoved, request, person: id)
     return Reply.redirect(to: "/oauth/account")
   }
 
@@ -178,6 +181,7 @@ extension IdentityProvider {
     let isAsked = request.method == .post && isOwn(request, csrf: open.csrf)
     guard isAsked || hint?.subject == open.person.id else { return pages.logout(request, form, open, self) }
     try await endSession(open.session.id)
+    tell(.loggedOut, request, person: open.person.id, client: client?.id)
     return loggedOut(to: after)
   }
 

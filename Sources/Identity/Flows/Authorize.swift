@@ -40,8 +40,8 @@ extension IdentityProvider {
     let age = now() - open.session.authenticatedAt
     if asked.prompt.contains("login") || asked.maxAge.map({ age > $0 }) ?? false {
       if asked.prompt.contains("none") { return refuse(asked, .loginRequired, "the login is too old") }
-      // Asked for once: after the login the request goes on without it.
-      let back = "/oauth/authorize?" + Self.query(form, without: "prompt")
+      // Asked for once: after the login the request goes on without it. The client sees in `auth_time` when it was.
+      let back = "/oauth/authorize?" + Self.query(form, without: ["prompt", "max_age"])
       return Reply.redirect(to: loginAddress(back: back, hint: open.person.username, again: true))
     }
     if open.person.mustChangePassword {
@@ -52,7 +52,7 @@ extension IdentityProvider {
       if asked.prompt.contains("none") { return refuse(asked, .consentRequired, "the person has not agreed yet") }
       return pages.consent(request, asked, open, self)
     }
-    return try await giveCode(asked, open)
+    return try await giveCode(asked, open, request)
   }
 
   /// The person answers the page that asks.
@@ -66,6 +66,7 @@ extension IdentityProvider {
     let asked: AuthorizationRequest
     do { asked = try authorizationRequest(form) } catch let error as RedirectedError { return redirect(error) }
     guard request.form["answer"] == "yes" else {
+      tell(.declined, request, person: open.person.id, client: asked.client.id)
       return refuse(asked, .accessDenied, "the person has declined")
     }
     let id = Self.consentId(open.person.id, asked.client.id)
@@ -73,7 +74,7 @@ extension IdentityProvider {
       let before = try writer.document(id, in: .consents)?["scopes"]?.strings ?? []
       try writer.put(["scopes": JSON(Array(Set(before + asked.scopes)).sorted())], id: id, in: .consents)
     }
-    return try await giveCode(asked, open)
+    return try await giveCode(asked, open, request)
   }
 
   private static func consentId(_ person: String, _ client: String) -> String { Secret.hash(person + "\n" + client) }
@@ -84,10 +85,12 @@ extension IdentityProvider {
     return Set(asked.scopes).isSubset(of: scopes)
   }
 
-  private func giveCode(_ asked: AuthorizationRequest, _ open: OpenSession) async throws -> Response {
+  private func giveCode(
+    _ asked: AuthorizationRequest, _ open: OpenSession, _ request: Incoming
+  ) async throws -> Response {
+    tell(.allowed, request, person: open.person.id, client: asked.client.id)
     let grant = Grant(
-      client: asked.client.id, person: open.person.id, scopes: asked.scopes, resources: asked.resources,
-      nonce: asked.nonce, authenticatedAt: open.session.authenticatedAt, methods: open.session.methods)
+      client: asked.client.id, open, scopes: asked.scopes, resources: asked.resources, nonce: asked.nonce)
     let now = now()
     let code = AuthorizationCode(
       grant: grant, redirectURI: asked.redirectURI, challenge: asked.challenge, expiresAt: now + settings.codeLifetime,
@@ -171,8 +174,8 @@ extension IdentityProvider {
   }
 
   /// The request again, as a query.
-  private static func query(_ form: Form, without name: String? = nil) -> String {
-    form.items.filter { $0.name != name }.map { Form.percent($0.name) + "=" + Form.percent($0.value) }
+  private static func query(_ form: Form, without names: Set<String> = []) -> String {
+    form.items.filter { !names.contains($0.name) }.map { Form.percent($0.name) + "=" + Form.percent($0.value) }
       .joined(separator: "&")
   }
 

@@ -82,7 +82,7 @@ extension IdentityProvider {
     }
     polls.forget(id)
     switch grant?.state {
-    case .approved(let grant): return try await issue(grant, to: client, narrowed: nil)
+    case .approved(let grant): return try await issue(grant, to: client, narrowed: nil, request)
     case .denied: throw OAuthError(.accessDenied, "the person has declined")
     case .waiting, nil: throw OAuthError(.invalidGrant, "the device code was used")
     }
@@ -132,15 +132,14 @@ extension IdentityProvider {
     var answered = grant
     answered.state =
       answer == "yes"
-      ? .approved(
-        Grant(
-          client: client.id, person: open.person.id, scopes: grant.scopes, resources: grant.resources, nonce: nil,
-          authenticatedAt: open.session.authenticatedAt, methods: open.session.methods)) : .denied
+      ? .approved(Grant(client: client.id, open, scopes: grant.scopes, resources: grant.resources, nonce: nil))
+      : .denied
     let stored = answered
     try await storage.write { writer in
       guard try writer.delete(hash, in: .userCodes) else { return }
       try writer.put(stored.json, id: stored.id, in: .deviceGrants)
     }
+    tell(answer == "yes" ? .allowed : .declined, request, person: open.person.id, client: client.id)
     return pages.deviceDone(request, isAllowed: answer == "yes", self)
   }
 }

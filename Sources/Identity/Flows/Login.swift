@@ -67,6 +67,7 @@ extension IdentityProvider {
     }
     guard isRight, let person, !person.isDisabled else {
       attempts.countFailure()
+      tell(.loginFailed, request, person: person?.id)
       return again("wrongPassword")
     }
     attempts.giveBack(buckets, at: now())
@@ -107,6 +108,7 @@ extension IdentityProvider {
     let code = (request.form["code"] ?? "").filter { $0 != " " }
     guard let person = try await taken(code, of: ticket.person), !person.isDisabled else {
       attempts.countFailure()
+      tell(.loginFailed, request, person: ticket.person)
       return pages.code(request, ticket: text, problem: "wrongCode", self)
     }
     attempts.giveBack(buckets, at: now())
@@ -135,6 +137,7 @@ extension IdentityProvider {
   func enter(_ person: Person, methods: [String], back: String, _ request: Incoming) async throws -> Response {
     let old = try session(inCookie: request.cookie)
     let cookie = try await beginSession(of: person, methods: methods, replacing: old?.session)
+    tell(.loggedIn, request, person: person.id)
     var response = Reply.redirect(
       to: person.mustChangePassword ? "/oauth/password?back=" + Form.percent(back) : back)
     response.headers[values: .setCookie].append(setCookie(sessionCookie, cookie, seconds: nil))

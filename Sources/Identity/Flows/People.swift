@@ -22,7 +22,7 @@ extension IdentityProvider {
   }
 
   /// Makes a person. Without a `password` one is made that opens only the page for another, and given back once.
-  func addPerson(_ request: Incoming) async throws -> Response {
+  func addPerson(_ request: Incoming, by administrator: Authenticated) async throws -> Response {
     let json = try Self.json(request)
     guard let username = json["username"]?.string.flatMap(Person.normalized) else {
       throw OAuthError(.invalidRequest, "username must have from 1 to 64 of a-z, 0-9 and . _ - @")
@@ -53,6 +53,7 @@ extension IdentityProvider {
       try writer.put(made)
       try writer.put(.string(made.id), id: username, in: .usernames)
     }
+    tell(.personAdded, request, person: made.id, by: administrator)
     var object = made.shown.object ?? JSONObject()
     object["oneTimePassword"] = oneTime.map(JSON.string)
     return Reply.json(.object(object), status: .created)
@@ -61,7 +62,7 @@ extension IdentityProvider {
   /// Changes what is given. `isDisabled: true` ends all sessions and tokens of the person at once, and so does
   /// `resetPassword: true`, which gives a new one-time password; `resetOneTimeCode: true` takes the authenticator
   /// application away.
-  func changePerson(_ id: String, _ request: Incoming) async throws -> Response {
+  func changePerson(_ id: String, _ request: Incoming, by administrator: Authenticated) async throws -> Response {
     let json = try Self.json(request)
     var checked = Person(id: id, username: "x", name: "x", createdAt: 0)
     try Self.change(&checked, json)
@@ -89,6 +90,7 @@ extension IdentityProvider {
     }
     guard let changed else { return Reply.nothingHere }
     if endsAll { revocations.add(.subject(id), entry) }
+    tell(.personChanged, request, person: id, by: administrator)
     var object = changed.shown.object ?? JSONObject()
     object["oneTimePassword"] = oneTime.map(JSON.string)
     return Reply.json(.object(object))

@@ -21,7 +21,7 @@ extension IdentityProvider {
     return caller
   }
 
-  func register(_ request: Incoming) async throws -> Response {
+  func register(_ request: Incoming, by administrator: Authenticated) async throws -> Response {
     let (client, secret) = try registered(try Self.json(request), as: Secret.make(bytes: 16))
     try keys.provide(client.idTokenAlgorithm, at: now())
     let most = settings.mostClients
@@ -31,6 +31,7 @@ extension IdentityProvider {
       }
       try writer.put(client)
     }
+    tell(.clientAdded, request, client: client.id, by: administrator)
     var object = shown(client)
     if let secret {
       object["client_secret"] = .string(secret)
@@ -45,7 +46,7 @@ extension IdentityProvider {
   }
 
   /// A client that is taken away takes its tokens with it.
-  func unregister(_ id: String) async throws -> Response {
+  func unregister(_ id: String, _ request: Incoming, by administrator: Authenticated) async throws -> Response {
     guard id != BuiltInClients.commandLine else {
       throw OAuthError(.invalidRequest, "this client belongs to the city")
     }
@@ -58,6 +59,7 @@ extension IdentityProvider {
     }
     guard isGone else { return Reply.nothingHere }
     revocations.add(.client(id), entry)
+    tell(.clientRemoved, request, client: id, by: administrator)
     return Response(status: .noContent)
   }
 

@@ -74,8 +74,9 @@ extension IdentityProvider {
       issuer: issuer, subject: client.id, audience: resources.isEmpty ? [issuer] : resources, clientId: client.id,
       scopes: scopes, issuedAt: now, expiresAt: now + settings.accessTokenLifetime, standing: client.standing,
       grant: nil)
-    return Issued(
-      accessToken: try keys.signing(at: now).sign(token.claims, type: AccessToken.type), scopes: scopes)
+    let text = try keys.signing(at: now).sign(token.claims, type: AccessToken.type)
+    tell(.tokensGiven, request, client: client.id)
+    return Issued(accessToken: text, scopes: scopes)
   }
 
   /// A code is exchanged (RFC 6749 section 4.1.3, RFC 7636 section 4.5).
@@ -120,10 +121,11 @@ extension IdentityProvider {
       return .good(grant)
     }
     switch outcome {
-    case .good(let grant): return try await issue(grant, to: client, narrowed: nil)
+    case .good(let grant): return try await issue(grant, to: client, narrowed: nil, request)
     case .refused(let reason): throw OAuthError(.invalidGrant, reason)
     case .replayed(let grant):
       revocations.add(.grant(grant.id), revoked)
+      tell(.tokenReplayed, request, person: grant.person, client: client.id)
       throw OAuthError(.invalidGrant, "the code was used before; what was given for it is revoked")
     }
   }
@@ -167,7 +169,9 @@ extension IdentityProvider {
         try Revocations.write(.grant(known.grant.id), revoked, to: writer)
         return .replayed(known.grant)
       }
-      guard let person = try writer.person(known.grant.person), !person.isDisabled else {
+      guard let person = try writer.person(known.grant.person), !person.isDisabled,
+        person.sessionEpoch == known.grant.epoch
+      else {
         _ = try writer.delete(family, in: .refreshFamilies)
         return .refused(OAuthError(.invalidGrant, "the person is not let in any more"))
       }
@@ -182,10 +186,11 @@ extension IdentityProvider {
     switch outcome {
     case .good(var grant):
       grant.nonce = nil
-      return try await issue(grant, to: client, narrowed: asked, refresh: next)
+      return try await issue(grant, to: client, narrowed: asked, refresh: next, request)
     case .refused(let error): throw error
     case .replayed(let grant):
       revocations.add(.grant(grant.id), revoked)
+      tell(.tokenReplayed, request, person: grant.person, client: client.id)
       throw OAuthError(.invalidGrant, "the refresh token was used before; all of its family are revoked")
     }
   }
@@ -195,8 +200,12 @@ extension IdentityProvider {
   /// - Parameters:
   ///   - narrowed: fewer scopes, for the access token alone.
   ///   - refresh: the refresh token that takes the place of another.
-  func issue(_ grant: Grant, to client: Client, narrowed: [String]?, refresh: String? = nil) async throws -> Issued {
-    guard let person = try storage.read({ try $0.person(grant.person) }), !person.isDisabled else {
+  func issue(
+    _ grant: Grant, to client: Client, narrowed: [String]?, refresh: String? = nil, _ request: Incoming
+  ) async throws -> Issued {
+    guard let person = try storage.read({ try $0.person(grant.person) }), !person.isDisabled,
+      person.sessionEpoch == grant.epoch
+    else {
       throw OAuthError(.invalidGrant, "the person is not let in any more")
     }
     let now = now()
@@ -225,6 +234,7 @@ extension IdentityProvider {
       }
       issued.refreshToken = token
     }
+    tell(.tokensGiven, request, person: person.id, client: client.id)
     return issued
   }
 

@@ -38,6 +38,9 @@ extension IdentityProvider {
     try request.form.refuseRepeated()
     let client = try await client(of: request)
     guard let text = request.form["token"] else { throw OAuthError(.invalidRequest, "token must be given") }
+    guard revocations.count < Revocations.most else {
+      throw OAuthError(.temporarilyUnavailable, "too many tokens were revoked lately", retryAfter: 60)
+    }
     let now = now()
     let entry = Revocations.Entry(at: now, until: now + settings.accessTokenLifetime + settings.clockSkew)
     if let (family, _) = RefreshFamily.parts(of: text) {
@@ -51,6 +54,7 @@ extension IdentityProvider {
         try Revocations.write(.grant(known.grant.id), entry, to: writer)
       }
       revocations.add(.grant(known.grant.id), entry)
+      tell(.tokenRevoked, request, person: known.grant.person, client: client.id)
       return Reply.json([:])
     }
     guard let token = accessToken(text) else { return Reply.json([:]) }
@@ -59,6 +63,7 @@ extension IdentityProvider {
     }
     try await storage.write { writer in try Revocations.write(.token(token.id), entry, to: writer) }
     revocations.add(.token(token.id), entry)
+    tell(.tokenRevoked, request, client: client.id)
     return Reply.json([:])
   }
 

@@ -18,7 +18,8 @@ public final class OutsideProvider: Sendable {
   public struct Mapping: Sendable, Hashable {
     /// What the tokens must be for: one of these.
     public var audiences: [String]
-    /// The claim that holds the roles there; a path with points, e.g. `realm_access.roles`.
+    /// The claim that holds the roles there: a list, or a text with spaces between; a path with points, e.g.
+    /// `realm_access.roles`.
     public var rolesClaim: String
     /// Which of them are which role here; others count for nothing.
     public var roles: [String: String]
@@ -99,8 +100,9 @@ public final class OutsideProvider: Sendable {
   private func roles(_ claims: JSONObject) -> [String] {
     var value: JSON? = .object(claims)
     for step in mapping.rolesClaim.split(separator: ".") { value = value?[String(step)] }
-    let named = Set((value?.items ?? []).prefix(1000).compactMap(\.string).compactMap { mapping.roles[$0] })
-    return named.sorted()
+    // One text may be a list, as that of `scope` is.
+    let names = value?.string.map(Scopes.list) ?? value?.strings ?? []
+    return Set(names.prefix(1000).compactMap { mapping.roles[$0] }).sorted()
   }
 
   // MARK: Keys

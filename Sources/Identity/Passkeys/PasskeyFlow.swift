@@ -90,6 +90,7 @@ extension IdentityProvider {
     }
     guard let (person, methods) = entered else {
       attempts.countFailure()
+      tell(.loginFailed, request)
       return again("passkeyFailed")
     }
     attempts.giveBack(buckets, at: now())
@@ -149,6 +150,7 @@ extension IdentityProvider {
       return true
     }
     guard isAdded else { return pages.account(request, open, problem: "passkeyFailed", self) }
+    tell(.passkeyAdded, request, person: id)
     return Reply.redirect(to: "/oauth/account")
   }
 
@@ -166,6 +168,7 @@ extension IdentityProvider {
       try writer.put(person)
       _ = try writer.delete(id, in: .passkeys)
     }
+    tell(.passkeyRemoved, request, person: person)
     return Reply.redirect(to: "/oauth/account")
   }
 }

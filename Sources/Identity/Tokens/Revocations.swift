@@ -29,6 +29,9 @@ final class Revocations: Sendable {
     var until: Int
   }
 
+  /// At the bound nothing more is revoked by clients until some run out; administrators still may.
+  static let most = 100_000
+
   private let entries = Mutex<[String: Entry]>([:])
 
   init(_ storage: any IdentityStorage) throws {

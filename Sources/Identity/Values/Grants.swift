@@ -14,18 +14,20 @@ struct Grant: Sendable, Hashable {
   /// Seconds since 1970.
   var authenticatedAt: Int
   var methods: [String]
+  /// Of the person when it was given: a later one ends it (``Person/sessionEpoch``).
+  var epoch: Int
 
   var json: JSONObject {
     JSONObject([
       "grant": .string(id), "client": .string(client), "person": .string(person), "scopes": JSON(scopes),
       "resources": resources.isEmpty ? nil : JSON(resources), "nonce": nonce.map(JSON.string),
-      "authenticatedAt": .integer(Int64(authenticatedAt)), "methods": JSON(methods),
+      "authenticatedAt": .integer(Int64(authenticatedAt)), "methods": JSON(methods), "epoch": .integer(Int64(epoch)),
     ])
   }
 
   init(
     id: String = Secret.make(bytes: 16), client: String, person: String, scopes: [String], resources: [String],
-    nonce: String?, authenticatedAt: Int, methods: [String]
+    nonce: String?, authenticatedAt: Int, methods: [String], epoch: Int
   ) {
     self.id = id
     self.client = client
@@ -35,6 +37,14 @@ struct Grant: Sendable, Hashable {
     self.nonce = nonce
     self.authenticatedAt = authenticatedAt
     self.methods = methods
+    self.epoch = epoch
+  }
+
+  /// What a person lets a client have in a session.
+  init(client: String, _ open: OpenSession, scopes: [String], resources: [String], nonce: String?) {
+    self.init(
+      client: client, person: open.person.id, scopes: scopes, resources: resources, nonce: nonce,
+      authenticatedAt: open.session.authenticatedAt, methods: open.session.methods, epoch: open.person.sessionEpoch)
   }
 
   init?(_ json: JSON) {
@@ -44,7 +54,7 @@ struct Grant: Sendable, Hashable {
     self.init(
       id: id, client: client, person: person, scopes: json["scopes"]?.strings ?? [],
       resources: json["resources"]?.strings ?? [], nonce: json["nonce"]?.string, authenticatedAt: Int(authenticatedAt),
-      methods: json["methods"]?.strings ?? [])
+      methods: json["methods"]?.strings ?? [], epoch: Int(json["epoch"]?.integer ?? 0))
   }
 }
 

@@ -16,7 +16,7 @@ public struct Person: Sendable, Hashable {
   var oneTimeCode: OneTimeCodeKey?
   var passkeys: [Passkey] = []
   public var isDisabled = false
-  /// Raised when all sessions of the person are to end.
+  /// Raised when all sessions and grants of the person are to end.
   var sessionEpoch = 0
   /// Seconds since 1970.
   public let createdAt: Int

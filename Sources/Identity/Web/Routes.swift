@@ -1,5 +1,6 @@
 import HTTPTypes
 public import Hummingbird
+import Logging
 import NGSI
 
 extension HTTPField.Name {
@@ -70,23 +71,26 @@ extension IdentityProvider {
   ) {
     func add(
       _ method: HTTPRequest.Method, _ path: RouterPath,
-      _ handler: @escaping @Sendable (Incoming, String) async throws -> Response
+      _ handler: @escaping @Sendable (Incoming, String, Authenticated) async throws -> Response
     ) {
       router.on(path, method: method) { request, context -> Response in
         let id = context.parameters.get("id") ?? ""
-        return await self.answer(request, source(request, context), isPage: false) { incoming in
-          do throws(TokenRefusal) { _ = try await self.administrator(incoming) } catch { return Reply.refusal(error) }
-          return try await handler(incoming, id)
+        return await self.answer(request, source(request, context), context.logger, isPage: false) { incoming in
+          let administrator: Authenticated
+          do throws(TokenRefusal) { administrator = try await self.administrator(incoming) } catch {
+            return Reply.refusal(error)
+          }
+          return try await handler(incoming, id, administrator)
         }
       }
     }
-    add(.post, "/oauth/register") { request, _ in try await self.register(request) }
-    add(.get, "/oauth/register/:id") { _, id in try self.registration(id) }
-    add(.delete, "/oauth/register/:id") { _, id in try await self.unregister(id) }
-    add(.get, "/oauth/people") { request, _ in try self.people(request) }
-    add(.post, "/oauth/people") { request, _ in try await self.addPerson(request) }
-    add(.get, "/oauth/people/:id") { _, id in try self.person(id) }
-    add(.patch, "/oauth/people/:id") { request, id in try await self.changePerson(id, request) }
+    add(.post, "/oauth/register") { request, _, by in try await self.register(request, by: by) }
+    add(.get, "/oauth/register/:id") { _, id, _ in try self.registration(id) }
+    add(.delete, "/oauth/register/:id") { request, id, by in try await self.unregister(id, request, by: by) }
+    add(.get, "/oauth/people") { request, _, _ in try self.people(request) }
+    add(.post, "/oauth/people") { request, _, by in try await self.addPerson(request, by: by) }
+    add(.get, "/oauth/people/:id") { _, id, _ in try self.person(id) }
+    add(.patch, "/oauth/people/:id") { request, id, by in try await self.changePerson(id, request, by: by) }
   }
 
   private func door<Context: RequestContext>(
@@ -94,13 +98,13 @@ extension IdentityProvider {
     _ source: @escaping @Sendable (Request, Context) -> String, isPage: Bool, _ handler: @escaping Handler
   ) {
     router.on(path, method: method) { request, context in
-      await self.answer(request, source(request, context), isPage: isPage, handler)
+      await self.answer(request, source(request, context), context.logger, isPage: isPage, handler)
     }
   }
 
   /// Whatever goes wrong becomes an answer in the words of the standard.
   private func answer(
-    _ request: Request, _ source: String, isPage: Bool, _ handler: Handler
+    _ request: Request, _ source: String, _ log: Logger, isPage: Bool, _ handler: Handler
   ) async -> Response {
     let incoming: Incoming
     do throws(OAuthError) {
@@ -112,7 +116,8 @@ extension IdentityProvider {
     } catch is HashingPool.Refusal {
       problem = OAuthError(.temporarilyUnavailable, "too many passwords are being checked", retryAfter: 5)
     } catch {
-      problem = OAuthError(.serverError, "the provider failed: \(error)")
+      log.error("identity: \(incoming.path): \(error)")
+      problem = OAuthError(.serverError, "the provider failed; its log says why")
     }
     if isPage { return pages.problem(incoming, problem, self) }
     let isBasic = incoming.authorization?.lowercased().hasPrefix("basic ") ?? false
