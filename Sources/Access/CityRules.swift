@@ -65,7 +65,10 @@ public final class CityRules: AccessRules {
     var sight: ResourceSight
     var asksAttributes: Bool
     var permitsAnything: Bool
+    /// Whether a rule forbids some resources and not others.
     var forbidsSomething: Bool
+    /// Rules that forbid whatever the resource is.
+    var blindForbids: [Policy]
   }
 
   private func narrowed(_ caller: Caller, _ action: HubAction) -> Narrowed {
@@ -80,7 +83,8 @@ public final class CityRules: AccessRules {
         sight: policies.policies.map(\.sight).max() ?? .nothing,
         asksAttributes: policies.policies.contains { $0.asksContext(for: "attribute") },
         permitsAnything: policies.policies.contains { $0.effect == .permit },
-        forbidsSomething: policies.policies.contains { $0.effect == .forbid })
+        forbidsSomething: policies.policies.contains { $0.effect == .forbid && !$0.isBlind },
+        blindForbids: policies.policies.filter { $0.effect == .forbid && $0.isBlind })
       if state.narrowed.count >= Self.mostNarrowed { state.narrowed.removeAll() }
       state.narrowed[key] = narrowed
       return narrowed
@@ -122,8 +126,8 @@ public final class CityRules: AccessRules {
 
   public func visibility(for caller: Caller, in tenant: Tenant) -> EntityVisibility? {
     let narrowed = narrowed(caller, .read)
-    guard narrowed.permitsAnything else { return Self.nothing }
     let time = now()
+    guard narrowed.permitsAnything, !narrowed.forbidsEverything(caller, time) else { return Self.nothing }
     if !narrowed.forbidsSomething, !narrowed.asksAttributes, narrowed.permitsEverything(caller, time) { return nil }
     let sight = Sight(narrowed, caller, tenant, time)
     return EntityVisibility {
@@ -216,7 +220,22 @@ extension CityRules.Narrowed {
 
   /// Whether a rule permits to read whatever there is, unwatched.
   func permitsEverything(_ caller: Caller, _ time: DateTime) -> Bool {
-    let blind = policies.policies.filter { $0.sight == .nothing && $0.effect == .permit && evidence[$0.id] == nil }
+    let blind = policies.policies.filter { $0.isBlind && $0.effect == .permit && evidence[$0.id] == nil }
+    return apply(blind, caller, time)
+  }
+
+  /// Whether a rule forbids to read whatever there is.
+  func forbidsEverything(_ caller: Caller, _ time: DateTime) -> Bool {
+    apply(
+      blindForbids.map { policy in
+        var permit = policy
+        permit.effect = .permit
+        return permit
+      }, caller, time)
+  }
+
+  /// Whether one of these rules, which look at no resource, permits.
+  private func apply(_ blind: [Policy], _ caller: Caller, _ time: DateTime) -> Bool {
     guard !blind.isEmpty else { return false }
     let directory = Directory(caller, resource: EntityUID("", ""), PolicyEntity())
     return PolicySet(blind).decide(
@@ -225,4 +244,9 @@ extension CityRules.Narrowed {
         context: Directory.context(of: caller, at: time)), directory
     ).isAllowed
   }
+}
+
+extension Policy {
+  /// Whether it says the same of every resource and attribute.
+  fileprivate var isBlind: Bool { sight == .nothing && !asksContext(for: "attribute") }
 }

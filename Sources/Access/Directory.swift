@@ -6,13 +6,13 @@ import Store
 /// How people, actions and entities look to the rules.
 ///
 /// - Principals: `Person::"kim"`, `Client::"…"`, `Device::"urn:…"`, in `Role::"…"` for each role and `Agency::"…"`; with
-///   the attributes `agency` and `tenant` where they have them, and `roles`.
+///   the attributes `roles` and `tenants`, and `agency` where they have one.
 /// - Actions: `Action::"read"` …; `create`, `update`, `delete` are in `Action::"write"`.
 /// - Resources: `Entity::"urn:…"`, in `EntityType::"…"` for each type (as an IRI, and by its short name where it is one of
 ///   the default vocabulary), `Scope::"/a/b"` and the scopes above it, and `Tenant::"…"`; with the attributes `types`,
 ///   `scopes` and `attributes`, a record of the values that are texts, whole numbers, numbers or flags. What is about no
 ///   entity has `Tenant::"…"` as its resource; the default tenant has no name.
-/// - Context: `time`, and `purpose`, `source`, `reason` where the caller states them; `attribute` where one attribute is
+/// - Context: `time`, `methods`, and `scopes` of a token, `purpose`, `source`, `reason` where the caller states them; `attribute` where one attribute is
 ///   asked about.
 struct Directory: EntitySource {
   let principal: EntityUID
@@ -43,7 +43,7 @@ struct Directory: EntitySource {
   private static func entity(of caller: Caller) -> PolicyEntity {
     var attributes: [ExactText: Value] = ["roles": .set(Set(caller.roles.map { .string(ExactText($0)) }))]
     attributes["agency"] = caller.agency.map { .string(ExactText($0)) }
-    attributes["tenant"] = caller.tenant.map { .string(ExactText($0)) }
+    attributes["tenants"] = .set(Set(caller.tenants.map { .string(ExactText($0)) }))
     var parents = caller.roles.map { EntityUID("Role", ExactText($0)) }
     if let agency = caller.agency { parents.append(EntityUID("Agency", ExactText(agency))) }
     return PolicyEntity(attributes: attributes, parents: parents)
@@ -51,6 +51,8 @@ struct Directory: EntitySource {
 
   static func context(of caller: Caller, at time: DateTime, attribute: String? = nil) -> [ExactText: Value] {
     var context: [ExactText: Value] = ["time": .time(time.microseconds / 1000)]
+    context["methods"] = .set(Set(caller.methods.map { .string(ExactText($0)) }))
+    context["scopes"] = caller.scopes.map { .set(Set($0.map { .string(ExactText($0)) })) }
     context["purpose"] = caller.purpose.map { .string(ExactText($0)) }
     context["source"] = caller.source.map { .string(ExactText($0)) }
     context["reason"] = caller.reason.map { .string(ExactText($0)) }

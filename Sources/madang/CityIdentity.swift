@@ -14,19 +14,46 @@ enum CityIdentity {
 
   /// Makes the provider, and the first administrator, who is said on the terminal once.
   static func make(
-    _ store: any Store, _ folder: DataFolder, _ command: UpCommand, _ manifest: Manifest?
+    _ store: any Store, _ folder: DataFolder, _ command: UpCommand, _ manifest: Manifest?,
+    fetching documents: any ContextFetching
   ) async throws -> IdentityProvider {
     var settings = IdentitySettings()
     settings.isBehindProxy = command.address != nil
     if let name = manifest?.site.name { settings.siteName = ["ko": name.ko, "en": name.en] }
     let provider = try IdentityProvider(
       storage: StoreIdentityStorage(store: store), folder: "\(folder.path)/\(folderName)", settings: settings,
+      outside: (manifest?.identity?.providers ?? []).map {
+        OutsideProvider($0, fetcher: Fetcher(documents: documents))
+      },
       now: { Int(Date().timeIntervalSince1970) })
     if let first = try await provider.prepare() {
       Terminal.note("first administrator: \(first.username), one-time password: \(first.password)")
       Terminal.note("it is said only now: log in at /oauth/account and choose a password of your own")
     }
     return provider
+  }
+}
+
+/// Fetches the documents of outside providers as contexts are fetched: bounded in time, size and redirects.
+private struct Fetcher: DocumentFetching {
+  let documents: any ContextFetching
+
+  func fetch(_ address: String, mostBytes: Int) async throws -> [UInt8] {
+    let bytes = try await documents.fetch(address).bytes
+    guard bytes.count <= mostBytes else { throw Failure("\(address) answered more than \(mostBytes) bytes") }
+    return bytes
+  }
+}
+
+extension OutsideProvider {
+  /// As the manifest describes it.
+  convenience init(_ provider: Manifest.Identity.Provider, fetcher: any DocumentFetching) {
+    self.init(
+      issuer: provider.issuer,
+      mapping: Mapping(
+        audiences: provider.audiences, rolesClaim: provider.rolesClaim ?? "roles", roles: provider.roles ?? [:],
+        agency: provider.agency, tenants: provider.tenants ?? [], scopes: provider.scopes ?? []),
+      fetcher: fetcher)
   }
 }
 

@@ -49,8 +49,10 @@ struct CityServer {
     _ store: any Store, _ folder: DataFolder, _ outlets: Outlets, _ log: Logger
   ) async -> (any Error)? {
     do {
-      let identity = try await CityIdentity.make(store, folder, command, manifest?.manifest)
-      let hub = makeHub(store, outlets, log)
+      let identity = try await CityIdentity.make(store, folder, command, manifest?.manifest, fetching: outlets.http)
+      let evidence = try CityEvidence(store: store, folder: folder, manifest: manifest, http: outlets.http)
+      let access = try CityAccess.make(manifest, mode: mode, evidence: evidence.log, now: { RealClock().now })
+      let hub = makeHub(store, outlets, log, access)
       try await hub.resume()
       if let manifest {
         try await Hub.asCity {
@@ -58,7 +60,6 @@ struct CityServer {
           try await ManifestSources(manifest: manifest.manifest, hub: hub).apply()
         }
       }
-      let evidence = try CityEvidence(hub: hub, store: store, folder: folder, manifest: manifest, http: outlets.http)
       try await evidence.resume(store: store)
       let egress = Egress()
       let feeds = try manifest.map { try Feeds($0, egress: egress) }
@@ -84,18 +85,22 @@ struct CityServer {
       addMachinePages(to: router, health)
       evidence.log.addRoutes(to: router)
       let source = HubCitySource(
-        hub: hub, report: health, site: SiteDescription(manifest?.manifest, mode: mode),
+        hub: hub, report: health, site: SiteDescription(manifest?.manifest, mode: mode, openAccess: access == nil),
         kpis: manifest.map { KPIWatch(hub: hub, manifest: $0.manifest) })
-      try Console(source: source, assets: WebAssets.folder).addRoutes(to: router)
       let devices = command.tlsPort == nil ? nil : try await DeviceTrust(command, folder, store)
+      // Before the door of the pages: whoever checks a certificate asks without being known.
       devices?.addPages(to: router)
+      if let access { router.add(middleware: PageDoor(verifier: identity.verifier, rules: access.rules)) }
+      try Console(source: source, assets: WebAssets.folder).addRoutes(to: router)
+      let keeper = access.map { _ in CityDoorkeeper(verifier: identity.verifier) }
       let doors = (manifest?.manifest.adapters ?? []).filter(\.isDoor).map { IngestDoor(Adapter($0)) }
       let (running, started) = AsyncStream.makeStream(of: Void.self)
       let app = Application(
         responder: router.buildResponder(),
         // Half-sent requests and silent connections are let go.
         server: .api(
-          of: federation, doors: doors, adapters: adapters, devices: devices?.door, idleTimeout: .seconds(30)),
+          of: federation, doors: doors, adapters: adapters, devices: devices?.door, keeper: keeper,
+          idleTimeout: .seconds(30)),
         configuration: ApplicationConfiguration(
           address: .hostname("127.0.0.1", port: command.port), serverName: "madang", backlog: 1024,
           availableConnectionsDelegate: connections),
@@ -108,7 +113,8 @@ struct CityServer {
         },
         logger: log)
       var services: [any Service] = [
-        HubService(federation: federation), IdentityService(provider: identity), IdleMemory(), evidence, app,
+        HubService(federation: federation), IdentityService(provider: identity), IdleMemory(), evidence,
+        EvidenceAlarms(log: evidence.log, hub: hub), app,
       ]
       if let devices {
         services.append(devices)
@@ -117,7 +123,7 @@ struct CityServer {
             responder: router.buildResponder(),
             server: .api(
               of: federation, doors: doors, adapters: adapters, devices: devices.door, tls: devices.front,
-              idleTimeout: .seconds(30)),
+              keeper: keeper, idleTimeout: .seconds(30)),
             configuration: ApplicationConfiguration(
               address: .hostname("127.0.0.1", port: command.tlsPort ?? 0), serverName: "madang", backlog: 1024,
               availableConnectionsDelegate: connections),
@@ -157,12 +163,13 @@ struct CityServer {
     }
   }
 
-  private func makeHub(_ store: any Store, _ outlets: Outlets, _ log: Logger) -> Hub {
+  private func makeHub(_ store: any Store, _ outlets: Outlets, _ log: Logger, _ access: CityAccess?) -> Hub {
     let now: @Sendable () -> DateTime = { RealClock().now }
     var limits = Limits()
     if let page = command.temporalPage { limits.temporalInstances = page }
     return Hub(
-      store: store, contexts: outlets.http, sender: outlets, limits: limits, address: command.address, now: now,
+      store: store, contexts: outlets.http, sender: outlets, limits: limits, rules: access?.rules,
+      address: command.address, now: now,
       log: log)
   }
 }

@@ -137,7 +137,7 @@ extension LocalizedText {
 
 extension SiteDescription {
   /// The site of a manifest; an empty hub has none.
-  init(_ manifest: Manifest?, mode: City.Mode?) {
+  init(_ manifest: Manifest?, mode: City.Mode?, openAccess: Bool) {
     guard let manifest else {
       self.init(
         name: LocalizedText(ko: "빈 허브", en: "Empty hub"), longitude: 127, latitude: 36, mode: .live, openAccess: true)
@@ -152,6 +152,6 @@ extension SiteDescription {
     self.init(
       name: LocalizedText(ko: site.name.ko, en: site.name.en), longitude: site.centre.longitude,
       latitude: site.centre.latitude, boundary: ring, timeZone: site.timeZone,
-      mode: Mode(rawValue: (mode ?? manifest.mode).rawValue) ?? .live, openAccess: true)
+      mode: Mode(rawValue: (mode ?? manifest.mode).rawValue) ?? .live, openAccess: openAccess)
   }
 }

@@ -139,14 +139,14 @@ func iri(_ name: String) -> String { Core.defaultVocabulary + name }
     try await city.fill()
     func query(_ q: String) throws -> EntityQuery {
       var query = EntityQuery()
-      query.filter = try FilterParser.parse(q, context: .core)
+      query.filter = try Filter(q: q, context: .core)
       return query
     }
     try Caller.$current.withValue(RuledHub.caller("a", roles: ["operator"])) {
       let room = try city.hub.entity("urn:ngsi-ld:Room:1", in: .default)
       #expect(room.attributes.map(\.name) == [iri("level")])
-      #expect(try city.ids(query("level==2")) == ["Room:2"])
-      #expect(try city.ids(query("code==%22s2%22".removingPercentEncoding ?? "")) == [])
+      let found = try [city.ids(query("level==2")), city.ids(query("code==\"s2\""))]
+      #expect(found == [["Room:2"], []])
       #expect(try city.hub.attributes(in: .default).map(\.attribute) == [iri("level")])
       var histories = EntityQuery()
       histories.ids = ["urn:ngsi-ld:Room:1"]
@@ -155,8 +155,10 @@ func iri(_ name: String) -> String { Core.defaultVocabulary + name }
       #expect(try city.hub.evolutions(asked, in: .default).entities.isEmpty)
     }
     try Caller.$current.withValue(RuledHub.caller("b", agency: "north")) {
-      #expect(try city.ids(query("code==\"s2\"")) == ["Room:2"])
-      #expect(try city.hub.entity("urn:ngsi-ld:Room:1", in: .default).attributes.count == 2)
+      let found = try city.ids(query("code==\"s2\""))
+      #expect(found == ["Room:2"])
+      let room = try city.hub.entity("urn:ngsi-ld:Room:1", in: .default)
+      #expect(room.attributes.count == 2)
     }
     await city.end()
   }
@@ -176,6 +178,7 @@ func iri(_ name: String) -> String { Core.defaultVocabulary + name }
     let (operatorCaller, north) = (RuledHub.caller("a", roles: ["operator"]), RuledHub.caller("b", agency: "north"))
     let hub = city.hub
     func update(_ id: String) async throws {
+      let level = try RuledHub.fragment(id, "Room", ["level": 9])
       _ = try await hub.update("urn:ngsi-ld:" + id, level, types: nil, in: .default)
     }
     #expect(await kind(operatorCaller) { try await update("Room:1") } == .forbidden)
@@ -229,7 +232,7 @@ func iri(_ name: String) -> String { Core.defaultVocabulary + name }
     try await city.fill()
     let level = try RuledHub.fragment("Room:1", "Room", ["level": 9])
     let problem = await Caller.$current.withValue(RuledHub.caller("r", roles: ["root"])) { () -> Problem? in
-      do {
+      do throws(Problem) {
         _ = try await city.hub.update("urn:ngsi-ld:Room:1", level, types: nil, in: .default)
         return nil
       } catch { return error }
@@ -251,7 +254,7 @@ func iri(_ name: String) -> String { Core.defaultVocabulary + name }
       try AccessNotes.$current.withValue(notes) {
         #expect(try city.ids() == ["Patient:1"])
         var none = EntityQuery()
-        none.filter = try FilterParser.parse("ward==\"9\"", context: .core)
+        none.filter = try Filter(q: "ward==\"9\"", context: .core)
         #expect(try city.ids(none) == [])
       }
       #expect(!notes.isEmpty)
@@ -270,7 +273,8 @@ func iri(_ name: String) -> String { Core.defaultVocabulary + name }
     var silent = doctor
     silent.reason = nil
     try Caller.$current.withValue(silent) {
-      try AccessNotes.$current.withValue(AccessNotes()) { #expect(try city.ids() == []) }
+      let seen = try AccessNotes.$current.withValue(AccessNotes()) { try city.ids() }
+      #expect(seen == [])
     }
     city.recorded.fail()
     try await Caller.$current.withValue(doctor) {
@@ -287,7 +291,7 @@ func iri(_ name: String) -> String { Core.defaultVocabulary + name }
     let city = try RuledHub(Self.rules)
     try await city.fill()
     var bound = RuledHub.caller("r", roles: ["root"])
-    bound.tenant = "other"
+    bound.tenants = ["other"]
     Caller.$current.withValue(bound) {
       #expect(throws: Problem.self) { try city.ids() }
     }
@@ -327,7 +331,7 @@ func iri(_ name: String) -> String { Core.defaultVocabulary + name }
     }
     print("decision of a write: \(best) µs")
     #if DEBUG
-      #expect(best < 400)
+      #expect(best < 2000)
     #else
       #expect(best < 20)
     #endif

@@ -279,7 +279,7 @@ import Testing
         + "]"
       #expect(await tell(uri, id, many) == 400)
       #expect(city.metropolis.hub.notifier.totals.due == 0)
-      let (refused, count) = city.metropolis.hub.refusedInput(in: .default, page: .init(limit: 10))
+      let (refused, count) = try city.metropolis.hub.refusedInput(in: .default, page: .init(limit: 10))
       #expect(count == 2 && refused.allSatisfy { $0.door == "notification" })
       // What can be taken of a message is.
       #expect(await tell(uri, id, "[\(lamp("n")), {\"id\": \"no\"}]") == 200)

@@ -29,6 +29,8 @@ public struct Manifest: Codable, Sendable, Hashable {
   public var datasets: [Dataset]?
   public var catalogue: Catalogue?
   public var evidence: Evidence?
+  public var access: Access?
+  public var identity: Identity?
 
   /// The four kinds of target city of the Korean export plan of 2019.
   public enum Kind: String, Codable, Sendable, CaseIterable {
@@ -65,6 +67,12 @@ public struct Manifest: Codable, Sendable, Hashable {
     public var file: String
     public var mapping: String?
     public var optional: Bool?
+  }
+
+  /// Who may do what.
+  public struct Access: Codable, Sendable, Hashable {
+    /// File with rules in the Cedar policy language, relative to the manifest.
+    public var rules: String?
   }
 
   /// The log of what was done, and who watches it.

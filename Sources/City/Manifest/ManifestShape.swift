@@ -177,6 +177,9 @@ enum ManifestShape {
     .optional("datasets", .list(dataset, count: 0...500), "what the city gives out"),
     .optional("catalogue", catalogue, "the catalogue of the datasets"),
     .optional(
+      "access", .object([.optional("rules", path, "rules in the Cedar policy language, relative to the manifest")]),
+      "who may do what beyond what the roles may; where it is given, the simulated city asks too"),
+    .optional(
       "evidence",
       .object([
         .optional(
@@ -189,6 +192,7 @@ enum ManifestShape {
             .pattern("[^ +]{1,200}[+][0-9a-f]{8}[+][A-Za-z0-9/+=]{44}", example: "police.example/vms+3c1f8a90+AX…"),
             count: 0...100), "keys of systems that may add statements of their own"),
       ]), "the log of what was done, and who watches it"),
+    .optional("identity", identity, "who is believed about people beside the city itself"),
   ])
 }
 

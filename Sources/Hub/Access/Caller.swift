@@ -19,8 +19,12 @@ public struct Caller: Sendable, Hashable {
   public var roles: [String] = []
   /// The agency it acts for.
   public var agency: String?
-  /// The only tenant that it may reach; any where it is not said.
-  public var tenant: String?
+  /// The only tenants that it may reach; any where none are said.
+  public var tenants: [String] = []
+  /// What it was given leave for, where that is less than what its roles may; `nil` for all of it.
+  public var scopes: [String]?
+  /// How it proved who it is (RFC 8176): `pwd`, `otp`, `mfa` …
+  public var methods: [String] = []
   /// A code out of the city's purposes, as the caller states it.
   public var purpose: String?
   /// Where it asks from: an address.
@@ -69,7 +73,8 @@ extension Caller {
     object["id"] = .string(id)
     object["roles"] = .array(roles.map { .string($0) })
     object["agency"] = agency.map { .string($0) }
-    object["tenant"] = tenant.map { .string($0) }
+    object["tenants"] = .array(tenants.map { .string($0) })
+    object["scopes"] = scopes.map { .array($0.map { .string($0) }) }
     object["purpose"] = purpose.map { .string($0) }
     return .object(object)
   }
@@ -81,7 +86,8 @@ extension Caller {
     self.init(kind, id: id)
     roles = (stored["roles"]?.items ?? []).compactMap(\.string)
     agency = stored["agency"]?.string
-    tenant = stored["tenant"]?.string
+    tenants = (stored["tenants"]?.items ?? []).compactMap(\.string)
+    scopes = stored["scopes"]?.array.map { $0.compactMap(\.string) }
     purpose = stored["purpose"]?.string
   }
 }

@@ -45,8 +45,8 @@ extension Hub {
   }
 
   private static func requireTenant(_ tenant: Tenant, _ caller: Caller) throws(Problem) {
-    guard let own = caller.tenant, own != tenant.owner.name else { return }
-    throw Problem(.forbidden, "\(caller.id) belongs to the tenant '\(own)' and may reach no other")
+    guard !caller.tenants.isEmpty, !caller.tenants.contains(tenant.owner.name) else { return }
+    throw Problem(.forbidden, "\(caller.id) may not reach the tenant '\(tenant.owner.name)'")
   }
 
   fileprivate static func refusal(_ action: HubAction, _ caller: Caller, _ verdict: AccessVerdict) -> Problem {

@@ -46,6 +46,9 @@ struct HubDoors: Sendable {
   let hub: Hub
   /// `nil` where everybody may do everything.
   private let keeper: (any Doorkeeper)?
+
+  /// Whether it is asked who comes.
+  var areKept: Bool { keeper != nil }
   /// Most bytes of a request's body.
   let bodyBytes: Int
 

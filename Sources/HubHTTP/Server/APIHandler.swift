@@ -328,7 +328,7 @@ extension APIHandler {
   ) {
     state = .answering
     var request = APIRequest(head, door, body)
-    if head.method != .GET { request.remote = remote(context) }
+    if head.method != .GET || doors.areKept { request.remote = remote(context) }
     if case .success(let known) = peer { request.peer = known }
     let keepsAlive = Self.keepsAlive(head)
     if let response = doors.answerAtOnce(request, at: door) {

@@ -8,8 +8,8 @@ extension IdentityProvider {
   static let idTokenAlgorithms: [SignatureAlgorithm] = [.es256, .rs256]
 
   /// The administrator that a request comes from.
-  func administrator(_ request: Incoming) throws(TokenRefusal) -> Authenticated {
-    let caller = try verifier.verify(
+  func administrator(_ request: Incoming) async throws(TokenRefusal) -> Authenticated {
+    let caller = try await verifier.authenticate(
       authorization: request.authorization, cookie: request.cookie, csrf: request.csrfHeader,
       changes: request.method != .get)
     guard caller.has(role: Standing.administrator) else {

@@ -11,7 +11,7 @@ struct IdentityPages: Sendable {
   /// What the pages say, by language.
   private let texts: [String: [String: String]]
   private let library: MustacheLibrary
-  /// Style sheet and script by name.
+  /// Style sheet, script and sign by name.
   let files: [String: [UInt8]]
   /// Changes with any byte of them; part of their address.
   let version: String
@@ -44,7 +44,10 @@ struct IdentityPages: Sendable {
       texts[language] = Dictionary(table.map { ($0.key, $0.value.string ?? "") }) { first, _ in first }
     }
     self.texts = texts
-    files = ["identity.css": try read("css/identity.css"), "passkeys.js": try read("js/passkeys.js")]
+    files = [
+      "identity.css": try read("css/identity.css"), "passkeys.js": try read("js/passkeys.js"),
+      "madang.svg": try read("img/madang.svg"),
+    ]
     version = String(
       Secret.hash(files.sorted { $0.key < $1.key }.map { String(decoding: $0.value, as: UTF8.self) }.joined()).prefix(
         12))
@@ -159,7 +162,9 @@ extension IdentityPages {
   func file(_ name: String, version asked: String) -> Response? {
     guard let bytes = files[name] else { return nil }
     var headers = HTTPFields()
-    headers[.contentType] = name.hasSuffix(".css") ? "text/css; charset=utf-8" : "text/javascript; charset=utf-8"
+    headers[.contentType] =
+      name.hasSuffix(".css")
+      ? "text/css; charset=utf-8" : name.hasSuffix(".svg") ? "image/svg+xml" : "text/javascript; charset=utf-8"
     headers[.cacheControl] = asked == version ? "public, max-age=31536000, immutable" : "no-cache"
     headers[.xContentTypeOptions] = "nosniff"
     return Response(status: .ok, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))

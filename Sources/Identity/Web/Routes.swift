@@ -75,7 +75,7 @@ extension IdentityProvider {
       router.on(path, method: method) { request, context -> Response in
         let id = context.parameters.get("id") ?? ""
         return await self.answer(request, source(request, context), isPage: false) { incoming in
-          do throws(TokenRefusal) { _ = try self.administrator(incoming) } catch { return Reply.refusal(error) }
+          do throws(TokenRefusal) { _ = try await self.administrator(incoming) } catch { return Reply.refusal(error) }
           return try await handler(incoming, id)
         }
       }

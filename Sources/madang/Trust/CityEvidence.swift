@@ -13,14 +13,12 @@ import TransparencyLog
 /// The evidence log of a city: its key in the data folder, its treaty from the manifest, its alarms in the hub.
 struct CityEvidence: Service {
   let log: EvidenceLog
-  private let hub: Hub
   private let manifest: ManifestFile?
 
   /// - Throws: a sentence, when the key or the treaty cannot be used.
   init(
-    hub: Hub, store: any Store, folder: DataFolder, manifest: ManifestFile?, http: HTTPOutlet
+    store: any Store, folder: DataFolder, manifest: ManifestFile?, http: HTTPOutlet
   ) throws {
-    self.hub = hub
     self.manifest = manifest
     let keys = folder.path + "/evidence"
     do { try FileManager.default.createDirectory(atPath: keys, withIntermediateDirectories: true) } catch {
@@ -49,7 +47,7 @@ struct CityEvidence: Service {
     do throws(EvidenceError) {
       log = try EvidenceLog(
         store: store, signer: signer, treaty: treaty, submitters: submitters, caller: HTTPWitnesses(http: http),
-        now: { hub.time })
+        now: { RealClock().now })
     } catch { throw Failure("The evidence log cannot be used: \(error.sentence).") }
   }
 
@@ -71,18 +69,20 @@ struct CityEvidence: Service {
   }
 
   func run() async throws {
-    await cancelWhenGracefulShutdown {
-      await withTaskGroup(of: Void.self) { group in
-        group.addTask { await log.run() }
-        group.addTask { await raiseAlarms() }
-      }
-    }
+    await cancelWhenGracefulShutdown { await log.run() }
+  }
+}
+
+/// Makes an entity of each alarm of the log, so that operators hear of it as of any other.
+struct EvidenceAlarms: Service {
+  let log: EvidenceLog
+  let hub: Hub
+
+  func run() async throws {
+    await cancelWhenGracefulShutdown { await Hub.asCity { await raise() } }
   }
 
-  // MARK: Alarms
-
-  /// Each alarm is an entity as long as it lasts, so that operators hear of it as of any other.
-  private func raiseAlarms() async {
+  private func raise() async {
     var raised: [String: EvidenceAlarm] = [:]
     while !Task.isCancelled {
       let alarms = Dictionary(log.alarms.map { ($0.id, $0) }) { first, _ in first }
