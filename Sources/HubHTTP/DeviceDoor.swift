@@ -133,10 +133,11 @@ extension Problem {
 }
 
 extension Caller {
-  /// The device that a certificate names, bound to its tenant.
+  /// The device that a certificate names, bound to its tenant; it proved that the key is its own (RFC 8176).
   public init(_ peer: PeerIdentity) {
     self.init(.device, id: peer.id)
     agency = peer.agency
     tenants = [peer.tenant ?? Tenant.default.name]
+    methods = ["pop"]
   }
 }

@@ -89,8 +89,8 @@ struct CityServer {
         kpis: manifest.map { KPIWatch(hub: hub, manifest: $0.manifest) })
       let devices = command.tlsPort == nil ? nil : try await DeviceTrust(command, folder, store)
       devices?.addPages(to: router)
-      let keeper = access.map { _ in CityDoorkeeper(verifier: identity.verifier) }
-      if let access { router.add(middleware: PageDoor(verifier: identity.verifier, rules: access.rules)) }
+      let keeper = access.map { _ in CityDoorkeeper(identity: identity) }
+      if let access { router.add(middleware: PageDoor(identity: identity, rules: access.rules)) }
       try Console(source: source, assets: WebAssets.folder).addRoutes(to: router)
       let doors = (manifest?.manifest.adapters ?? []).filter(\.isDoor).map { IngestDoor(Adapter($0)) }
       let (running, started) = AsyncStream.makeStream(of: Void.self)

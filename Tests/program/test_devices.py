@@ -11,6 +11,7 @@ import socket
 import stat
 import subprocess
 import time
+import uuid
 
 import pytest
 import requests
@@ -20,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs7
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
+from test_evidence import MANIFEST
 from test_mqtt import BROKER, free_port
 
 TOOLS = ["openssl", "curl"]
@@ -37,7 +39,8 @@ def run(*command, code=0, text=None, seconds=120):
 class Trust:
     """A city that knows devices by their certificates, and a folder for its clients' files."""
 
-    def __init__(self, start, folder, *options):
+    def __init__(self, start, folder, *options, what=("--empty",)):
+        self.what = what
         self.folder = folder
         self.data = folder / "city"
         self.port, self.tls = free_port(), free_port()
@@ -45,7 +48,7 @@ class Trust:
         self.up()
 
     def up(self):
-        self.city = self.start("--empty", "--data", self.data, "--port", str(self.port), "--tls-port", str(self.tls),
+        self.city = self.start(*self.what, "--data", self.data, "--port", str(self.port), "--tls-port", str(self.tls),
                                *self.options)
         self.ca = self.data / "devices" / "chain.pem"
         self.url = f"https://localhost:{self.tls}"
@@ -367,6 +370,49 @@ def test_a_given_certificate_is_shown(trust, start, tmp_path):
             break
         time.sleep(0.05)
     assert done.returncode == 0, done.stderr
+
+
+RULES = """
+@id("devices of the environment report noise")
+permit(principal in Agency::"Environment", action == Action::"create", resource in EntityType::"NoiseLevelObserved");
+"""
+
+
+def test_rules_know_a_device_by_its_certificate(start, tmp_path):
+    """Scope out of the certificate: agency and tenant decide what a device may do, on both ports and at every door."""
+    (tmp_path / "rules.cedar").write_text(RULES, encoding="utf-8")
+    manifest = tmp_path / "kept.city.yaml"
+    manifest.write_text(MANIFEST, encoding="utf-8")
+    trust = Trust(start, tmp_path, what=(manifest, "--mode", "simulated"))  # open, without rules
+    key, file = trust.enrolled()
+    mine = ["--cert", file, "--key", key]
+    trust.city.stop()
+    manifest.write_text(MANIFEST + "access:\n  rules: rules.cedar\n", encoding="utf-8")
+    trust.city = start(manifest, "--data", trust.data, "--port", str(trust.port), "--tls-port", str(trust.tls))
+
+    def create(kind, tenant, *options):
+        entity = trust.folder / "entity"
+        entity.write_text(json.dumps({"id": f"urn:ngsi-ld:{kind}:{uuid.uuid4()}", "type": kind}), encoding="utf-8")
+        for _ in range(100):
+            done = trust.curl("/ngsi-ld/v1/entities", "-w", "%{http_code}", "-H", "Content-Type: application/json", "-H",
+                              f"NGSILD-Tenant: {tenant}", "--data-binary", f"@{entity}", *options)
+            if done.returncode != 7:  # not there yet
+                return int(done.stdout[-3:])
+            time.sleep(0.05)
+        raise AssertionError("the port for TLS does not answer")
+
+    assert create("NoiseLevelObserved", "north", *mine) == 201
+    assert create("NoiseLevelObserved", "south", *mine) == 403  # of another tenant
+    assert create("Streetlight", "north", *mine) == 403
+    assert create("NoiseLevelObserved", "north") == 401
+    for path in ["/admin/devices", "/admin/dead-letters"]:
+        assert trust.curl(path, "-w", "%{http_code}", *mine).stdout.endswith(b"403"), path
+        assert trust.curl(path, "-w", "%{http_code}").stdout.endswith(b"401"), path
+        assert requests.get(trust.city.url + path, timeout=20).status_code == 401
+    # Enrolment has proofs of its own, and what a certificate is checked with is for all.
+    assert trust.post("simplereenroll", trust.request(key), *mine)[0] == 200
+    assert "Basic" in trust.post("simpleenroll", trust.request(key))[1]
+    assert len(trust.revocations()) == 0
 
 
 class TrustedBroker:

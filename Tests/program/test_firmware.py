@@ -125,7 +125,11 @@ def test_a_device_updates(publisher, device):
         assert isinstance(metadata.signed, kind) and not metadata.signed.is_expired()
         root.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
     root.verify_delegate("root", publisher.load("root").signed_bytes, publisher.load("root").signatures)
-    # Our canonical form is theirs: names in the order of their code points, escapes.
+    # What is signed over is what they sign over, whatever stands in it.
+    odd = {"z": 'a "quoted" \\ word', "한글": "마당", "Z": "😀\ttab", "é": "", "ﬀ": "x=y"}
+    publisher.add("odd", b"x", *(f"--custom={name}={value or '-'}" for name, value in odd.items()))
+    assert device.get("odd") == b"x"
+    assert device.updater().get_targetinfo("odd").custom == {name: value or "-" for name, value in odd.items()}
     assert publisher.keys.stat().st_mode and all(file.stat().st_mode & 0o077 == 0 for file in publisher.keys.iterdir())
 
 

@@ -104,9 +104,10 @@ extension Act {
   }
 }
 
-/// Reads who asks from a device's certificate, or from the tokens and cookies of the city's own identity provider.
+/// Reads who asks from the tokens and cookies of the city's own identity provider; where there are none, from the
+/// certificate of a device.
 struct CityDoorkeeper: Doorkeeper {
-  let verifier: TokenVerifier
+  let identity: IdentityProvider
 
   /// Longest purpose and reason that a request may state.
   private static let longestText = 500
@@ -114,16 +115,12 @@ struct CityDoorkeeper: Doorkeeper {
   func caller(of request: APIRequest) throws(Problem) -> Caller {
     let changes = ![.GET, .HEAD, .OPTIONS].contains(request.method)
     var caller: Caller
-    if let peer = request.peer, !request.headers.contains(name: "Authorization") {
-      caller = Caller(peer)
-      (caller.source, caller.purpose, caller.reason) = (request.remote, try Self.text("Purpose", request), nil)
-      return caller
-    }
     do throws(TokenRefusal) {
       caller = Caller(
-        try verifier.verify(
+        try identity.verifier.verify(
           authorization: request.headers.first(name: "Authorization"), cookie: request.headers.first(name: "Cookie"),
-          csrf: request.headers.first(name: "X-CSRF-Token"), changes: changes))
+          csrf: request.headers.first(name: "X-CSRF-Token"), changes: changes),
+        of: identity.issuer)
     } catch {
       guard error.code == .none else {
         let kind: Problem.Kind =
@@ -134,7 +131,7 @@ struct CityDoorkeeper: Doorkeeper {
           }
         throw Problem(kind, error.description)
       }
-      caller = .nobody
+      caller = request.peer.map(Caller.init) ?? .nobody
     }
     caller.source = request.remote
     caller.purpose = try Self.text("Purpose", request)
@@ -153,8 +150,12 @@ struct CityDoorkeeper: Doorkeeper {
 }
 
 extension Caller {
-  init(_ proven: Authenticated) {
-    self.init(proven.clientId == proven.subject ? .client : .person, id: proven.subject)
+  /// - Parameter issuer: the city's own; who comes from another is named with it, so that nobody takes another's name.
+  init(_ proven: Authenticated, of issuer: String) {
+    let isOwn = proven.issuer == issuer
+    self.init(
+      isOwn && proven.clientId == proven.subject ? .client : .person,
+      id: isOwn ? proven.subject : proven.issuer + "#" + proven.subject)
     roles = proven.roles
     agency = proven.agency
     tenants = proven.tenants
@@ -167,7 +168,7 @@ extension Caller {
 struct PageDoor: RouterMiddleware {
   typealias Context = CityContext
 
-  let verifier: TokenVerifier
+  let identity: IdentityProvider
   let rules: CityRules
 
   func handle(
@@ -176,9 +177,10 @@ struct PageDoor: RouterMiddleware {
     let caller: Caller
     do throws(TokenRefusal) {
       caller = Caller(
-        try verifier.verify(
+        try identity.verifier.verify(
           authorization: request.headers[.authorization], cookie: request.headers[.cookie],
-          csrf: HTTPField.Name("X-CSRF-Token").flatMap { request.headers[$0] }, changes: request.method != .get))
+          csrf: HTTPField.Name("X-CSRF-Token").flatMap { request.headers[$0] }, changes: request.method != .get),
+        of: identity.issuer)
     } catch {
       let back = request.uri.string.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? "%2F"
       return Response(status: .seeOther, headers: [.location: "/oauth/login?back=\(back)", .cacheControl: "no-store"])
