@@ -9,7 +9,7 @@ import Store
 ///
 /// Below `/.well-known/est/`, over TLS only: enrolment (RFC 7030). At `/admin/devices`, for those who run the city, JSON:
 ///
-/// - `GET`: all devices.
+/// - `GET`: the devices by name, a page of them (`limit`, `offset`, `count`).
 /// - `POST` of `{"id": …, "tenant": …, "agency": …}`: expects a device; the answer is the only place where its secret is.
 /// - `POST …/revoke` of `{"name": …, "reason": …}`: shuts a device out.
 public struct DeviceDoor: Sendable {
@@ -37,12 +37,15 @@ public struct DeviceDoor: Sendable {
   func administrate(_ request: APIRequest, _ hub: Hub) async -> APIResponse {
     do throws(Problem) {
       let exchange = try Exchange(hub: hub, request: request)
-      try exchange.takes(Parameters.none)
+      try exchange.takes(request.path.isEmpty && request.method == .GET ? Parameters.page : Parameters.none)
       try hub.permitAdministration()
       switch (request.path, request.method) {
       case ("", .GET):
         let devices = try await Self.asked { () async throws(DeviceError) in try await registry.allDevices() }
-        return Self.json(.array(devices.map(Self.json)))
+        let (page, counts) = try exchange.page()
+        var response = Self.json(.array(devices.dropFirst(page.offset).prefix(page.limit).map(Self.json)))
+        if counts { response.headers[first: HeaderName.resultsCount] = String(devices.count) }
+        return response
       case ("", .POST):
         let body = try Self.body(exchange, ["id", "tenant", "agency"])
         let (profile, secret) = try await Self.asked { () async throws(DeviceError) in

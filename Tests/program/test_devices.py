@@ -248,6 +248,10 @@ def test_a_device_renews_with_its_certificate(trust):
     assert trust.post("simpleenroll", trust.request(renewed), "--cert", second, "--key", renewed)[0] == 200
     listed = requests.get(f"{trust.city.url}/admin/devices", timeout=20).json()
     assert [(one["name"], one["state"], len(one["certificates"])) for one in listed] == [(f"north/{DEVICE}", "enrolled", 4)]
+    trust.expect("urn:ngsi-ld:Device:b")
+    page = requests.get(f"{trust.city.url}/admin/devices?limit=1&offset=1&count=true", timeout=20)
+    assert [one["state"] for one in page.json()] == ["enrolled"] and page.headers["NGSILD-Results-Count"] == "2"
+    listed = requests.get(f"{trust.city.url}/admin/devices", timeout=20).json()
     # What was issued is known after a crash.
     trust.city.kill()
     trust.up()
