@@ -1,5 +1,6 @@
 """Who may do what in a city whose access is not open: its own provider's tokens, its rules, its records."""
 
+import base64
 import csv
 import io
 import re
@@ -101,7 +102,7 @@ def test_nobody_is_let_in_without_a_proof(guarded, patients):
     answer = requests.post(guarded.api + "/entities", json={"id": "urn:ngsi-ld:A:1", "type": "A"}, timeout=30)
     assert answer.status_code == 401 and answer.headers["WWW-Authenticate"].startswith("Bearer")
     assert answer.json()["type"].endswith("/Unauthorized")
-    for token in ("nonsense", "a.b.c", "eyJhbGciOiJub25lIn0.e30."):
+    for token in ("nonsense", "a.b.c", ".".join([base64.b64encode(b'{"alg":"none"}').decode(), "e30", ""])):
         answer = requests.get(guarded.api + "/types", headers={"Authorization": "Bearer " + token}, timeout=30)
         assert answer.status_code == 401, answer.text
     for path in ("/admin/dead-letters", "/city/v1/refusals", "/ngsi-ld/v1/subscriptions", "/ngsi-ld/v1/csourceRegistrations?type=A"):
@@ -168,7 +169,6 @@ def test_who_saw_whom_is_recorded_before_the_answer(guarded, patients):
                 break
             time.sleep(0.05)
         assert proof.status_code == 200
-        import base64
         entry = base64.b64decode(proof.text.splitlines()[1].split()[1]).decode()
         assert '"purpose":"treatment"' in entry and patients[1] not in entry and account not in entry
     proved = subprocess.run([guarded.binary, "prove", patients[1], "--data", guarded.data], capture_output=True, text=True, timeout=60)

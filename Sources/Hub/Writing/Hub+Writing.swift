@@ -22,6 +22,8 @@ extension Hub {
     let writing = try writing(in: tenant)
     try await write { writer in
       try self.requireRoom(for: tenant, writer)
+      // Asked first: who may make nothing does not hear what there is.
+      try self.permit(update, by: writing)
       guard try writer.entity(update.entity.id, in: tenant) == nil else {
         throw Problem(.alreadyExists, "there is an entity \(update.entity.id) already")
       }
