@@ -150,6 +150,10 @@ struct CodeFlowTests {
     let flow = CodeFlow(client: "board")
     let stranger = Browser(door)
     #expect(try await stranger.get(flow.address(["prompt": "none"])).parameter("error") == "login_required")
+    // One login is enough, whatever asked for it.
+    let first = try await stranger.get(flow.address(["prompt": "login consent", "max_age": "0"]))
+    let onward = first.parameter("back") ?? ""
+    #expect(onward.hasSuffix("&prompt=consent") && !onward.contains("max_age"))
     let browser = try await browser()
     #expect(try await browser.get(flow.address(["prompt": "none"])).parameter("code") != nil)
     let again = try await browser.get(flow.address(["prompt": "login"]))

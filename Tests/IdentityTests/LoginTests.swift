@@ -161,6 +161,11 @@ struct LoginTests {
     try await door.addClient("board")
     #expect(try await browser.get(CodeFlow(client: "board").address()).location.hasPrefix("/oauth/password"))
     let page = try await browser.get("/oauth/password")
+    let request = CodeFlow(client: "board").address().split(separator: "?")[1]
+    let consent = try await browser.post(
+      "/oauth/consent", ["csrf": page.field("csrf"), "answer": "yes", "request": String(request)])
+    #expect(consent.location.hasPrefix("/oauth/password"))
+    #expect(try await browser.get("/oauth/device").location.hasPrefix("/oauth/password"))
     func change(_ current: String, _ new: String, _ again: String? = nil) async throws -> Door.Answer {
       try await browser.post(
         "/oauth/password",

@@ -95,14 +95,16 @@ def test_a_running_city_is_backed_up_and_comes_back_whole(start, binary, tmp_pat
             after = asked
             assert told.returncode == 0, told.stderr
             assert f"{ENTITIES} entities" in told.stdout
-            assert sorted(os.listdir(backup)) == ["backup.json", "city.sqlite"]
+            assert sorted(os.listdir(backup)) == ["backup.json", "city.sqlite", "identity"]
             told = madang(binary, "check", tmp_path / "city")
             assert told.returncode == 0, (told.stdout, told.stderr)
             told = madang(binary, "check", backup)
             assert told.returncode == 0, (told.stdout, told.stderr)
             told = madang(binary, "restore", backup, restored)
             assert told.returncode == 0, (told.stdout, told.stderr)
-            assert os.listdir(restored) == ["city.sqlite"]
+            assert sorted(os.listdir(restored)) == ["city.sqlite", "identity"]
+            # The city's own keys come along, and nobody else may read them there either.
+            assert {oct(one.stat().st_mode & 0o777) for one in (restored / "identity").iterdir()} == {"0o600"}
             again = start("--empty", "--data", restored)
             entities, histories, subscription = state(again)
             levels = {one["level"]["value"] for one in entities}
@@ -131,7 +133,7 @@ def test_other_files_of_the_folder_come_along(stopped, start, binary, tmp_path):
     assert told.returncode == 0, told.stderr
     assert "neither a file nor a folder" in told.stderr
     record = json.loads((tmp_path / "backup" / "backup.json").read_text(encoding="utf-8"))
-    assert set(record["files"]) == {"city.sqlite", "keys/own.pem"}
+    assert {name for name in record["files"] if not name.startswith("identity/")} == {"city.sqlite", "keys/own.pem"}
     assert madang(binary, "restore", tmp_path / "backup", tmp_path / "again").returncode == 0
     assert (tmp_path / "again" / "keys" / "own.pem").read_bytes() == b"not really a key"
     before, after = start("--empty", "--data", stopped), start("--empty", "--data", tmp_path / "again")
@@ -381,6 +383,8 @@ def test_folders_that_may_not_be_used_are_told(stopped, binary, tmp_path):
         if folder.stat().st_uid == 0 and folder != folder.parent and not os.access(folder, os.F_OK):
             pytest.skip("folders that may not be used: the folder of the test is closed")
     os.chmod(stopped / "city.sqlite", 0o600)
+    # The city's keys are for its own user only.
+    shutil.rmtree(stopped / "identity")
     opened = [folder for folder in (tmp_path, *tmp_path.parents) if not folder.stat().st_mode & 0o001]
     for folder in opened:
         os.chmod(folder, folder.stat().st_mode | 0o011)

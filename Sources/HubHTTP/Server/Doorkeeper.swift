@@ -8,6 +8,13 @@ public protocol Doorkeeper: Sendable {
   ///
   /// - Throws: `Unauthorized` when what it brings as proof is none.
   func caller(of request: APIRequest) throws(Problem) -> Caller
+
+  /// Makes ready what ``caller(of:)`` needs for this request and may have to be fetched.
+  func prepare(for request: APIRequest) async
+}
+
+extension Doorkeeper {
+  public func prepare(for request: APIRequest) async {}
 }
 
 extension HubDoors {
@@ -16,6 +23,7 @@ extension HubDoors {
     -> APIResponse
   {
     do throws(Problem) {
+      await keeper.prepare(for: request)
       let caller = try keeper.caller(of: request)
       let notes = AccessNotes()
       let response = await Caller.$current.withValue(caller) {

@@ -35,18 +35,14 @@ extension IdentityProvider {
     }
     guard let open = try session(inCookie: request.cookie) else {
       if asked.prompt.contains("none") { return refuse(asked, .loginRequired, "nobody is logged in") }
-      return Reply.redirect(to: loginAddress(back: "/oauth/authorize?" + Self.query(form), hint: asked.loginHint))
+      return Reply.redirect(to: loginAddress(back: Self.afterLogin(form), hint: asked.loginHint))
     }
     let age = now() - open.session.authenticatedAt
     if asked.prompt.contains("login") || asked.maxAge.map({ age > $0 }) ?? false {
       if asked.prompt.contains("none") { return refuse(asked, .loginRequired, "the login is too old") }
-      // Asked for once: after the login the request goes on without it. The client sees in `auth_time` when it was.
-      let back = "/oauth/authorize?" + Self.query(form, without: ["prompt", "max_age"])
-      return Reply.redirect(to: loginAddress(back: back, hint: open.person.username, again: true))
+      return Reply.redirect(to: loginAddress(back: Self.afterLogin(form), hint: open.person.username, again: true))
     }
-    if open.person.mustChangePassword {
-      return Reply.redirect(to: "/oauth/password?back=" + Form.percent("/oauth/authorize?" + Self.query(form)))
-    }
+    if open.person.mustChangePassword { return Reply.redirect(to: Self.passwordAddress(form)) }
     guard try asked.client.isFirstParty || hasConsented(open.person.id, asked) && !asked.prompt.contains("consent")
     else {
       if asked.prompt.contains("none") { return refuse(asked, .consentRequired, "the person has not agreed yet") }
@@ -65,6 +61,7 @@ extension IdentityProvider {
     }
     let asked: AuthorizationRequest
     do { asked = try authorizationRequest(form) } catch let error as RedirectedError { return redirect(error) }
+    if open.person.mustChangePassword { return Reply.redirect(to: Self.passwordAddress(form)) }
     guard request.form["answer"] == "yes" else {
       tell(.declined, request, person: open.person.id, client: asked.client.id)
       return refuse(asked, .accessDenied, "the person has declined")
@@ -174,9 +171,26 @@ extension IdentityProvider {
   }
 
   /// The request again, as a query.
-  private static func query(_ form: Form, without names: Set<String> = []) -> String {
-    form.items.filter { !names.contains($0.name) }.map { Form.percent($0.name) + "=" + Form.percent($0.value) }
-      .joined(separator: "&")
+  private static func query(_ form: Form) -> String {
+    form.items.map { Form.percent($0.name) + "=" + Form.percent($0.value) }.joined(separator: "&")
+  }
+
+  /// The request as it goes on after a login: what asked for the login is done. The client sees in `auth_time` when.
+  private static func afterLogin(_ form: Form) -> String {
+    let items = form.items.compactMap { name, value -> String? in
+      switch name {
+      case "max_age": return nil
+      case "prompt":
+        let left = Scopes.list(value).filter { $0 != "login" }
+        return left.isEmpty ? nil : "prompt=" + Form.percent(left.joined(separator: " "))
+      default: return Form.percent(name) + "=" + Form.percent(value)
+      }
+    }
+    return "/oauth/authorize?" + items.joined(separator: "&")
+  }
+
+  private static func passwordAddress(_ form: Form) -> String {
+    "/oauth/password?back=" + Form.percent("/oauth/authorize?" + query(form))
   }
 
   private func loginAddress(back: String, hint: String?, again: Bool = false) -> String {

@@ -5,8 +5,8 @@ import Synchronization
 
 /// Tells who asks: checks the `Authorization` header or the session cookie of a request.
 ///
-/// Nothing waits: signatures are checked on the calling thread, 60 to 120 µs for a token that was not seen before and a
-/// hash for one that was. What it gives says who and what they were given leave for; whether that suffices is decided by
+/// Nothing waits: signatures are checked on the calling thread, one for a token that was not seen before, a hash for one
+/// that was. What it gives says who and what they were given leave for; whether that suffices is decided by
 /// the rules of access.
 ///
 /// ```swift

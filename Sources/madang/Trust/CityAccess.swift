@@ -139,6 +139,13 @@ struct CityDoorkeeper: Doorkeeper {
     return caller
   }
 
+  /// Fetches the keys of an outside provider whose token the request brings, where they are not known.
+  func prepare(for request: APIRequest) async {
+    let authorization = request.headers.first(name: "Authorization")
+    guard identity.verifier.mustWait(authorization: authorization) else { return }
+    _ = try? await identity.verifier.authenticate(authorization: authorization)
+  }
+
   /// What the caller states in a header; percent-encoded UTF-8, so that it may be in any language.
   private static func text(_ name: String, _ request: APIRequest) throws(Problem) -> String? {
     guard let header = request.headers.first(name: name), !header.isEmpty else { return nil }
