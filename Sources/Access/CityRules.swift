@@ -67,6 +67,8 @@ public final class CityRules: AccessRules {
     var permitsAnything: Bool
     /// Whether a rule forbids some resources and not others.
     var forbidsSomething: Bool
+    /// Whether something that is permitted is to be recorded.
+    var isWatched: Bool
     /// Rules that forbid whatever the resource is.
     var blindForbids: [Policy]
   }
@@ -84,6 +86,7 @@ public final class CityRules: AccessRules {
         asksAttributes: policies.policies.contains { $0.asksContext(for: "attribute") },
         permitsAnything: policies.policies.contains { $0.effect == .permit },
         forbidsSomething: policies.policies.contains { $0.effect == .forbid && !$0.isBlind },
+        isWatched: policies.policies.contains { $0.effect == .permit && state.evidence[$0.id] != nil },
         blindForbids: policies.policies.filter { $0.effect == .forbid && $0.isBlind })
       if state.narrowed.count >= Self.mostNarrowed { state.narrowed.removeAll() }
       state.narrowed[key] = narrowed
@@ -128,7 +131,11 @@ public final class CityRules: AccessRules {
     let narrowed = narrowed(caller, .read)
     let time = now()
     guard narrowed.permitsAnything, !narrowed.forbidsEverything(caller, time) else { return .nothing }
-    if !narrowed.forbidsSomething, !narrowed.asksAttributes, narrowed.permitsEverything(caller, time) { return nil }
+    if !narrowed.forbidsSomething, !narrowed.asksAttributes, !narrowed.isWatched,
+      narrowed.permitsEverything(caller, time)
+    {
+      return nil
+    }
     let sight = Sight(narrowed, caller, tenant, time)
     return EntityVisibility {
       sight.visible($0)
@@ -146,6 +153,8 @@ public final class CityRules: AccessRules {
     private let attributeContexts = Mutex<[String: [ExactText: Value]]>([:])
     /// What was decided of entities in the same groups, where nothing else is looked at.
     private let known = Mutex<[[EntityUID]: AccessVerdict]>([:])
+    /// Ids of entities whose part that may be seen is to be recorded when it is given, and as what.
+    private let watched = Mutex<[String: String]>([:])
     private let time: DateTime
 
     init(_ narrowed: Narrowed, _ caller: Caller, _ tenant: Tenant, _ time: DateTime) {
@@ -174,23 +183,32 @@ public final class CityRules: AccessRules {
     func visible(_ entity: Entity) -> Entity? {
       let verdict = verdict(entity)
       guard verdict.isAllowed, verdict.evidence == nil || AccessNotes.current != nil else { return nil }
-      guard narrowed.asksAttributes else { return entity }
-      let directory = directory(entity)
+      var kind = verdict.evidence
       var shown = entity
-      shown.attributes.removeAll { set in
-        let context = attributeContexts.withLock { contexts in
-          if let known = contexts[set.name] { return known }
-          let made = Directory.context(of: caller, at: time, attribute: set.name)
-          contexts[set.name] = made
-          return made
+      if narrowed.asksAttributes {
+        let directory = directory(entity)
+        shown.attributes.removeAll { set in
+          let verdict = narrowed.verdict(directory, .read, context(asking: set.name))
+          guard verdict.isAllowed, verdict.evidence == nil || AccessNotes.current != nil else { return true }
+          kind = kind ?? verdict.evidence
+          return false
         }
-        return !narrowed.verdict(directory, .read, context).isAllowed
       }
+      if let kind { watched.withLock { $0[entity.id] = kind } }
       return shown
     }
 
+    private func context(asking attribute: String) -> [ExactText: Value] {
+      attributeContexts.withLock { contexts in
+        if let known = contexts[attribute] { return known }
+        let made = Directory.context(of: caller, at: time, attribute: attribute)
+        contexts[attribute] = made
+        return made
+      }
+    }
+
     func give(_ entity: Entity) -> Bool {
-      guard let kind = verdict(entity).evidence else { return true }
+      guard let kind = watched.withLock({ $0[entity.id] }) else { return true }
       return AccessNotes.current?.note(
         Disclosure(
           caller: caller, action: .read, tenant: tenant, entityId: entity.id, entity: entity, kind: kind)) ?? false

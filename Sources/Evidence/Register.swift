@@ -93,7 +93,9 @@ extension Register {
 
   /// Reads a line as far as it can be read.
   static func line(_ record: EvidenceRecord, at position: UInt64, _ reader: any StoreReader) throws -> RegisterLine {
-    guard let statement = try? JSONParser.parse(record.entry).object else {
+    // A submission is a signed note, whose first line is its statement.
+    let text = Array(record.entry.prefix { $0 != 0x0A })
+    guard let statement = try? JSONParser.parse(text).object else {
       throw EvidenceError.damaged("entry \(position) is no statement")
     }
     var line = RegisterLine(position: position, time: record.time, statement: statement)

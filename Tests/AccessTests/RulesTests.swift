@@ -194,6 +194,12 @@ func iri(_ name: String) -> String { Core.defaultVocabulary + name }
         == .forbidden)
     let south = try RuledHub.fragment("Room:9", "Room", [:], scope: "/south")
     #expect(await kind(north) { try await hub.create(south, in: .default) } == .forbidden)
+    // An entity without attributes is one too.
+    try await Hub.asCity {
+      try await hub.create(RuledHub.fragment("Room:7", "Room", [:], scope: "/north"), in: .default)
+    }
+    #expect(
+      await kind(operatorCaller) { try await hub.delete("urn:ngsi-ld:Room:7", types: nil, in: .default) } == .forbidden)
     let again = try RuledHub.fragment("Patient:1", "Patient", [:])
     #expect(await kind(north) { try await hub.create(again, in: .default) } == .forbidden)
     #expect(await kind(.nobody) { try await hub.create(again, in: .default) } == .unauthorized)

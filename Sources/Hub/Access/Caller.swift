@@ -58,7 +58,8 @@ public enum HubAction: String, Sendable, Hashable, CaseIterable {
   case subscribe
   /// To keep, change and see registrations of context sources.
   case register
-  /// What other hubs have: by registrations, on the caller's behalf. Who may not read everything here is never shown it.
+  /// To read and to change what other hubs have, by registrations, on the caller's behalf; other rules are not asked about
+  /// it. Who may not read everything here is never shown it.
   case federate
   /// Contexts, data models, datasets, snapshots: what is set for all.
   case configure

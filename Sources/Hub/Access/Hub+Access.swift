@@ -49,9 +49,14 @@ extension Hub {
 
   /// Whether the caller may have what other hubs have: rules see entities of this hub only.
   func mayFederate(in tenant: Tenant) -> Bool {
-    guard let rules, Caller.current.kind != .city else { return true }
-    return ((try? visibility(in: tenant)) ?? nil) == nil
-      && rules.decide(.federate, by: Caller.current, in: tenant.owner).isAllowed
+    mayFederate(Caller.current, in: tenant)
+  }
+
+  func mayFederate(_ caller: Caller, in tenant: Tenant) -> Bool {
+    guard let rules, caller.kind != .city else { return true }
+    do throws(Problem) { try Self.requireTenant(tenant, caller) } catch { return false }
+    return rules.visibility(for: caller, in: tenant.owner) == nil
+      && rules.decide(.federate, by: caller, in: tenant.owner).isAllowed
   }
 
   private static func requireTenant(_ tenant: Tenant, _ caller: Caller) throws(Problem) {
@@ -86,7 +91,7 @@ extension Hub {
 
   /// - Throws: `Unauthorized`, `Forbidden`; `ResourceNotFound` for an entity that the caller may not know of.
   func permit(_ update: EntityUpdate, by writing: Writing) throws(Problem) {
-    guard let rules, writing.caller.kind != .city, !update.isUnchanged else { return }
+    guard let rules, writing.caller.kind != .city else { return }
     let isDeletion = update.entity.deletedAt != nil
     let action: HubAction = update.before == nil ? .create : isDeletion ? .delete : .update
     let verdict = rules.decide(
@@ -106,7 +111,7 @@ extension Hub {
   func recordWrites(_ updates: [EntityUpdate], by writing: Writing, _ writer: any StoreWriter) throws {
     guard let rules, writing.caller.kind != .city else { return }
     var disclosures: [Disclosure] = []
-    for update in updates where !update.isUnchanged {
+    for update in updates where !update.isUnchanged || update.entity.deletedAt != nil {
       let isDeletion = update.entity.deletedAt != nil
       let action: HubAction = update.before == nil ? .create : isDeletion ? .delete : .update
       let verdict = rules.decide(

@@ -117,6 +117,7 @@ extension Hub {
       var query = EntityQuery()
       query.types = .type(type)
       query.scope = dataset.scope
+      query = try seen(query, in: tenant)
       var page = Page(limit: 500)
       while quality.entities < Self.mostJudged {
         let asked = (query, page)

@@ -8,10 +8,10 @@ extension Hub {
   /// - Parameter types: the entity must satisfy it, where given.
   /// - Throws: `ResourceNotFound`.
   public func entity(_ id: String, types: TypeSelection? = nil, in tenant: Tenant) throws(Problem) -> Entity {
+    let visibility = try visibility(in: tenant)
     let found: Entity?
     do { found = try store.entity(id, in: tenant) } catch { throw Problem(storeFailure: error) }
     guard let stored = found, stored.expiresAt.map({ $0 > now() }) ?? true else { throw try noEntity(id, in: tenant) }
-    let visibility = try visibility(in: tenant)
     let seen = visibility.map { $0.visible(stored) } ?? stored
     guard let entity = seen, types?.matches(entity.types) ?? true else { throw try noEntity(id, in: tenant) }
     _ = visibility?.isGiven(entity)

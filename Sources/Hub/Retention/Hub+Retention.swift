@@ -55,6 +55,7 @@ extension Hub {
   /// - Returns: what was removed.
   @discardableResult
   public func carryOutRetention() async throws(Problem) -> RemovedForAge {
+    try permit(.administer, in: .default)
     var removed = RemovedForAge()
     for tenant in try read({ try $0.tenants() }) {
       let rules = try await datasets(in: tenant).map { RetentionRule($0, now: now()) }

@@ -41,14 +41,19 @@ extension Hub {
   /// The subscription as far as it concerns sources; `nil` when it does not.
   public func distributed(_ id: String, in tenant: Tenant) -> DistributedSubscription? {
     book.subscription(SubscriptionSubject.entities.key(id), in: tenant).flatMap {
-      DistributedSubscription($0, at: now())
+      mayFederate($0) ? DistributedSubscription($0, at: now()) : nil
     }
   }
 
   /// All of a tenant that concern sources.
   public func distributedSubscriptions(in tenant: Tenant) -> [DistributedSubscription] {
     let time = now()
-    return book.all(in: tenant).compactMap { DistributedSubscription($0, at: time) }
+    return book.all(in: tenant).compactMap { mayFederate($0) ? DistributedSubscription($0, at: time) : nil }
+  }
+
+  /// Whether its owner may have what other hubs have.
+  func mayFederate(_ subscription: Subscription) -> Bool {
+    rules == nil || mayFederate(subscription.owner ?? .nobody, in: subscription.tenant)
   }
 
   /// Whether the subscription is there but waits for a context that cannot be had now.

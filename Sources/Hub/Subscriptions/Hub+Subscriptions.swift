@@ -13,7 +13,7 @@ extension Hub {
     _ object: JSONObject, about subject: SubscriptionSubject = .entities, context: Context,
     base: String = Hub.localBase, origin: SubscriptionOrigin = SubscriptionOrigin(), in tenant: Tenant
   ) async throws(Problem) -> String {
-    try permit(.subscribe, in: tenant)
+    try permit(subject.action, in: tenant)
     var document = object
     let id: String
     switch object["id"] {
@@ -56,7 +56,7 @@ extension Hub {
     _ id: String, about subject: SubscriptionSubject = .entities, with patch: JSONObject, context: Context?,
     base: String = Hub.localBase, origin: SubscriptionOrigin = SubscriptionOrigin(), in tenant: Tenant
   ) async throws(Problem) {
-    try permit(.subscribe, in: tenant)
+    try permit(subject.action, in: tenant)
     if let other = patch["id"], other != .string(id) { throw .badRequest("the id of a subscription cannot change") }
     // Someone else may change it while this one is compiled; then it is done again on the new state.
     for _ in 0..<5
@@ -115,7 +115,7 @@ extension Hub {
   public func deleteSubscription(
     _ id: String, about subject: SubscriptionSubject = .entities, in tenant: Tenant
   ) async throws(Problem) {
-    try permit(.subscribe, in: tenant)
+    try permit(subject.action, in: tenant)
     if rules != nil { _ = try existing(id, subject, in: tenant) }
     try await write { writer in
       try self.requireTenant(tenant, writer)
@@ -146,7 +146,7 @@ extension Hub {
     _ id: String, about subject: SubscriptionSubject = .entities, context: Context, showsTimes: Bool = false,
     in tenant: Tenant
   ) throws(Problem) -> JSONObject {
-    try permit(.subscribe, in: tenant)
+    try permit(subject.action, in: tenant)
     return shown(try existing(id, subject, in: tenant), context, showsTimes)
   }
 
@@ -155,7 +155,7 @@ extension Hub {
     about subject: SubscriptionSubject = .entities, context: Context, showsTimes: Bool = false, in tenant: Tenant,
     page: Page
   ) throws(Problem) -> ([JSONObject], total: Int) {
-    try permit(.subscribe, in: tenant)
+    try permit(subject.action, in: tenant)
     if rules != nil {
       try read { try self.requireTenant(tenant, $0) }
       let own = try read {

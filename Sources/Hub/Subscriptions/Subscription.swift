@@ -10,6 +10,9 @@ public enum SubscriptionSubject: Sendable, CaseIterable {
   /// Where their documents are kept.
   var collection: String { self == .entities ? "subscriptions" : "registration-subscriptions" }
 
+  /// What one must be permitted to keep one: who hears of registrations sees all of them.
+  var action: HubAction { self == .entities ? .subscribe : .register }
+
   private static let mark = "registrations "
 
   /// The name under which a subscription is known to the outbox; an id may stand in both collections.

@@ -231,7 +231,9 @@ extension Hub {
       for subscription in book.candidates(types: subject?.types ?? [], in: tenant)
       where subscription.rule.timeInterval == nil && subscription.status(at: change.at) == "active" {
         let linked: (String) -> Entity? = { id in (try? writer.entity(id, in: tenant)) ?? nil }
-        let isPart = mayLieInParts && subscription.rule.splitsEntities == true && !subscription.rule.localOnly
+        let isPart =
+          mayLieInParts && mayFederate(subscription) && subscription.rule.splitsEntities == true
+          && !subscription.rule.localOnly
         let visibility = subscription.visibility
         let notes = visibility.map { _ in AccessNotes() }
         let told: EntityChange? = AccessNotes.$current.withValue(notes) {

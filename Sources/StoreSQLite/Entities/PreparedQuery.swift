@@ -41,7 +41,9 @@ struct PreparedQuery {
     let isMatch = try matcher.matches(entity) { id in
       do {
         guard let linked = try session.entity(id, tenant: tenant)?.entity else { return nil }
-        return visibility.map { $0.visible(linked) } ?? linked
+        guard let visibility else { return linked }
+        guard let seen = visibility.visible(linked), visibility.isGiven(seen) else { return nil }
+        return seen
       } catch {
         failure = error
         return nil

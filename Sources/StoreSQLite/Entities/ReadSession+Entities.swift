@@ -105,12 +105,15 @@ private final class EntityQueryRun {
     var found = 0
     try forEachMatch(readsAll: countsTotal) { entity in
       defer { found += 1 }
+      // That it is there is told by a total, too.
+      if countsTotal { try entity.give(under: query) }
       guard found >= page.offset else { return true }
       if found - page.offset < page.limit {
         try entity.give(under: query)
         try body(entity)
         return true
       }
+      try entity.give(under: query)
       extent.hasMore = true
       return countsTotal
     }
@@ -125,6 +128,7 @@ private final class EntityQueryRun {
         throw StoreError.tooComplex(
           "more than \(session.options.maxSorted) entities would have to be sorted; narrow the query")
       }
+      try entity.give(under: query)
       keyed.append((entity.key, order.sortKey(of: try entity.whole())))
       return true
     }

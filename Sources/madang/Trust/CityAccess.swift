@@ -53,13 +53,13 @@ struct CityAccess {
       @id("the operations centre shows the city")
       permit(principal == Client::"console", action in [Action::"read", Action::"administer"], resource);
       @id("the token gives no leave to read")
-      forbid(principal, action in [Action::"read", Action::"subscribe", Action::"federate"], resource)
+      forbid(principal, action in [Action::"read", Action::"subscribe", Action::"watch"], resource)
       when { context has scopes && !context.scopes.containsAny(["city:read", "city:write", "city:admin"]) };
       @id("the token gives no leave to write")
       forbid(principal, action in [Action::"write"], resource)
       when { context has scopes && !context.scopes.containsAny(["city:write", "city:admin"]) };
       @id("the token gives no leave to administer")
-      forbid(principal, action in [Action::"register", Action::"configure", Action::"administer"], resource)
+      forbid(principal, action in [Action::"federate", Action::"register", Action::"configure", Action::"administer"], resource)
       when { context has scopes && !context.scopes.contains("city:admin") };
 
       """
@@ -67,10 +67,10 @@ struct CityAccess {
       for right in role.may {
         let actions =
           switch right {
-          case .read: ["read", "subscribe", "federate", "watch"]
+          case .read: ["read", "subscribe", "watch"]
           case .write: ["write"]
           case .command: ["command"]
-          case .administer: ["register", "configure", "administer"]
+          case .administer: ["federate", "register", "configure", "administer"]
           }
         text += """
           @id("\(role.id) may \(right.rawValue)")
@@ -193,7 +193,7 @@ struct PageDoor: RouterMiddleware {
       return Response(status: .seeOther, headers: [.location: "/oauth/login?back=\(back)", .cacheControl: "no-store"])
     }
     let verdict = rules.decide(.watch, by: caller, in: .default)
-    guard verdict.isAllowed else {
+    guard verdict.isAllowed, caller.tenants.isEmpty || caller.tenants.contains(Tenant.default.name) else {
       return Response(
         status: .forbidden, headers: [.contentType: "text/plain; charset=utf-8", .cacheControl: "no-store"],
         body: ResponseBody(
