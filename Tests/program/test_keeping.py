@@ -95,16 +95,16 @@ def test_a_running_city_is_backed_up_and_comes_back_whole(start, binary, tmp_pat
             after = asked
             assert told.returncode == 0, told.stderr
             assert f"{ENTITIES} entities" in told.stdout
-            assert sorted(os.listdir(backup)) == ["backup.json", "city.sqlite", "identity"]
+            assert sorted(os.listdir(backup)) == ["backup.json", "city.sqlite", "evidence", "identity"]
             told = madang(binary, "check", tmp_path / "city")
             assert told.returncode == 0, (told.stdout, told.stderr)
             told = madang(binary, "check", backup)
             assert told.returncode == 0, (told.stdout, told.stderr)
             told = madang(binary, "restore", backup, restored)
             assert told.returncode == 0, (told.stdout, told.stderr)
-            assert sorted(os.listdir(restored)) == ["city.sqlite", "identity"]
+            assert sorted(os.listdir(restored)) == ["city.sqlite", "evidence", "identity"]
             # The city's own keys come along, and nobody else may read them there either.
-            assert {oct(one.stat().st_mode & 0o777) for one in (restored / "identity").iterdir()} == {"0o600"}
+            assert {oct(one.stat().st_mode & 0o777) for one in [*(restored / "evidence").iterdir(), *(restored / "identity").iterdir()]} == {"0o600"}
             again = start("--empty", "--data", restored)
             entities, histories, subscription = state(again)
             levels = {one["level"]["value"] for one in entities}
@@ -133,7 +133,7 @@ def test_other_files_of_the_folder_come_along(stopped, start, binary, tmp_path):
     assert told.returncode == 0, told.stderr
     assert "neither a file nor a folder" in told.stderr
     record = json.loads((tmp_path / "backup" / "backup.json").read_text(encoding="utf-8"))
-    assert {name for name in record["files"] if not name.startswith("identity/")} == {"city.sqlite", "keys/own.pem"}
+    assert {name for name in record["files"] if not name.startswith(("evidence/", "identity/"))} == {"city.sqlite", "keys/own.pem"}
     assert madang(binary, "restore", tmp_path / "backup", tmp_path / "again").returncode == 0
     assert (tmp_path / "again" / "keys" / "own.pem").read_bytes() == b"not really a key"
     before, after = start("--empty", "--data", stopped), start("--empty", "--data", tmp_path / "again")
@@ -208,7 +208,7 @@ def test_older_versions_are_checked_restored_and_brought_forward(start, binary, 
     told = madang(binary, "restore", tmp_path / "backup", tmp_path / "new")
     assert told.returncode == 0, (told.stdout, told.stderr)
     with sqlite3.connect(tmp_path / "new" / "city.sqlite") as database:
-        assert database.execute("PRAGMA user_version").fetchone() == (3,)
+        assert database.execute("PRAGMA user_version").fetchone() == (4,)
     database.close()
     with sqlite3.connect(tmp_path / "backup" / "city.sqlite") as database:
         assert database.execute("PRAGMA user_version").fetchone() == (version,), "a backup stays as it was made"
@@ -319,7 +319,7 @@ def foreign(file):
 
 @pytest.mark.parametrize("harm, sentence", [
     (half, "malformed|SQLite: |cannot be read"), (holed, "SQLite: |malformed"),
-    (garbage, "file is not a database"), (newer, "the store has version 99; this program knows versions up to 3"),
+    (garbage, "file is not a database"), (newer, "the store has version 99; this program knows versions up to 4"),
     (foreign, "the file belongs to another program"), (lambda file: file.write_bytes(b""), "is empty"),
     (lambda file: file.unlink(), "holds no city")])
 def test_files_that_are_no_store_are_refused_with_the_reason(stopped, binary, tmp_path, harm, sentence):
