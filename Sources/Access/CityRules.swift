@@ -138,7 +138,7 @@ public final class CityRules: AccessRules {
     }
     let sight = Sight(narrowed, caller, tenant, time)
     return EntityVisibility {
-      sight.visible($0)
+      sight.part(of: $0, asking: $1)
     } give: {
       sight.give($0)
     }
@@ -180,22 +180,23 @@ public final class CityRules: AccessRules {
 
     private func decide(_ entity: Entity) -> AccessVerdict { narrowed.verdict(directory(entity), .read, context) }
 
-    func visible(_ entity: Entity) -> Entity? {
+    func part(of entity: Entity, asking names: [String]) -> EntityVisibility.Part? {
       let verdict = verdict(entity)
       guard verdict.isAllowed, verdict.evidence == nil || AccessNotes.current != nil else { return nil }
       var kind = verdict.evidence
-      var shown = entity
+      var shown: Set<String>?
       if narrowed.asksAttributes {
         let directory = directory(entity)
-        shown.attributes.removeAll { set in
-          let verdict = narrowed.verdict(directory, .read, context(asking: set.name))
-          guard verdict.isAllowed, verdict.evidence == nil || AccessNotes.current != nil else { return true }
-          kind = kind ?? verdict.evidence
-          return false
-        }
+        shown = Set(
+          names.filter { name in
+            let verdict = narrowed.verdict(directory, .read, context(asking: name))
+            guard verdict.isAllowed, verdict.evidence == nil || AccessNotes.current != nil else { return false }
+            kind = kind ?? verdict.evidence
+            return true
+          })
       }
       if let kind { watched.withLock { $0[entity.id] = kind } }
-      return shown
+      return shown.map { .attributes($0) } ?? .whole
     }
 
     private func context(asking attribute: String) -> [ExactText: Value] {

@@ -5,16 +5,25 @@ import NGSI
 ///
 /// Equal to itself only.
 public final class EntityVisibility: Sendable, Hashable {
+  /// What of one entity may be seen.
+  public enum Part: Sendable, Hashable {
+    /// Every attribute that was asked about.
+    case whole
+    /// These attributes of those that were asked about.
+    case attributes(Set<String>)
+  }
+
   /// Whether nothing may be seen whatever there is.
   public let isNothing: Bool
-  private let show: @Sendable (Entity) -> Entity?
+  private let show: @Sendable (Entity, [String]) -> Part?
   private let give: @Sendable (Entity) -> Bool
 
   /// - Parameters:
-  ///   - show: gives the part of an entity that may be seen; `nil` when it may not be known that it is there.
+  ///   - show: gives the part of an entity that may be seen, of the attributes with these expanded names, whether it has
+  ///     them now or had them once; `nil` when it may not be known that it is there.
   ///   - give: hears of each entity that is given, as it is given; false when no more may be.
   public init(
-    _ show: @escaping @Sendable (Entity) -> Entity?, give: @escaping @Sendable (Entity) -> Bool = { _ in true }
+    _ show: @escaping @Sendable (Entity, [String]) -> Part?, give: @escaping @Sendable (Entity) -> Bool = { _ in true }
   ) {
     isNothing = false
     self.show = show
@@ -23,35 +32,43 @@ public final class EntityVisibility: Sendable, Hashable {
 
   private init() {
     isNothing = true
-    show = { _ in nil }
+    show = { _, _ in nil }
     give = { _ in false }
   }
 
   public static let nothing = EntityVisibility()
 
-  public func visible(_ entity: Entity) -> Entity? { show(entity) }
+  /// The entity as far as it may be seen; `nil` when it may not be known that it is there.
+  public func visible(_ entity: Entity) -> Entity? {
+    switch show(entity, entity.attributes.map(\.name)) {
+    case nil: return nil
+    case .whole?: return entity
+    case .attributes(let names)?:
+      var shown = entity
+      shown.attributes.removeAll { !names.contains($0.name) }
+      return shown
+    }
+  }
 
-  /// To be called with what ``visible(_:)`` gave, where it becomes a part of an answer.
+  /// Which of these attributes may be seen of an entity, judged by the whole of it; `nil` when it may not be known that
+  /// it is there.
+  public func part(of entity: Entity, asking names: [String]) -> Part? { show(entity, names) }
+
+  /// To be called with what may be seen, where it becomes a part of an answer.
   ///
   /// - Returns: false when the answer may have no more such entities.
   public func isGiven(_ entity: Entity) -> Bool { give(entity) }
 
-  /// Whether the history of an entity may be seen, and all of these attributes in it.
-  ///
-  /// - Parameters:
-  ///   - history: id and types of the history.
-  ///   - current: the entity as it is now; `nil` where only its history is left.
-  public func admits(history: Entity, current: Entity?, attributes: Set<String>) -> Bool {
-    guard visible(current ?? history) != nil else { return false }
-    guard !attributes.isEmpty else { return true }
-    var probe = current ?? history
-    probe.attributes = attributes.map {
-      AttributeSet(name: $0, instances: [Attribute(kind: .property, value: .null)])
-    }
-    return visible(probe)?.attributes.count == attributes.count
-  }
-
   public static func == (left: EntityVisibility, right: EntityVisibility) -> Bool { left === right }
 
   public func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(self)) }
+}
+
+extension EntityVisibility.Part {
+  public func contains(_ attribute: String) -> Bool {
+    switch self {
+    case .whole: true
+    case .attributes(let names): names.contains(attribute)
+    }
+  }
 }

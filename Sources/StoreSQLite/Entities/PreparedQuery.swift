@@ -29,9 +29,6 @@ struct PreparedQuery {
     self.attributes = attributes
   }
 
-  /// Names of the attributes that conditions on values look at.
-  var conditions: Set<String> { valued }
-
   /// Whether the query's conditions on values look at the attribute.
   func concerns(_ attribute: String) -> Bool { valued.contains(attribute) }
 

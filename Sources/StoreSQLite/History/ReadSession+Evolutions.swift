@@ -61,6 +61,8 @@ private struct Candidate {
   let entity: Entity
   /// When the scopes that were asked for held; `nil` when none were.
   let validity: [Range<Int64>]?
+  /// What of it may be seen.
+  let part: EntityVisibility.Part
 }
 
 private struct EvolutionReading {
@@ -154,13 +156,14 @@ private struct EvolutionReading {
     guard let (id, types) = try session.evolution(key: key) else { return nil }
     var entity = Entity(id: id, types: types)
     guard try byHead.matches(entity) else { return nil }
+    var series = try session.history(of: key)
+    var part = EntityVisibility.Part.whole
     if let visibility = query.entities.visibility {
-      let current = try session.entity(id, tenant: tenant)?.entity
-      let conditions = byValues?.conditions ?? []
-      guard visibility.admits(history: entity, current: current, attributes: conditions) else { return nil }
+      guard let seen = try self.part(of: entity, series, visibility, budget: &budget) else { return nil }
+      part = seen
+      series = try self.visible(series, part)
     }
     var window = InstanceSelection(time: query.time, limit: Int.max, newestFirst: false, withIds: false)
-    let series = try session.history(of: key)
     if let scope = query.entities.scope {
       guard let one = series.first(where: { $0.attribute == scopeAttribute }) else { return nil }
       let valid = try scopes(one, budget: &budget).times(of: scope, in: query.time)
@@ -175,7 +178,7 @@ private struct EvolutionReading {
       }
       guard isConcerned else { return nil }
     }
-    let candidate = Candidate(key: key, entity: entity, validity: window.validity)
+    let candidate = Candidate(key: key, entity: entity, validity: window.validity, part: part)
     guard let byValues else { return candidate }
     for one in series {
       let name = try session.iri(one.attribute)
@@ -184,6 +187,42 @@ private struct EvolutionReading {
       if !instances.isEmpty { entity.attributes.append(AttributeSet(name: name, instances: instances)) }
     }
     return try byValues.matches(entity) ? candidate : nil
+  }
+
+  /// What of a history may be seen, judged by the entity as it is now; of one that is gone, as it was last.
+  private func part(
+    of history: Entity, _ series: [Series], _ visibility: EntityVisibility, budget: inout Int
+  ) throws -> EntityVisibility.Part? {
+    let current = try session.entity(history.id, tenant: tenant)?.entity
+    let judged = try current ?? lastState(of: history, series, budget: &budget)
+    let names = try series.filter { $0.attribute != scopeAttribute }.map { try session.iri($0.attribute) }
+    return visibility.part(of: judged, asking: names)
+  }
+
+  /// The series of the attributes that may be seen; scopes are a part of the entity itself.
+  private func visible(_ series: [Series], _ part: EntityVisibility.Part) throws -> [Series] {
+    guard case .attributes(let names) = part else { return series }
+    return try series.filter { one in
+      guard one.attribute != scopeAttribute else { return true }
+      return names.contains(try session.iri(one.attribute))
+    }
+  }
+
+  /// Scopes and latest values of an entity of which only the history is left.
+  private func lastState(of history: Entity, _ series: [Series], budget: inout Int) throws -> Entity {
+    var entity = history
+    // The mark of the deletion is the latest; before it lies what there was.
+    let latest = InstanceSelection(datasetIds: ["@none"], limit: 2, newestFirst: true, withIds: false)
+    for one in series {
+      let found = try session.instances(one, latest, budget: &budget).instances.first { $0.deletedAt == nil }
+      guard let instance = found else { continue }
+      if one.attribute == scopeAttribute {
+        entity.scopes = instance.value.items.compactMap(\.string)
+      } else {
+        entity.attributes.append(AttributeSet(name: try session.iri(one.attribute), instances: [instance]))
+      }
+    }
+    return entity
   }
 
   private func scopes(_ series: Series, budget: inout Int) throws -> ScopeHistory {
@@ -200,7 +239,8 @@ private struct EvolutionReading {
     selection.withIds = query.showsInstanceIds
     selection.validity = candidate.validity
     var sets: [AttributeSet] = []
-    for one in try session.history(of: candidate.key) where projected?.contains(one.attribute) ?? true {
+    for one in try visible(session.history(of: candidate.key), candidate.part)
+    where projected?.contains(one.attribute) ?? true {
       let (instances, isCut) =
         one.attribute == scopeAttribute
         ? try scopeInstances(one, selection, budget: &budget)
@@ -212,14 +252,14 @@ private struct EvolutionReading {
       }
       sets.append(AttributeSet(name: try session.iri(one.attribute), instances: instances))
     }
-    guard let visibility = query.entities.visibility else { return sets }
-    var whole = candidate.entity
-    whole.attributes = sets
-    let seen = visibility.visible(whole)
-    if let seen, !visibility.isGiven(seen) {
-      throw StoreError.tooComplex("the answer would have more entities than may be recorded at once; ask for fewer")
+    if let visibility = query.entities.visibility {
+      var shown = candidate.entity
+      shown.attributes = sets
+      guard visibility.isGiven(shown) else {
+        throw StoreError.tooComplex("the answer would have more entities than may be recorded at once; ask for fewer")
+      }
     }
-    return seen?.attributes ?? []
+    return sets
   }
 
   /// Like ``ReadSession/instances(_:_:budget:)``, but of scopes: what was set before a window and holds in it belongs
