@@ -33,13 +33,17 @@ public final class CityRules: AccessRules {
   private let state: Mutex<State>
   private let now: @Sendable () -> DateTime
   private let recorder: Recorder
+  private let present: @Sendable (Caller) -> Caller?
 
   /// - Parameters:
   ///   - text: rules in Cedar's language.
+  ///   - standing: gives who once made something as he stands today; `nil` when he is no more.
   ///   - recorder: keeps what rules want recorded.
   public init(
-    _ text: String, now: @escaping @Sendable () -> DateTime, recorder: @escaping Recorder
+    _ text: String, now: @escaping @Sendable () -> DateTime,
+    standing: @escaping @Sendable (Caller) -> Caller? = { $0 }, recorder: @escaping Recorder
   ) throws(PolicySyntaxError) {
+    present = standing
     let policies = try PolicySet(parsing: text)
     state = Mutex(State(policies: policies, evidence: policies.annotated("evidence")))
     self.now = now
@@ -55,6 +59,8 @@ public final class CityRules: AccessRules {
   public func record(_ disclosures: [Disclosure], _ writer: any StoreWriter) throws {
     try recorder(disclosures, writer)
   }
+
+  public func standing(of owner: Caller) -> Caller? { present(owner) }
 
   // MARK: Deciding
 
@@ -94,7 +100,12 @@ public final class CityRules: AccessRules {
     }
   }
 
-  private static func uid(of action: HubAction) -> EntityUID { EntityUID("Action", ExactText(action.rawValue)) }
+  fileprivate static func uid(of action: HubAction) -> EntityUID { EntityUID("Action", ExactText(action.rawValue)) }
+
+  public func mayEver(_ action: HubAction, by caller: Caller, in tenant: Tenant) -> Bool {
+    let narrowed = narrowed(caller, action)
+    return narrowed.permitsAnything && !narrowed.forbidsEverything(caller, action, now())
+  }
 
   public func decide(_ action: HubAction, by caller: Caller, in tenant: Tenant) -> AccessVerdict {
     let narrowed = narrowed(caller, action)
@@ -130,7 +141,7 @@ public final class CityRules: AccessRules {
   public func visibility(for caller: Caller, in tenant: Tenant) -> EntityVisibility? {
     let narrowed = narrowed(caller, .read)
     let time = now()
-    guard narrowed.permitsAnything, !narrowed.forbidsEverything(caller, time) else { return .nothing }
+    guard narrowed.permitsAnything, !narrowed.forbidsEverything(caller, .read, time) else { return .nothing }
     if !narrowed.forbidsSomething, !narrowed.asksAttributes, !narrowed.isWatched,
       narrowed.permitsEverything(caller, time)
     {
@@ -238,26 +249,26 @@ extension CityRules.Narrowed {
   /// Whether a rule permits to read whatever there is, unwatched.
   func permitsEverything(_ caller: Caller, _ time: DateTime) -> Bool {
     let blind = policies.policies.filter { $0.isBlind && $0.effect == .permit && evidence[$0.id] == nil }
-    return apply(blind, caller, time)
+    return apply(blind, caller, .read, time)
   }
 
-  /// Whether a rule forbids to read whatever there is.
-  func forbidsEverything(_ caller: Caller, _ time: DateTime) -> Bool {
+  /// Whether a rule forbids an action whatever it is about.
+  func forbidsEverything(_ caller: Caller, _ action: HubAction, _ time: DateTime) -> Bool {
     apply(
       blindForbids.map { policy in
         var permit = policy
         permit.effect = .permit
         return permit
-      }, caller, time)
+      }, caller, action, time)
   }
 
   /// Whether one of these rules, which look at no resource, permits.
-  private func apply(_ blind: [Policy], _ caller: Caller, _ time: DateTime) -> Bool {
+  private func apply(_ blind: [Policy], _ caller: Caller, _ action: HubAction, _ time: DateTime) -> Bool {
     guard !blind.isEmpty else { return false }
     let directory = Directory(caller, resource: EntityUID("", ""), PolicyEntity())
     return PolicySet(blind).decide(
       AccessRequest(
-        principal: directory.principal, action: EntityUID("Action", "read"), resource: directory.resource,
+        principal: directory.principal, action: CityRules.uid(of: action), resource: directory.resource,
         context: Directory.context(of: caller, at: time)), directory
     ).isAllowed
   }

@@ -120,6 +120,10 @@ public final class Hub: Sendable {
   /// The processed form of a context; `null` gives the core context.
   public func context(_ source: JSON) async throws(Problem) -> Context {
     if let known = contexts.cached(source) { return known }
+    // Nobody makes the city fetch or keep anything.
+    guard rules == nil || Caller.current.kind != .nobody else {
+      throw Problem(.unauthorized, "nobody is logged in; only who is may bring a @context that the city does not know")
+    }
     return try await contexts.context(source)
   }
 
@@ -131,11 +135,23 @@ public final class Hub: Sendable {
     do { return try store.read(body) } catch { throw Problem(storeFailure: error) }
   }
 
-  /// Runs a write, with the store's failures as problems.
+  /// Runs a write, with the store's failures as problems. What rules want recorded of who makes it is recorded with it.
   func write<Value: Sendable>(_ body: @escaping @Sendable (any StoreWriter) throws -> Value) async throws(Problem)
     -> Value
   {
-    do { return try await store.write(body) } catch { throw Problem(storeFailure: error) }
+    guard let rules, let notes = AccessNotes.current, case let acts = notes.takeActs(), !acts.isEmpty else {
+      do { return try await store.write(body) } catch { throw Problem(storeFailure: error) }
+    }
+    do {
+      return try await store.write { writer in
+        let value = try body(writer)
+        try rules.record(acts, writer)
+        return value
+      }
+    } catch {
+      notes.putBack(acts: acts)
+      throw Problem(storeFailure: error)
+    }
   }
 
   private func removeExpired() async {

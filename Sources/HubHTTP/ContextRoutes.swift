@@ -53,7 +53,7 @@ extension API {
       kind = known
     }
     let details = try exchange.items.flag("details")
-    let body = hub.storedContexts(kind).map { entry -> JSON in
+    let body = try hub.storedContexts(kind).map { entry -> JSON in
       let address = hub.contextAddress(entry.localId, base: exchange.base)
       return details ? entry.json(address: address) : .string(entry.url ?? address)
     }

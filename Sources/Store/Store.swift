@@ -391,7 +391,7 @@ public protocol StoreWriter: StoreReader {
   func put(_ document: StoredDocument, collection: String, in tenant: Tenant) throws
   func deleteDocument(_ id: String, collection: String, in tenant: Tenant) throws -> Bool
 
-  /// Adds items to the outbox; gives their sequence numbers.
+  /// Adds items to the outbox; gives their sequence numbers, which ascend, and come never again.
   func enqueue(_ items: [OutboxItem]) throws -> [Int64]
   /// Takes settled items out.
   func removeFromOutbox(_ sequences: [Int64]) throws

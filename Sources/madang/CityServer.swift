@@ -51,7 +51,8 @@ struct CityServer {
     do {
       let identity = try await CityIdentity.make(store, folder, command, manifest?.manifest, fetching: outlets.http)
       let evidence = try CityEvidence(store: store, folder: folder, manifest: manifest, http: outlets.http)
-      let access = try CityAccess.make(manifest, mode: mode, evidence: evidence.log, now: { RealClock().now })
+      let access = try CityAccess.make(
+        manifest, mode: mode, standings: Standings(store, identity), evidence: evidence.log, now: { RealClock().now })
       let hub = makeHub(store, outlets, log, access)
       try await hub.resume()
       if let manifest {
@@ -82,7 +83,8 @@ struct CityServer {
       }
       let router = Router(context: CityContext.self)
       identity.addRoutes(to: router) { _, context in context.source }
-      addMachinePages(to: router, health)
+      let pageDoor = access.map { _ in PageDoor(identity: identity, hub: hub) }
+      addMachinePages(to: router, health, keptBy: pageDoor)
       evidence.log.addRoutes(to: router)
       let source = HubCitySource(
         hub: hub, report: health, site: SiteDescription(manifest?.manifest, mode: mode, openAccess: access == nil),
@@ -90,7 +92,7 @@ struct CityServer {
       let devices = command.tlsPort == nil ? nil : try await DeviceTrust(command, folder, store)
       devices?.addPages(to: router)
       let keeper = access.map { _ in CityDoorkeeper(identity: identity) }
-      if let access { router.add(middleware: PageDoor(identity: identity, rules: access.rules)) }
+      if let pageDoor { router.add(middleware: pageDoor) }
       try Console(source: source, assets: WebAssets.folder).addRoutes(to: router)
       let doors = (manifest?.manifest.adapters ?? []).filter(\.isDoor).map { IngestDoor(Adapter($0)) }
       let (running, started) = AsyncStream.makeStream(of: Void.self)
@@ -145,7 +147,8 @@ struct CityServer {
 
   /// What programs ask beside the API: the version, and the health report as JSON.
   private func addMachinePages(
-    to router: Router<CityContext>, _ health: @escaping @Sendable () throws(Problem) -> JSON
+    to router: Router<CityContext>, _ health: @escaping @Sendable () throws(Problem) -> JSON,
+    keptBy door: PageDoor?
   ) {
     @Sendable func json(_ value: JSON, status: HTTPResponse.Status = .ok) -> Response {
       Response(
@@ -155,9 +158,14 @@ struct CityServer {
     router.get("/version") { _, _ in
       json(["name": "madang", "version": .string(Madang.version), "ngsiLd": "1.9.1"])
     }
-    router.get("/health.json") { _, _ in
+    router.get("/health.json") { request, context in
       do throws(Problem) {
-        return json(try health())
+        let report = try health()
+        guard let door else { return json(report) }
+        // Who may not watch learns that the city is there and can read its store, not what is in it.
+        guard let caller = try? door.caller(of: request, from: context.source), (try? await door.admit(caller)) != nil
+        else { return json(["status": "up"]) }
+        return json(report)
       } catch {
         return json(error.json, status: .internalServerError)
       }

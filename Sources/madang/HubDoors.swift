@@ -103,8 +103,10 @@ struct HubCitySource: CitySource {
 
   private func wholeDataReport(refusalsFrom offset: Int, limit: Int) async -> DataReport {
     var report = DataReport()
-    report.mode = hub.validationMode(in: .default).rawValue
-    report.models = hub.dataModels(in: .default).map { .init(type: $0.type, judged: $0.judged, failed: $0.failed) }
+    report.mode = (try? hub.validationMode(in: .default))?.rawValue ?? ""
+    report.models = ((try? hub.dataModels(in: .default)) ?? []).map {
+      .init(type: $0.type, judged: $0.judged, failed: $0.failed)
+    }
     let (lines, count) = (try? hub.refusedInput(in: .default, page: Page(limit: limit, offset: offset))) ?? ([], 0)
     report.refusals = lines.map { line in
       .init(

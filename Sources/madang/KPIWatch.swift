@@ -30,7 +30,7 @@ actor KPIWatch {
     if let restsUntil, restsUntil > .now { return latest }
     if let reading { return await reading.value }
     let began = ContinuousClock.now
-    let task = Task { await Hub.asCity { await Self.read(plan, hub) } }
+    let task = Task { await Caller.$current.withValue(.console) { await Self.read(plan, hub) } }
     reading = task
     defer { reading = nil }
     latest = await task.value

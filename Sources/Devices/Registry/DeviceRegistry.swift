@@ -72,6 +72,16 @@ extension DeviceRegistry {
     } catch { throw .failed("the device \(name) cannot be read: \(error)") }
   }
 
+  /// Whether a device may have certificates.
+  ///
+  /// - Parameter document: gives what is kept under a collection and an id.
+  public static func isAdmitted(
+    _ device: DeviceProfile, _ document: (_ collection: String, _ id: String) throws -> [UInt8]?
+  ) throws -> Bool {
+    guard let body = try document(devices, device.name) else { return false }
+    return try JSONDecoder().decode(DeviceRecord.self, from: Data(body)).state != .revoked
+  }
+
   /// All devices, by name.
   public func allDevices() async throws(DeviceError) -> [DeviceRecord] {
     do {

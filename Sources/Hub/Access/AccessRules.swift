@@ -7,6 +7,13 @@ public protocol AccessRules: Sendable {
   /// Whether a caller may do something that is about no single entity.
   func decide(_ action: HubAction, by caller: Caller, in tenant: Tenant) -> AccessVerdict
 
+  /// Whether there is anything at all that a caller might be permitted to do so.
+  func mayEver(_ action: HubAction, by caller: Caller, in tenant: Tenant) -> Bool
+
+  /// Somebody who once made something, as he stands today; `nil` when he is no more, or was shut out. What he stated then,
+  /// such as his purpose, stays.
+  func standing(of owner: Caller) -> Caller?
+
   /// What a caller may read of a tenant; `nil` where it is everything, unwatched.
   func visibility(for caller: Caller, in tenant: Tenant) -> EntityVisibility?
 
@@ -39,19 +46,20 @@ public struct AccessVerdict: Sendable, Hashable {
   }
 }
 
-/// Something of an entity that a caller saw or did, and that a rule wants recorded.
+/// Something that a caller saw or did, and that a rule wants recorded.
 public struct Disclosure: Sendable, Hashable {
   public var caller: Caller
   public var action: HubAction
   public var tenant: Tenant
-  public var entityId: String
+  /// `nil` for what is about a tenant as a whole.
+  public var entityId: String?
   /// The entity as it was given, or as it became.
   public var entity: Entity?
   /// The rule's words, such as `access`.
   public var kind: String
 
   public init(
-    caller: Caller, action: HubAction, tenant: Tenant, entityId: String, entity: Entity?, kind: String
+    caller: Caller, action: HubAction, tenant: Tenant, entityId: String? = nil, entity: Entity? = nil, kind: String
   ) {
     self.caller = caller
     self.action = action

@@ -80,7 +80,10 @@ extension Caller {
     object["agency"] = agency.map { .string($0) }
     object["tenants"] = .array(tenants.map { .string($0) })
     object["scopes"] = scopes.map { .array($0.map { .string($0) }) }
+    object["methods"] = .array(methods.map { .string($0) })
     object["purpose"] = purpose.map { .string($0) }
+    object["source"] = source.map { .string($0) }
+    object["reason"] = reason.map { .string($0) }
     return .object(object)
   }
 
@@ -93,6 +96,9 @@ extension Caller {
     agency = stored["agency"]?.string
     tenants = (stored["tenants"]?.items ?? []).compactMap(\.string)
     scopes = stored["scopes"]?.array.map { $0.compactMap(\.string) }
+    methods = (stored["methods"]?.items ?? []).compactMap(\.string)
     purpose = stored["purpose"]?.string
+    source = stored["source"]?.string
+    reason = stored["reason"]?.string
   }
 }

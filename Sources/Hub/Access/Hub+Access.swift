@@ -24,12 +24,22 @@ extension Hub {
     try Self.requireTenant(tenant, caller)
     let verdict = rules.decide(action, by: caller, in: tenant.owner)
     guard verdict.isAllowed else { throw Self.refusal(action, caller, verdict) }
+    guard let kind = verdict.evidence else { return }
+    let act = Disclosure(caller: caller, action: action, tenant: tenant.owner, kind: kind)
+    guard AccessNotes.current?.note(act: act) == true else {
+      throw Problem(.forbidden, "\(caller.id) may \(action.rawValue) only where that is recorded, which it is not here")
+    }
   }
 
   /// Whether the caller may run the city: for doors to what stands beside the hub.
   ///
   /// - Throws: as ``permit(_:in:)``.
   public func permitAdministration() throws(Problem) { try permit(.administer, in: .default) }
+
+  /// Whether the caller may open the pages of the operations centre.
+  ///
+  /// - Throws: as ``permit(_:in:)``.
+  public func permitWatching() throws(Problem) { try permit(.watch, in: .default) }
 
   /// What the caller may read of a tenant; `nil` where it is everything.
   func visibility(in tenant: Tenant) throws(Problem) -> EntityVisibility? {
@@ -42,6 +52,14 @@ extension Hub {
       throw Self.refusal(.read, caller, AccessVerdict(isAllowed: false, reasons: []))
     }
     return visibility
+  }
+
+  /// Lets who may read something of a tenant know what is set for all of it.
+  ///
+  /// - Throws: `Unauthorized`, `Forbidden`.
+  func permitKnowing(in tenant: Tenant) throws(Problem) {
+    guard try visibility(in: tenant)?.isNothing == true else { return }
+    throw Self.refusal(.read, Caller.current, AccessVerdict(isAllowed: false, reasons: []))
   }
 
   /// Whether the caller may read everything of a tenant, unwatched.
@@ -59,12 +77,12 @@ extension Hub {
       && rules.decide(.federate, by: caller, in: tenant.owner).isAllowed
   }
 
-  private static func requireTenant(_ tenant: Tenant, _ caller: Caller) throws(Problem) {
+  static func requireTenant(_ tenant: Tenant, _ caller: Caller) throws(Problem) {
     guard !caller.tenants.isEmpty, !caller.tenants.contains(tenant.owner.name) else { return }
     throw Problem(.forbidden, "\(caller.id) may not reach the tenant '\(tenant.owner.name)'")
   }
 
-  fileprivate static func refusal(_ action: HubAction, _ caller: Caller, _ verdict: AccessVerdict) -> Problem {
+  static func refusal(_ action: HubAction, _ caller: Caller, _ verdict: AccessVerdict) -> Problem {
     guard caller.kind != .nobody else {
       return Problem(.unauthorized, "nobody is logged in; \(action.rawValue) needs a permission")
     }
@@ -72,93 +90,18 @@ extension Hub {
     return Problem(.forbidden, "\(caller.id) may not \(action.rawValue): \(why)")
   }
 
-  // MARK: Writing
-
-  /// Who writes, as seen from inside the transaction.
-  struct Writing: Sendable {
-    fileprivate let caller: Caller
-    fileprivate let tenant: Tenant
-
-    static let city = Writing(caller: .city, tenant: .default)
-  }
-
-  /// Who is about to write to a tenant.
-  func writing(in tenant: Tenant) throws(Problem) -> Writing {
-    let caller = rules == nil ? Caller.city : Caller.current
-    if caller.kind != .city { try Self.requireTenant(tenant, caller) }
-    return Writing(caller: caller, tenant: tenant.owner)
-  }
-
-  /// - Throws: `Unauthorized`, `Forbidden`; `ResourceNotFound` for an entity that the caller may not know of.
-  func permit(_ update: EntityUpdate, by writing: Writing) throws(Problem) {
-    guard let rules, writing.caller.kind != .city else { return }
-    let isDeletion = update.entity.deletedAt != nil
-    let action: HubAction = update.before == nil ? .create : isDeletion ? .delete : .update
-    let verdict = rules.decide(
-      action, before: update.before, after: isDeletion ? nil : update.entity, attributes: update.changes.map(\.name),
-      by: writing.caller, in: writing.tenant)
-    guard !verdict.isAllowed else { return }
-    if writing.caller.kind != .nobody, let before = update.before,
-      let visibility = rules.visibility(for: writing.caller, in: writing.tenant),
-      visibility.visible(before) == nil
-    {
-      throw .notFound("there is no entity \(update.entity.id)")
-    }
-    throw Self.refusal(action, writing.caller, verdict)
-  }
-
-  /// Records the updates that rules want recorded, in their transaction.
-  func recordWrites(_ updates: [EntityUpdate], by writing: Writing, _ writer: any StoreWriter) throws {
-    guard let rules, writing.caller.kind != .city else { return }
-    var disclosures: [Disclosure] = []
-    for update in updates where !update.isUnchanged || update.entity.deletedAt != nil {
-      let isDeletion = update.entity.deletedAt != nil
-      let action: HubAction = update.before == nil ? .create : isDeletion ? .delete : .update
-      let verdict = rules.decide(
-        action, before: update.before, after: isDeletion ? nil : update.entity, attributes: update.changes.map(\.name),
-        by: writing.caller, in: writing.tenant)
-      guard let kind = verdict.evidence else { continue }
-      disclosures.append(
-        Disclosure(
-          caller: writing.caller, action: action, tenant: writing.tenant, entityId: update.entity.id,
-          entity: isDeletion ? nil : update.entity, kind: kind))
-    }
-    if !disclosures.isEmpty { try rules.record(disclosures, writer) }
-  }
-
   // MARK: Recording
 
-  /// Records what a request was shown. Until it returns, nothing of it may leave.
-  public func record(_ notes: AccessNotes) async throws(Problem) {
-    guard let rules, !notes.isEmpty else { return }
-    let disclosures = notes.take()
-    try await write { writer in try rules.record(disclosures, writer) }
-  }
-}
-
-extension Hub {
-  /// Asks whether a caller may change the history of an entity: as he may change the entity, which may be gone.
+  /// Records what a request was shown and did. Until it returns, nothing of it may leave.
   ///
-  /// - Parameter part: id, and the attributes that are concerned.
-  func permitHistory(
-    of part: Entity, _ action: HubAction, by writing: Writing, in tenant: Tenant, _ reader: any StoreReader
-  ) throws {
-    guard let rules, writing.caller.kind != .city else { return }
-    var before = try reader.entity(part.id, in: tenant)
-    if before == nil {
-      let types = try reader.evolutions(.latest(of: part.id, count: 1), in: tenant).entities.first?.types
-      before = types.map { Entity(id: part.id, types: $0) }
+  /// - Parameter failed: the request was refused: what it would have done is not said of it.
+  public func record(_ notes: AccessNotes, failed: Bool = false) async throws(Problem) {
+    guard let rules else { return }
+    let acts = notes.takeActs()
+    let disclosures = notes.take() + (failed ? [] : acts)
+    guard !disclosures.isEmpty else { return }
+    do { try await store.write { writer in try rules.record(disclosures, writer) } } catch {
+      throw Problem(storeFailure: error)
     }
-    let verdict = rules.decide(
-      before == nil ? .create : action, before: before, after: action == .delete ? nil : before ?? part,
-      attributes: part.attributes.map(\.name), by: writing.caller, in: writing.tenant)
-    guard !verdict.isAllowed else { return }
-    if writing.caller.kind != .nobody, let before,
-      let visibility = rules.visibility(for: writing.caller, in: writing.tenant),
-      visibility.visible(before) == nil
-    {
-      throw Problem.notFound("there is no entity \(part.id)")
-    }
-    throw Self.refusal(action, writing.caller, verdict)
   }
 }

@@ -38,8 +38,25 @@ extension EntityChange {
     change.old = old.flatMap(visibility.visible)
     change.new = new.flatMap(visibility.visible)
     guard change.old != nil || change.new != nil else { return nil }
-    let names = Set([change.old, change.new].compactMap { $0 }.flatMap { $0.attributes.map(\.name) })
-    change.attributes.removeAll { !names.contains($0.name) }
+    let before = Set(change.old?.attributes.map(\.name) ?? [])
+    let after = Set(change.new?.attributes.map(\.name) ?? [])
+    change.attributes = attributes.compactMap { one in
+      let (old, new) = (before.contains(one.name) ? one.old : nil, after.contains(one.name) ? one.new : nil)
+      switch (old, new) {
+      case (let old?, let new?): return AttributeChange(updated: old, to: new, name: one.name)
+      case (nil, let new?): return AttributeChange(created: new, name: one.name)
+      case (let old?, nil): return AttributeChange(deleted: old, name: one.name)
+      case (nil, nil): return nil
+      }
+    }
+    // What comes into sight begins for him, and what leaves it ends, changed or not.
+    let told = Set(change.attributes.map(\.name))
+    for set in change.new?.attributes ?? [] where !before.contains(set.name) && !told.contains(set.name) {
+      change.attributes += set.instances.map { AttributeChange(created: $0, name: set.name) }
+    }
+    for set in change.old?.attributes ?? [] where !after.contains(set.name) && !told.contains(set.name) {
+      change.attributes += set.instances.map { AttributeChange(deleted: $0, name: set.name) }
+    }
     let isSame = change.old != nil && change.new != nil && change.attributes.isEmpty && !attributes.isEmpty
     return isSame ? nil : change
   }

@@ -16,7 +16,8 @@ extension Hub {
   }
 
   /// All stored contexts in the order they came, the built-in core contexts first (clause 5.13.3).
-  public func storedContexts(_ kind: ContextKind? = nil) -> [StoredContext] {
+  public func storedContexts(_ kind: ContextKind? = nil) throws(Problem) -> [StoredContext] {
+    try permitKnowing(in: .default)
     let stored = library.shelf.withLock { $0.list(kind) }
     return kind == nil || kind == .cached ? CoreContext.versions.map(builtIn) + stored : stored
   }
@@ -89,6 +90,9 @@ extension Hub {
   /// - Parameter base: what this hub's URL begins with, where ``address`` does not say it.
   public func linkable(_ context: Context, base: String) async throws(Problem) -> Context {
     guard context.address == nil, !context.isSaidByOneURL else { return context }
+    guard rules == nil || Caller.current.kind != .nobody else {
+      throw Problem(.unauthorized, "nobody is logged in; only who is may have the city keep a @context")
+    }
     let id = try await implicitContext(context.source)
     return context.restated(address: contextAddress(id, base: base))
   }

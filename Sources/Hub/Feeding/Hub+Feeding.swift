@@ -111,7 +111,7 @@ extension Hub {
     let writing = try writing(in: tenant)
     try await write { writer in
       for fragment in fragments {
-        try self.permitHistory(of: try fragment.entity(), .update, by: writing, in: tenant, writer)
+        try self.permitHistory(of: try fragment.entity(), adds: true, by: writing, in: tenant, writer)
       }
       try writer.append(history, types: [:], in: tenant)
     }

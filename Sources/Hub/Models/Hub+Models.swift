@@ -20,7 +20,10 @@ extension Hub {
 
   // MARK: - Mode
 
-  public func validationMode(in tenant: Tenant) -> ValidationMode { models.mode(in: tenant) }
+  public func validationMode(in tenant: Tenant) throws(Problem) -> ValidationMode {
+    try permitKnowing(in: tenant)
+    return models.mode(in: tenant)
+  }
 
   /// Says what happens from now on to entities that do not meet their model. Without it a tenant warns.
   public func setValidationMode(_ mode: ValidationMode, in tenant: Tenant) async throws(Problem) {
@@ -37,7 +40,8 @@ extension Hub {
   // MARK: - Models
 
   /// The data models of a tenant, by type.
-  public func dataModels(in tenant: Tenant) -> [ModelEntry] {
+  public func dataModels(in tenant: Tenant) throws(Problem) -> [ModelEntry] {
+    try permitKnowing(in: tenant)
     var entries = models.models(in: tenant).map { model, counts in
       ModelEntry(
         type: model.type, document: model.document, modifiedAt: model.modifiedAt, judged: counts.judged,
@@ -102,7 +106,8 @@ extension Hub {
 
   /// URLs of the schemas that the models of a tenant may refer to.
   public func modelSchemas(in tenant: Tenant) throws(Problem) -> [StoredDocument] {
-    try read { reader in
+    try permitKnowing(in: tenant)
+    return try read { reader in
       try self.requireTenant(tenant, reader)
       return try reader.documents(Self.schemaCollection, in: tenant, page: Page(limit: self.limits.dataModelSchemas))
     }

@@ -185,16 +185,16 @@ extension Hub {
   }
 
   /// All of a tenant, in the order they were made.
-  public func allRegistrations(in tenant: Tenant) -> [Registration] { registry.all(in: tenant) }
+  package func allRegistrations(in tenant: Tenant) -> [Registration] { registry.all(in: tenant) }
 
   /// Whether there is such a registration.
-  public func isRegistered(_ id: String, in tenant: Tenant) -> Bool { registry.registration(id, in: tenant) != nil }
+  package func isRegistered(_ id: String, in tenant: Tenant) -> Bool { registry.registration(id, in: tenant) != nil }
 
   /// Whether anything of the tenant may be held elsewhere, for this caller.
-  public func hasRegistrations(in tenant: Tenant) -> Bool { !registry.isEmpty(in: tenant) && mayFederate(in: tenant) }
+  package func hasRegistrations(in tenant: Tenant) -> Bool { !registry.isEmpty(in: tenant) && mayFederate(in: tenant) }
 
   /// Registrations in force that match, none where the caller may not have what other hubs have.
-  public func sources(_ query: SourceQuery, in tenant: Tenant) throws(Problem) -> [SourceMatch] {
+  package func sources(_ query: SourceQuery, in tenant: Tenant) throws(Problem) -> [SourceMatch] {
     mayFederate(in: tenant) ? try matches(query, in: tenant) : []
   }
 

@@ -21,6 +21,7 @@ extension Hub {
     _ object: JSONObject, context: Context, in tenant: Tenant, check: (JSONObject) throws(Problem) -> Void
   ) async throws(Problem) -> String {
     try permit(.configure, in: tenant)
+    try requireSight(in: tenant)
     let document = try snapshotParser.document(object, takesQueries: true)
     try check(document)
     return try await makeSnapshot(object["id"], document, context.source, origin: nil, in: tenant)
@@ -36,6 +37,14 @@ extension Hub {
     }
     for member in SnapshotParser.queries { document[member] = original.document[member] }
     return try await makeSnapshot(object["id"], document, original.context, origin: original, in: tenant)
+  }
+
+  /// A snapshot may hold parts of entities, by which rules cannot judge, and what other hubs have: it is for those who may
+  /// have all of both.
+  private func requireSight(in tenant: Tenant) throws(Problem) {
+    guard try showsEverything(in: tenant), registry.isEmpty(in: tenant) || mayFederate(in: tenant) else {
+      throw Problem(.forbidden, "a snapshot is for who may read everything, and what it may hold of other hubs")
+    }
   }
 
   private func makeSnapshot(
@@ -112,6 +121,7 @@ extension Hub {
   ///
   /// - Throws: `ResourceNotFound`, or `Conflict` as long as it is being prepared.
   public func space(ofSnapshot id: String, in tenant: Tenant) throws(Problem) -> Tenant {
+    try requireSight(in: tenant)
     let known = try snapshot(id, in: tenant)
     guard known.status != .preparing else { throw Problem(.conflict, "the snapshot \(id) is being prepared still") }
     snapshots.touch(known, at: now())

@@ -27,26 +27,26 @@ extension Hub {
   }
 
   /// Subscriptions and registrations that changed since the last time; at first, all that may matter.
-  public func takeSourceSubscriptionChanges() -> Set<SourceSubscriptionChange> { sourceSubscriptions.takeChanges() }
+  package func takeSourceSubscriptionChanges() -> Set<SourceSubscriptionChange> { sourceSubscriptions.takeChanges() }
 
   /// Has it looked at again.
-  public func noteSourceSubscriptionChange(_ change: SourceSubscriptionChange) { sourceSubscriptions.note(change) }
+  package func noteSourceSubscriptionChange(_ change: SourceSubscriptionChange) { sourceSubscriptions.note(change) }
 
   /// How often there was something new to do; see ``waitForSourceSubscriptions(after:)``.
   public var sourceSubscriptionWakes: Int { sourceSubscriptions.wakes.count }
 
   /// Returns when there is something new to do after this count.
-  public func waitForSourceSubscriptions(after count: Int) async { await sourceSubscriptions.wakes.wait(after: count) }
+  package func waitForSourceSubscriptions(after count: Int) async { await sourceSubscriptions.wakes.wait(after: count) }
 
   /// The subscription as far as it concerns sources; `nil` when it does not.
-  public func distributed(_ id: String, in tenant: Tenant) -> DistributedSubscription? {
+  package func distributed(_ id: String, in tenant: Tenant) -> DistributedSubscription? {
     book.subscription(SubscriptionSubject.entities.key(id), in: tenant).flatMap {
       mayFederate($0) ? DistributedSubscription($0, at: now()) : nil
     }
   }
 
   /// All of a tenant that concern sources.
-  public func distributedSubscriptions(in tenant: Tenant) -> [DistributedSubscription] {
+  package func distributedSubscriptions(in tenant: Tenant) -> [DistributedSubscription] {
     let time = now()
     return book.all(in: tenant).compactMap { mayFederate($0) ? DistributedSubscription($0, at: time) : nil }
   }
@@ -57,39 +57,39 @@ extension Hub {
   }
 
   /// Whether the subscription is there but waits for a context that cannot be had now.
-  public func isAside(_ id: String, in tenant: Tenant) throws(Problem) -> Bool {
+  package func isAside(_ id: String, in tenant: Tenant) throws(Problem) -> Bool {
     guard book.subscription(SubscriptionSubject.entities.key(id), in: tenant) == nil else { return false }
     return try read { try $0.document(id, collection: SubscriptionSubject.entities.collection, in: tenant) } != nil
   }
 
-  public func sourceSubscriptions(of subscription: String, in tenant: Tenant) -> [SourceSubscription] {
+  package func sourceSubscriptions(of subscription: String, in tenant: Tenant) -> [SourceSubscription] {
     sourceSubscriptions.of(subscription: subscription, in: tenant)
   }
 
-  public func sourceSubscriptions(at registration: String, in tenant: Tenant) -> [SourceSubscription] {
+  package func sourceSubscriptions(at registration: String, in tenant: Tenant) -> [SourceSubscription] {
     sourceSubscriptions.of(registration: registration, in: tenant)
   }
 
-  public func sourceSubscriptions(where condition: (SourceSubscription) -> Bool) -> [SourceSubscription] {
+  package func sourceSubscriptions(where condition: (SourceSubscription) -> Bool) -> [SourceSubscription] {
     sourceSubscriptions.all(where: condition)
   }
 
-  public func sourceSubscription(_ id: String) -> SourceSubscription? { sourceSubscriptions.byId(id) }
+  package func sourceSubscription(_ id: String) -> SourceSubscription? { sourceSubscriptions.byId(id) }
 
   /// The one whose source knows this token.
-  public func sourceSubscription(token: String) -> SourceSubscription? { sourceSubscriptions.byToken(token) }
+  package func sourceSubscription(token: String) -> SourceSubscription? { sourceSubscriptions.byToken(token) }
 
   /// Whether there is room for one more; where there is none, that is counted.
-  public func hasRoomForSourceSubscription() -> Bool { sourceSubscriptions.hasRoom(limits.sourceSubscriptions) }
+  package func hasRoomForSourceSubscription() -> Bool { sourceSubscriptions.hasRoom(limits.sourceSubscriptions) }
 
   /// Changes what this run knows of it; what has to outlive it is kept with ``keep(_:)-(String)``.
   @discardableResult
-  public func changeSourceSubscription(_ id: String, _ body: (inout SourceSubscription) -> Void)
+  package func changeSourceSubscription(_ id: String, _ body: (inout SourceSubscription) -> Void)
     -> SourceSubscription?
   { sourceSubscriptions.change(id, body) }
 
   /// Keeps new ones.
-  public func keep(_ new: [SourceSubscription]) async throws(Problem) {
+  package func keep(_ new: [SourceSubscription]) async throws(Problem) {
     guard !new.isEmpty else { return }
     let book = sourceSubscriptions
     try await write { writer in
@@ -99,7 +99,7 @@ extension Hub {
   }
 
   /// Keeps them as they are now.
-  public func keepSourceSubscriptions(_ ids: [String]) async throws(Problem) {
+  package func keepSourceSubscriptions(_ ids: [String]) async throws(Problem) {
     let known = ids.compactMap(sourceSubscriptions.byId)
     guard !known.isEmpty else { return }
     try await write { writer in
@@ -108,7 +108,7 @@ extension Hub {
   }
 
   /// Forgets one that the source has no more.
-  public func forget(_ gone: SourceSubscription) async throws(Problem) {
+  package func forget(_ gone: SourceSubscription) async throws(Problem) {
     let book = sourceSubscriptions
     try await write { writer in
       _ = try writer.deleteDocument(gone.id, collection: SourceSubscription.collection, in: gone.key.tenant)
@@ -117,7 +117,7 @@ extension Hub {
   }
 
   /// Keys of `contextSourceInfo` whose values are taken from the request (clause 4.3.6.5).
-  public func headersSentOn(in tenant: Tenant) -> Set<String> {
+  package func headersSentOn(in tenant: Tenant) -> Set<String> {
     var keys: Set<String> = []
     for registration in registry.all(in: tenant) {
       for (key, value) in registration.sourceInfo where value == "urn:ngsi-ld:request" { keys.insert(key) }
@@ -132,7 +132,7 @@ extension Hub {
   /// What is left of what a source notifies: entities that the subscription is about.
   ///
   /// - Parameter judges: apply the filters too; what was deleted cannot be judged any more and stays.
-  public func selected(_ entities: [Entity], for id: String, judges: Bool, in tenant: Tenant) -> [Entity] {
+  package func selected(_ entities: [Entity], for id: String, judges: Bool, in tenant: Tenant) -> [Entity] {
     guard let subscription = book.subscription(SubscriptionSubject.entities.key(id), in: tenant) else { return [] }
     return entities.filter { entity in
       let matcher = judges && entity.deletedAt == nil ? subscription.rule.matcher : subscription.rule.partMatcher
@@ -147,7 +147,7 @@ extension Hub {
   ///
   /// - Parameter assembles: the entities are parts, which are put together with what others have before they are judged.
   /// - Returns: false when the subscription is not active, so that nothing is due.
-  public func passOn(_ entities: [Entity], from one: SourceSubscription, assembles: Bool) async throws(Problem) -> Bool
+  package func passOn(_ entities: [Entity], from one: SourceSubscription, assembles: Bool) async throws(Problem) -> Bool
   {
     let tenant = one.key.tenant
     let key = SubscriptionSubject.entities.key(one.key.subscription)
@@ -178,10 +178,10 @@ extension Hub {
   }
 
   /// Has all that waits looked at.
-  public func wakeSourceSubscriptions() { sourceSubscriptions.wakes.wake() }
+  package func wakeSourceSubscriptions() { sourceSubscriptions.wakes.wake() }
 
   /// Says who puts entities together of which a notification has parts.
-  public func assembleParts(_ assembler: @escaping PartsAssembling) { notifier.assembler.withLock { $0 = assembler } }
+  package func assembleParts(_ assembler: @escaping PartsAssembling) { notifier.assembler.withLock { $0 = assembler } }
 }
 
 /// Puts entities together of which parts were told: the parts, for whom, and the registration of the source that they

@@ -9,14 +9,18 @@ public struct DeadLetter: Sendable, Hashable {
   public var at: DateTime?
   /// Why the last attempt failed.
   public var reason: String
-  /// The entities it tells of, with expanded names.
+  /// The entities it tells of, with expanded names; `null` for who may not read everything.
   public var data: JSON
 
-  init(_ document: StoredDocument) {
+  init(_ document: StoredDocument, showsData: Bool = true) {
     id = document.id
     subscriptionId = document.body["subscriptionId"]?.string ?? ""
     at = document.body["at"]?.string.flatMap { DateTime($0) }
     reason = document.body["reason"]?.string ?? ""
+    guard showsData else {
+      data = .null
+      return
+    }
     let text = document.body["data"]?.string ?? ""
     data = (try? JSONParser.parse(text)) ?? .string(text)
   }
@@ -48,16 +52,19 @@ extension Hub {
     of subscriptionId: String? = nil, in tenant: Tenant, page: Page
   ) throws(Problem) -> (letters: [DeadLetter], total: Int) {
     try permit(.administer, in: tenant)
+    let showsData = try showsEverything(in: tenant)
     return try read { reader in
       try self.requireTenant(tenant, reader)
       let collection = Notifier.deadLetterCollection
       guard let subscriptionId else {
         let documents = try reader.documents(collection, in: tenant, page: page)
-        return (documents.map(DeadLetter.init), try reader.documentCount(collection, in: tenant))
+        return (
+          documents.map { DeadLetter($0, showsData: showsData) }, try reader.documentCount(collection, in: tenant)
+        )
       }
       var letters: [DeadLetter] = []
       var total = 0
-      try reader.forEachDeadLetter(in: tenant) { letter in
+      try reader.forEachDeadLetter(in: tenant, showsData: showsData) { letter in
         guard letter.subscriptionId == subscriptionId else { return }
         if total >= page.offset, letters.count < page.limit { letters.append(letter) }
         total += 1
@@ -73,7 +80,10 @@ extension Hub {
   {
     try permit(.administer, in: tenant)
     return try await settle(selection, in: tenant) { letter, payload, at throws(Problem) in
-      guard let subscription = self.book.subscription(letter.subscriptionId, in: tenant) else {
+      // One with the same id that was made later is another one. Letters have the numbers that they had in the outbox.
+      guard let subscription = self.book.subscription(letter.subscriptionId, in: tenant),
+        Int64(letter.id) ?? 0 > subscription.since
+      else {
         throw .notFound("its subscription \(letter.subscriptionId) is gone")
       }
       guard subscription.status(at: at) == "active" else {
@@ -133,7 +143,7 @@ extension Hub {
       try self.requireTenant(tenant, reader)
       if case .ids(let ids) = selection { return ids }
       var ids: [String] = []
-      try reader.forEachDeadLetter(in: tenant) { letter in
+      try reader.forEachDeadLetter(in: tenant, showsData: false) { letter in
         if case .subscription(let id) = selection, letter.subscriptionId != id { return }
         ids.append(letter.id)
       }
@@ -143,11 +153,11 @@ extension Hub {
 }
 
 extension StoreReader {
-  fileprivate func forEachDeadLetter(in tenant: Tenant, _ body: (DeadLetter) -> Void) throws {
+  fileprivate func forEachDeadLetter(in tenant: Tenant, showsData: Bool, _ body: (DeadLetter) -> Void) throws {
     var page = Page(limit: 512)
     while true {
       let documents = try documents(Notifier.deadLetterCollection, in: tenant, page: page)
-      for document in documents { body(DeadLetter(document)) }
+      for document in documents { body(DeadLetter(document, showsData: showsData)) }
       guard documents.count == page.limit else { return }
       page.offset += documents.count
     }

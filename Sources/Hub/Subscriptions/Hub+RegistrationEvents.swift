@@ -17,7 +17,8 @@ extension Hub {
     guard let tenant = (new ?? old)?.tenant else { return }
     let time = now()
     var items: [OutboxItem] = []
-    for subscription in book.aboutRegistrations(in: tenant) where subscription.status(at: time) == "active" {
+    for subscription in book.aboutRegistrations(in: tenant)
+    where subscription.status(at: time) == "active" && mayHearOfRegistrations(subscription) {
       let query = subscription.sourceQuery
       // A pattern that gives up on this registration does not match it.
       let (before, after) = ((try? old?.match(query)) ?? nil, (try? new?.match(query)) ?? nil)
@@ -37,10 +38,18 @@ extension Hub {
   /// Tells a subscriber of all registrations that match now; nobody is told that there are none.
   func tellOfMatches(_ subscription: Subscription, _ writer: any StoreWriter) throws {
     let time = now()
-    guard subscription.subject == .registrations, subscription.status(at: time) == "active" else { return }
+    guard subscription.subject == .registrations, subscription.status(at: time) == "active",
+      mayHearOfRegistrations(subscription)
+    else { return }
     let matches = try sources(subscription.sourceQuery, in: subscription.tenant)
     guard !matches.isEmpty else { return }
     try send([Self.item(for: subscription, .newlyMatching, matches, at: time)], writer)
+  }
+
+  /// Whether the owner might see the registrations today.
+  private func mayHearOfRegistrations(_ subscription: Subscription) -> Bool {
+    guard let rules, let reader = subscription.reader?() else { return true }
+    return rules.decide(.register, by: reader, in: subscription.tenant.owner).isAllowed
   }
 
   private func send(_ items: [OutboxItem], _ writer: any StoreWriter) throws {

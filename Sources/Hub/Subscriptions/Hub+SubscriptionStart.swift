@@ -58,6 +58,7 @@ extension Hub {
       subscription.document = document
       subscription.rule.expiresAt = document["expiresAt"]?.string.flatMap { DateTime($0) }
       subscription.origin = SubscriptionOrigin(stored: stored.body["origin"])
+      subscription.since = stored.body["since"]?.integer ?? 0
       subscription.modifiedAt = stored.body["modifiedAt"]?.string.flatMap { DateTime($0) } ?? createdAt
     } catch {
       log.error(

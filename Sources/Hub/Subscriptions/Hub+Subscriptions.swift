@@ -27,8 +27,8 @@ extension Hub {
       owner: rules == nil ? nil : Caller.current, in: tenant)
     subscription.origin = origin
     try await makeLinkable(&subscription, base: base)
-    let made = subscription
-    let (book, limits, stored) = (book, limits, subscription.stored)
+    let compiled = subscription
+    let (book, limits) = (book, limits)
     try await write { writer in
       try self.requireRoom(for: tenant, writer)
       guard try writer.document(id, collection: subject.collection, in: tenant) == nil else {
@@ -37,7 +37,10 @@ extension Hub {
       guard try writer.documentCount(subject.collection, in: tenant) < limits.subscriptions else {
         throw Problem(.tooManyResults, "a tenant may have at most \(limits.subscriptions) subscriptions")
       }
-      try writer.put(StoredDocument(id: id, body: stored), collection: subject.collection, in: tenant)
+      var subscription = compiled
+      subscription.since = try writer.latestInOutbox(for: subscription.key, in: tenant)
+      let made = subscription
+      try writer.put(StoredDocument(id: id, body: made.stored), collection: subject.collection, in: tenant)
       writer.afterCommit {
         book.put(made)
         self.noteForSources(made)
@@ -71,6 +74,7 @@ extension Hub {
     origin: SubscriptionOrigin, in tenant: Tenant
   ) async throws(Problem) -> Bool {
     let known = try existing(id, subject, in: tenant)
+    let owner = try owner(changing: known, with: patch)
     var document = known.document
     for member in patch.members where !SubscriptionParser.readOnly.contains(member.key) && member.key != "@context" {
       if member.value == .null { throw .badRequest("'\(member.key)' is null; to remove it send \"\(Core.null)\"") }
@@ -88,12 +92,13 @@ extension Hub {
     }
     var subscription = try await compile(
       document, id: id, about: subject, context: context, createdAt: known.createdAt,
-      owner: rules == nil ? known.owner : Caller.current, in: tenant)
+      owner: owner, in: tenant)
     if let expiresAt {
       subscription.rule.expiresAt = expiresAt
       subscription.document["expiresAt"] = .string(expiresAt.description)
     }
     subscription.origin = known.origin.updated(by: origin)
+    subscription.since = known.since
     try await makeLinkable(&subscription, base: base)
     let changed = subscription
     let (book, stored, before) = (book, subscription.stored, known.stored)
@@ -193,6 +198,27 @@ extension Hub {
     return true
   }
 
+  /// Whose the subscription is after a change: it stays its maker's, since what it tells is what he may see.
+  ///
+  /// - Throws: `Forbidden` for who changes more of another's than whether and how long it is at work.
+  private func owner(changing subscription: Subscription, with patch: JSONObject) throws(Problem) -> Caller? {
+    let caller = Caller.current
+    guard rules != nil, caller.kind != .city else { return subscription.owner }
+    guard let owner = subscription.owner else { return caller }
+    guard owner.kind != caller.kind || owner.id != caller.id else { return caller }
+    let others = patch.members.map(\.key).filter { !Self.membersOfAdministrators.contains($0) }
+    guard others.isEmpty else {
+      throw Problem(
+        .forbidden,
+        "the subscription is not yours: of it you may change 'isActive' and 'expiresAt', not '\(others[0])'; or delete it"
+      )
+    }
+    return owner
+  }
+
+  /// What administrators may change of the subscriptions of others; the rest says what is told and to whom.
+  private static let membersOfAdministrators: Set<String> = ["id", "type", "@context", "isActive", "expiresAt"]
+
   /// What an address of this hub begins with where neither a client nor whoever runs it has said so.
   public static let localBase = "http://localhost"
 
@@ -225,14 +251,18 @@ extension Hub {
       notificationContext = try await self.context(notificationSource ?? .string(url))
       if notificationSource != nil { notificationContext = notificationContext.restated(address: url) }
     }
+    var reader: (@Sendable () -> Caller)?
     var sight: (@Sendable () -> EntityVisibility?)?
     if let rules, owner?.kind != .city {
-      sight = { rules.visibility(for: owner ?? .nobody, in: tenant.owner) }
+      let standing: @Sendable () -> Caller = { owner.flatMap(rules.standing) ?? .nobody }
+      reader = standing
+      sight = { rules.visibility(for: standing(), in: tenant.owner) }
     }
     return Subscription(
       subject: subject, id: id, tenant: tenant, snapshot: snapshots.snapshot(of: tenant)?.id, document: document,
       context: context,
-      notificationContext: notificationContext, notificationSource: notificationSource, owner: owner, sight: sight,
+      notificationContext: notificationContext, notificationSource: notificationSource, owner: owner, reader: reader,
+      sight: sight,
       createdAt: createdAt, modifiedAt: now(), rule: rule)
   }
 
@@ -271,6 +301,16 @@ extension Hub {
   }
 }
 
+extension StoreWriter {
+  /// A number above those of all items that are in the outbox or ever were, and below those that come.
+  fileprivate func latestInOutbox(for key: String, in tenant: Tenant) throws -> Int64 {
+    let mark = OutboxItem(tenant: tenant, subscriptionId: key, payload: [], dueAt: DateTime(microseconds: 0))
+    let sequences = try enqueue([mark])
+    try removeFromOutbox(sequences)
+    return sequences.first ?? 0
+  }
+}
+
 extension Subscription {
   /// What the store keeps.
   var stored: JSON {
@@ -287,6 +327,7 @@ extension Subscription {
     object["owner"] = owner?.stored
     object["createdAt"] = .string(createdAt.description)
     object["modifiedAt"] = .string(modifiedAt.description)
+    object["since"] = .integer(since)
     return .object(object)
   }
 }

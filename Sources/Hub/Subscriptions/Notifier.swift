@@ -182,7 +182,10 @@ final class Notifier: Sendable {
   private func run(_ key: Key) async {
     while let item = await next(key) {
       let isForgotten = state.withLock { item.sequence <= $0.lanes[key]?.forgottenThrough ?? 0 }
-      guard !isForgotten, let subscription = book.subscription(key.subscriptionId, in: key.tenant) else {
+      guard !isForgotten, let subscription = book.subscription(key.subscriptionId, in: key.tenant),
+        // What is older belongs to one with the same id that was deleted.
+        item.sequence > subscription.since
+      else {
         settleForgotten(item)
         continue
       }
@@ -303,7 +306,13 @@ extension Notifier {
       guard subscription.status(at: now()) == "active" else { return settle(item, key) { $0.throttled += 1 } }
       let message: NotificationMessage
       do {
-        guard let payload = try await whole(item.payload, subscription) else {
+        let reader = subscription.reader?() ?? .city
+        let assembled: Result<[UInt8]?, Problem> = await Caller.$current.withValue(reader) {
+          do throws(Problem) { return .success(try await whole(item.payload, subscription)) } catch {
+            return .failure(error)
+          }
+        }
+        guard let payload = try assembled.get() else {
           // Together with the rest it is none that the subscriber asked for: it was never due.
           return settle(item, key) { $0.due -= 1 }
         }

@@ -44,10 +44,14 @@ struct Subscription: Sendable {
   var origin = SubscriptionOrigin()
   /// Who made it: what it tells is what he may see. `nil` where nobody is asked.
   var owner: Caller?
+  /// The owner as he stands now; ``Caller/nobody`` when he is no more. `nil` where nobody is asked.
+  var reader: (@Sendable () -> Caller)?
   /// What the owner may see now.
   var sight: (@Sendable () -> EntityVisibility?)?
   var createdAt: DateTime
   var modifiedAt: DateTime
+  /// Last number of the outbox before it was made.
+  var since: Int64 = 0
   var rule: Rule
 
   /// What of entities it may tell; `nil` for everything.

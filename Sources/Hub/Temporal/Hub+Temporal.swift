@@ -29,7 +29,7 @@ extension Hub {
     let writing = try writing(in: tenant)
     return try await write { writer in
       try self.requireRoom(for: tenant, writer)
-      try self.permitHistory(of: entity, .update, by: writing, in: tenant, writer)
+      try self.permitHistory(of: entity, adds: true, by: writing, in: tenant, writer)
       let known = try self.types(ofHistory: entity.id, in: tenant, writer)
       try writer.append(entries, types: [entity.id: (known ?? []).adding(entity.types)], in: tenant)
       return known == nil
@@ -48,10 +48,13 @@ extension Hub {
     let entity = try whole.entity()
     let at = now()
     let entries = entity.historyEntries(at: at)
+    var judged = entity
+    judged.types = fragment.types ?? []
+    let said = judged
     let writing = try writing(in: tenant)
     try await write { writer in
       try self.requireTenant(tenant, writer)
-      try self.permitHistory(of: entity, .update, by: writing, in: tenant, writer)
+      try self.permitHistory(of: said, adds: true, by: writing, in: tenant, writer)
       guard let known = try self.types(ofHistory: id, in: tenant, writer) else {
         throw Problem.notFound("there is no history of \(id)")
       }
@@ -64,7 +67,7 @@ extension Hub {
     let writing = try writing(in: tenant)
     try await write { writer in
       try self.requireTenant(tenant, writer)
-      try self.permitHistory(of: Entity(id: id, types: []), .delete, by: writing, in: tenant, writer)
+      try self.permitHistory(of: Entity(id: id, types: []), adds: false, .delete, by: writing, in: tenant, writer)
       guard try writer.deleteHistory(of: id, in: tenant) else { throw Problem.notFound("there is no history of \(id)") }
     }
   }
@@ -76,7 +79,7 @@ extension Hub {
     let writing = try writing(in: tenant)
     try await write { writer in
       try self.requireTenant(tenant, writer)
-      try self.permitHistory(of: .part(id, attribute), .update, by: writing, in: tenant, writer)
+      try self.permitHistory(of: .part(id, attribute), adds: false, by: writing, in: tenant, writer)
       let found = try writer.deleteHistory(
         of: id, attribute: attribute, datasetId: datasetId, allDatasets: allDatasets, in: tenant)
       guard found else { throw Problem.notFound("the history of \(id) has no such attribute \(attribute)") }
@@ -90,7 +93,7 @@ extension Hub {
     let writing = try writing(in: tenant)
     try await write { writer in
       try self.requireTenant(tenant, writer)
-      try self.permitHistory(of: .part(id, attribute), .update, by: writing, in: tenant, writer)
+      try self.permitHistory(of: .part(id, attribute), adds: false, by: writing, in: tenant, writer)
       guard try writer.deleteHistory(of: id, attribute: attribute, instanceId: instanceId, in: tenant) else {
         throw Problem.notFound("the history of \(id) has no instance \(instanceId) of \(attribute)")
       }
@@ -109,7 +112,7 @@ extension Hub {
     let writing = try writing(in: tenant)
     try await write { writer in
       try self.requireTenant(tenant, writer)
-      try self.permitHistory(of: .part(id, attribute), .update, by: writing, in: tenant, writer)
+      try self.permitHistory(of: .part(id, attribute), adds: false, by: writing, in: tenant, writer)
       guard try writer.replaceHistory(entry, instanceId: instanceId, in: tenant) else {
         throw Problem.notFound("the history of \(id) has no instance \(instanceId) of \(attribute)")
       }
@@ -129,7 +132,7 @@ extension Hub {
     of id: String, attribute: String, _ selection: Entity.InstanceSelection, at: DateTime, in tenant: Tenant,
     by writing: Writing, _ writer: any StoreWriter
   ) throws -> Bool {
-    try permitHistory(of: .part(id, attribute), .update, by: writing, in: tenant, writer)
+    try permitHistory(of: .part(id, attribute), adds: false, by: writing, in: tenant, writer)
     var query = EvolutionQuery.latest(of: id, count: 1)
     query.attributes = [attribute]
     switch selection {
@@ -152,18 +155,6 @@ extension Hub {
     }.map { HistoryEntry(entityId: id, attribute: attribute, instance: Attribute(markingDeletionOf: $0, at: at)) }
     try writer.append(marks, types: [:], in: tenant)
     return !marks.isEmpty
-  }
-}
-
-extension EvolutionQuery {
-  /// The latest instances of each attribute of one entity.
-  static func latest(of id: String, count: Int) -> EvolutionQuery {
-    var entities = EntityQuery()
-    entities.ids = [id]
-    var query = EvolutionQuery(entities: entities, page: Page(limit: 1), instanceLimit: count)
-    query.lastN = count
-    query.newestFirst = true
-    return query
   }
 }
 

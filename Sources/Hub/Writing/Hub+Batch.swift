@@ -72,7 +72,11 @@ extension Hub {
             let fragment = try item.content.get()
             let known = latest[item.id]
             let entity = try known ?? writer.entity(item.id, in: tenant)
-            if operation == .create, entity != nil { try self.permit(fragment.creation(at: at), by: writing) }
+            if let entity, operation != .create {
+              try self.permitTouching(entity, attributes: fragment.names, by: writing)
+            } else if entity != nil {
+              try self.permit(fragment.creation(at: at), by: writing)
+            }
             guard let update = try operation.apply(fragment, to: entity, at: at) else { continue }
             try self.judge(update, in: tenant, by: writing, notes)
             updates.append(update)

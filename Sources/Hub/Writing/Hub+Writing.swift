@@ -37,7 +37,7 @@ extension Hub {
     async throws(Problem)
   {
     try fragment.requireSoundGeometries()
-    _ = try await change(id, types: types, in: tenant) { entity, at throws(Problem) in
+    _ = try await change(id, fragment.names, types: types, in: tenant) { entity, at throws(Problem) in
       try entity.replaced(by: fragment, at: at)
     }
   }
@@ -49,7 +49,7 @@ extension Hub {
     _ id: String, with fragment: EntityFragment, options: MergeOptions, types: TypeSelection?, in tenant: Tenant
   ) async throws(Problem) {
     try fragment.requireSoundGeometries()
-    _ = try await change(id, types: types, in: tenant) { entity, at throws(Problem) in
+    _ = try await change(id, fragment.names, types: types, in: tenant) { entity, at throws(Problem) in
       let update = try entity.merging(fragment, options, at: at)
       if let refusal = update.refusal { throw refusal }
       return update
@@ -74,7 +74,7 @@ extension Hub {
     async throws(Problem) -> UpdateOutcome
   {
     try fragment.requireSoundGeometries()
-    return try await change(id, types: types, in: tenant) { entity, at throws(Problem) in
+    return try await change(id, fragment.names, types: types, in: tenant) { entity, at throws(Problem) in
       try entity.appendingAttributes(fragment, overwrite: overwrites, at: at)
     }
   }
@@ -84,7 +84,7 @@ extension Hub {
     async throws(Problem) -> UpdateOutcome
   {
     try fragment.requireSoundGeometries()
-    return try await change(id, types: types, in: tenant) { entity, at throws(Problem) in
+    return try await change(id, fragment.names, types: types, in: tenant) { entity, at throws(Problem) in
       try entity.updatingAttributes(fragment, at: at)
     }
   }
@@ -94,7 +94,7 @@ extension Hub {
     _ id: String, _ name: String, _ fragment: AttributeFragment, types: TypeSelection?, in tenant: Tenant
   ) async throws(Problem) {
     try fragment.requireSoundGeometries(named: name)
-    _ = try await change(id, types: types, in: tenant) { entity, at throws(Problem) in
+    _ = try await change(id, [name], types: types, in: tenant) { entity, at throws(Problem) in
       try entity.partiallyUpdatingAttribute(name, fragment, at: at)
     }
   }
@@ -104,7 +104,7 @@ extension Hub {
     _ id: String, _ name: String, _ fragment: AttributeFragment, types: TypeSelection?, in tenant: Tenant
   ) async throws(Problem) {
     try fragment.requireSoundGeometries(named: name)
-    _ = try await change(id, types: types, in: tenant) { entity, at throws(Problem) in
+    _ = try await change(id, [name], types: types, in: tenant) { entity, at throws(Problem) in
       try entity.replacingAttribute(name, fragment, at: at)
     }
   }
@@ -124,6 +124,7 @@ extension Hub {
         return
       }
       let entity = try self.existing(id, types: types, in: tenant, writer)
+      try self.permitTouching(entity, attributes: [name], by: writing)
       let update = try entity.deletingAttribute(name, selection, at: at)
       try self.judge(update, in: tenant, by: writing, notes)
       try self.commit([update], in: tenant, at: at, by: writing, writer)
@@ -131,8 +132,10 @@ extension Hub {
   }
 
   /// Reads the entity, applies the operation and commits the outcome, in one transaction.
+  ///
+  /// - Parameter attributes: expanded names of those that the operation names.
   private func change(
-    _ id: String, types: TypeSelection?, in tenant: Tenant,
+    _ id: String, _ attributes: [String], types: TypeSelection?, in tenant: Tenant,
     _ operation: @escaping @Sendable (Entity, DateTime) throws(Problem) -> EntityUpdate
   ) async throws(Problem) -> UpdateOutcome {
     let at = now()
@@ -140,6 +143,7 @@ extension Hub {
     let writing = try writing(in: tenant)
     return try await write { writer in
       let entity = try self.existing(id, types: types, in: tenant, writer)
+      try self.permitTouching(entity, attributes: attributes, by: writing)
       let update = try operation(entity, at)
       try self.judge(update, in: tenant, by: writing, notes)
       try self.commit([update], in: tenant, at: at, by: writing, writer)
@@ -268,6 +272,11 @@ extension Hub {
     }
     for (index, sequence) in try writer.enqueue(items).enumerated() { items[index].sequence = sequence }
   }
+}
+
+extension EntityFragment {
+  /// Expanded names of the attributes that it is about.
+  var names: [String] { attributes.map(\.name) }
 }
 
 extension AttributeChange {

@@ -143,7 +143,7 @@ extension CityAPI {
   private func validation(_ exchange: Exchange) async throws(Problem) -> APIResponse {
     try exchange.takes(Parameters.none)
     switch exchange.request.method {
-    case .GET: return Self.json(["mode": .string(hub.validationMode(in: exchange.tenant).rawValue)])
+    case .GET: return Self.json(["mode": .string(try hub.validationMode(in: exchange.tenant).rawValue)])
     case .PUT:
       guard case .object(let body) = try Self.body(exchange), body.count == 1,
         let mode = body["mode"]?.string.flatMap(ValidationMode.init(rawValue:))
@@ -158,7 +158,7 @@ extension CityAPI {
     try exchange.takes(type == nil && exchange.request.method == .GET ? Parameters.page : Parameters.none)
     switch (exchange.request.method, type) {
     case (.GET, nil):
-      var (entries, response) = try Self.window(hub.dataModels(in: exchange.tenant), exchange)
+      var (entries, response) = try Self.window(try hub.dataModels(in: exchange.tenant), exchange)
       response.body = JSONWriter.bytes(.array(entries.map { $0.json(showsSchema: false) }))
       response.headers[first: HeaderName.contentType] = MediaType.json.rawValue
       entries = []
@@ -169,7 +169,7 @@ extension CityAPI {
       response.headers[first: HeaderName.location] = "/city/v1/models/" + PercentCoding.encode(type)
       return response
     case (.GET, let type?):
-      guard let entry = hub.dataModels(in: exchange.tenant).first(where: { $0.type == type }) else {
+      guard let entry = try hub.dataModels(in: exchange.tenant).first(where: { $0.type == type }) else {
         throw .notFound("there is no data model of \(type.prefix(200))")
       }
       return Self.json(entry.json(showsSchema: true))

@@ -29,7 +29,7 @@ extension HubDoors {
       let response = await Caller.$current.withValue(caller) {
         await AccessNotes.$current.withValue(notes) { await answer() }
       }
-      try await hub.record(notes)
+      try await hub.record(notes, failed: response.status >= 400)
       return Self.challenging(response)
     } catch { return Self.challenging(Exchange.problem(error)) }
   }

@@ -11,8 +11,8 @@ import Store
 extension ReadSession {
   func evolutions(_ query: EvolutionQuery, in tenant: Tenant) throws -> EvolutionPage {
     var answer = EvolutionPage(entities: [], total: query.countsTotal ? 0 : nil, hasMore: false, cut: nil)
-    guard let tenant = try number(of: tenant) else { return answer }
-    let reading = try EvolutionReading(query, tenant: tenant, session: self)
+    guard let number = try number(of: tenant) else { return answer }
+    let reading = try EvolutionReading(query, tenant: number, space: tenant, session: self)
     var budget = options.maxScanned
     var found: [Candidate] = []
     var skipped = 0
@@ -68,6 +68,7 @@ private struct Candidate {
 private struct EvolutionReading {
   let query: EvolutionQuery
   let tenant: Int64
+  let space: Tenant
   let session: ReadSession
   /// Selects by id and type alone.
   private let byHead: PreparedQuery
@@ -79,9 +80,10 @@ private struct EvolutionReading {
   private let scopeAttribute: Int64?
   private let readsBackward: Bool
 
-  init(_ query: EvolutionQuery, tenant: Int64, session: ReadSession) throws {
+  init(_ query: EvolutionQuery, tenant: Int64, space: Tenant, session: ReadSession) throws {
     self.query = query
     self.tenant = tenant
+    self.space = space
     self.session = session
     var head = query.entities
     head.attributes = []
@@ -159,7 +161,7 @@ private struct EvolutionReading {
     var series = try session.history(of: key)
     var part = EntityVisibility.Part.whole
     if let visibility = query.entities.visibility {
-      guard let seen = try self.part(of: entity, series, visibility, budget: &budget) else { return nil }
+      guard let seen = try self.part(of: entity, series, visibility) else { return nil }
       part = seen
       series = try self.visible(series, part)
     }
@@ -191,10 +193,9 @@ private struct EvolutionReading {
 
   /// What of a history may be seen, judged by the entity as it is now; of one that is gone, as it was last.
   private func part(
-    of history: Entity, _ series: [Series], _ visibility: EntityVisibility, budget: inout Int
+    of history: Entity, _ series: [Series], _ visibility: EntityVisibility
   ) throws -> EntityVisibility.Part? {
-    let current = try session.entity(history.id, tenant: tenant)?.entity
-    let judged = try current ?? lastState(of: history, series, budget: &budget)
+    let judged = try session.entity(history.id, in: space) ?? session.lastState(of: history.id, in: space) ?? history
     let names = try series.filter { $0.attribute != scopeAttribute }.map { try session.iri($0.attribute) }
     return visibility.part(of: judged, asking: names)
   }
@@ -206,23 +207,6 @@ private struct EvolutionReading {
       guard one.attribute != scopeAttribute else { return true }
       return names.contains(try session.iri(one.attribute))
     }
-  }
-
-  /// Scopes and latest values of an entity of which only the history is left.
-  private func lastState(of history: Entity, _ series: [Series], budget: inout Int) throws -> Entity {
-    var entity = history
-    // The mark of the deletion is the latest; before it lies what there was.
-    let latest = InstanceSelection(datasetIds: ["@none"], limit: 2, newestFirst: true, withIds: false)
-    for one in series {
-      let found = try session.instances(one, latest, budget: &budget).instances.first { $0.deletedAt == nil }
-      guard let instance = found else { continue }
-      if one.attribute == scopeAttribute {
-        entity.scopes = instance.value.items.compactMap(\.string)
-      } else {
-        entity.attributes.append(AttributeSet(name: try session.iri(one.attribute), instances: [instance]))
-      }
-    }
-    return entity
   }
 
   private func scopes(_ series: Series, budget: inout Int) throws -> ScopeHistory {

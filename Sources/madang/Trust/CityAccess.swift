@@ -19,11 +19,13 @@ struct CityAccess {
   let rules: CityRules
 
   /// - Parameters:
+  ///   - standings: says what owners of subscriptions are today.
   ///   - evidence: keeps what rules want recorded.
   /// - Returns: `nil` where access is open.
   /// - Throws: ``Failure`` that names the place where the rules cannot be read.
   static func make(
-    _ manifest: ManifestFile?, mode: City.Mode?, evidence: EvidenceLog, now: @escaping @Sendable () -> DateTime
+    _ manifest: ManifestFile?, mode: City.Mode?, standings: Standings, evidence: EvidenceLog,
+    now: @escaping @Sendable () -> DateTime
   ) throws -> CityAccess? {
     guard let file = manifest, mode != .simulated || file.manifest.access != nil else { return nil }
     var text = standing(file.manifest.roles ?? [])
@@ -39,7 +41,7 @@ struct CityAccess {
     }
     do throws(PolicySyntaxError) {
       return CityAccess(
-        rules: try CityRules(text, now: now) { disclosures, writer in
+        rules: try CityRules(text, now: now, standing: { standings.standing(of: $0) }) { disclosures, writer in
           _ = try evidence.record(disclosures.map(Act.init), writer)
         })
     } catch { throw Failure("The rules of access cannot be used: \(error.problem).") }
@@ -176,24 +178,43 @@ struct PageDoor: RouterMiddleware {
   typealias Context = CityContext
 
   let identity: IdentityProvider
-  let rules: CityRules
+  let hub: Hub
+
+  /// - Throws: why what the request shows as proof is none; code `none` where it shows nothing.
+  func caller(of request: Request, from source: String) throws(TokenRefusal) -> Caller {
+    var caller = Caller(
+      try identity.verifier.verify(
+        authorization: request.headers[.authorization], cookie: request.headers[.cookie],
+        csrf: HTTPField.Name("X-CSRF-Token").flatMap { request.headers[$0] }, changes: request.method != .get),
+      of: identity.issuer)
+    caller.source = source
+    return caller
+  }
+
+  /// Lets the caller watch, which is recorded where rules want it.
+  func admit(_ caller: Caller) async throws(Problem) {
+    let notes = AccessNotes()
+    let result = Caller.$current.withValue(caller) {
+      AccessNotes.$current.withValue(notes) {
+        Result { () throws(Problem) in try hub.permitWatching() }
+      }
+    }
+    try result.get()
+    try await hub.record(notes)
+  }
 
   func handle(
     _ request: Request, context: Context, next: (Request, Context) async throws -> Response
   ) async throws -> Response {
     let caller: Caller
     do throws(TokenRefusal) {
-      caller = Caller(
-        try identity.verifier.verify(
-          authorization: request.headers[.authorization], cookie: request.headers[.cookie],
-          csrf: HTTPField.Name("X-CSRF-Token").flatMap { request.headers[$0] }, changes: request.method != .get),
-        of: identity.issuer)
+      caller = try self.caller(of: request, from: context.source)
     } catch {
       let back = request.uri.string.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? "%2F"
       return Response(status: .seeOther, headers: [.location: "/oauth/login?back=\(back)", .cacheControl: "no-store"])
     }
-    let verdict = rules.decide(.watch, by: caller, in: .default)
-    guard verdict.isAllowed, caller.tenants.isEmpty || caller.tenants.contains(Tenant.default.name) else {
+    do throws(Problem) { try await admit(caller) } catch {
+      guard error.kind == .forbidden else { throw HTTPError(.serviceUnavailable, message: error.detail) }
       return Response(
         status: .forbidden, headers: [.contentType: "text/plain; charset=utf-8", .cacheControl: "no-store"],
         body: ResponseBody(

@@ -1,0 +1,14 @@
+extension IdentityProvider {
+  /// What a person of this city is today.
+  ///
+  /// - Returns: `nil` for who is not known, or was shut out.
+  public func presentStanding(ofPerson id: String) throws -> Standing? {
+    guard let person = try storage.read({ try $0.person(id) }), !person.isDisabled else { return nil }
+    return person.standing
+  }
+
+  /// What a client of this city is today; `nil` where it is not known.
+  public func presentStanding(ofClient id: String) throws -> Standing? {
+    try storage.read { try $0.client(id) }?.standing
+  }
+}
