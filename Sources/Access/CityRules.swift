@@ -102,9 +102,10 @@ public final class CityRules: AccessRules {
 
   fileprivate static func uid(of action: HubAction) -> EntityUID { EntityUID("Action", ExactText(action.rawValue)) }
 
-  public func mayEver(_ action: HubAction, by caller: Caller, in tenant: Tenant) -> Bool {
+  public func outlook(_ action: HubAction, by caller: Caller, in tenant: Tenant) -> AccessVerdict {
     let narrowed = narrowed(caller, action)
-    return narrowed.permitsAnything && !narrowed.forbidsEverything(caller, action, now())
+    let forbids = narrowed.forbidsEverything(caller, action, now())
+    return AccessVerdict(isAllowed: narrowed.permitsAnything && forbids.isEmpty, reasons: forbids)
   }
 
   public func decide(_ action: HubAction, by caller: Caller, in tenant: Tenant) -> AccessVerdict {
@@ -141,7 +142,7 @@ public final class CityRules: AccessRules {
   public func visibility(for caller: Caller, in tenant: Tenant) -> EntityVisibility? {
     let narrowed = narrowed(caller, .read)
     let time = now()
-    guard narrowed.permitsAnything, !narrowed.forbidsEverything(caller, .read, time) else { return .nothing }
+    guard narrowed.permitsAnything, narrowed.forbidsEverything(caller, .read, time).isEmpty else { return .nothing }
     if !narrowed.forbidsSomething, !narrowed.asksAttributes, !narrowed.isWatched,
       narrowed.permitsEverything(caller, time)
     {
@@ -249,11 +250,11 @@ extension CityRules.Narrowed {
   /// Whether a rule permits to read whatever there is, unwatched.
   func permitsEverything(_ caller: Caller, _ time: DateTime) -> Bool {
     let blind = policies.policies.filter { $0.isBlind && $0.effect == .permit && evidence[$0.id] == nil }
-    return apply(blind, caller, .read, time)
+    return !apply(blind, caller, .read, time).isEmpty
   }
 
-  /// Whether a rule forbids an action whatever it is about.
-  func forbidsEverything(_ caller: Caller, _ action: HubAction, _ time: DateTime) -> Bool {
+  /// The rules that forbid an action whatever it is about.
+  func forbidsEverything(_ caller: Caller, _ action: HubAction, _ time: DateTime) -> [String] {
     apply(
       blindForbids.map { policy in
         var permit = policy
@@ -262,15 +263,15 @@ extension CityRules.Narrowed {
       }, caller, action, time)
   }
 
-  /// Whether one of these rules, which look at no resource, permits.
-  private func apply(_ blind: [Policy], _ caller: Caller, _ action: HubAction, _ time: DateTime) -> Bool {
-    guard !blind.isEmpty else { return false }
+  /// Which of these rules, which look at no resource, permit.
+  private func apply(_ blind: [Policy], _ caller: Caller, _ action: HubAction, _ time: DateTime) -> [String] {
+    guard !blind.isEmpty else { return [] }
     let directory = Directory(caller, resource: EntityUID("", ""), PolicyEntity())
     return PolicySet(blind).decide(
       AccessRequest(
         principal: directory.principal, action: CityRules.uid(of: action), resource: directory.resource,
         context: Directory.context(of: caller, at: time)), directory
-    ).isAllowed
+    ).reasons
   }
 }
 

@@ -162,9 +162,9 @@ struct CityServer {
       do throws(Problem) {
         let report = try health()
         guard let door else { return json(report) }
-        // Who may not watch learns that the city is there and can read its store, not what is in it.
+        // Who may not watch learns that the city is there and can read its store, not what is in it; the log is public.
         guard let caller = try? door.caller(of: request, from: context.source), (try? await door.admit(caller)) != nil
-        else { return json(["status": "up"]) }
+        else { return json(["status": "up", "evidence": report["evidence"] ?? .null]) }
         return json(report)
       } catch {
         return json(error.json, status: .internalServerError)

@@ -148,7 +148,11 @@ def test_roles_and_rules_say_what_is_seen(guarded, patients):
 
 def test_who_saw_whom_is_recorded_before_the_answer(guarded, patients):
     doctor, account = guarded.client("doctor")
-    before = requests.get(guarded.url + "/health.json", timeout=30).json()["evidence"]["entries"]
+    told = requests.get(guarded.url + "/health.json", timeout=30).json()
+    # Who may not watch hears that the city is up, and how its log stands, which is public.
+    assert set(told) == {"status", "evidence"}
+    before = told["evidence"]["entries"]
+    assert guarded.administrator.get("/health.json").json()["entities"]["count"] >= 3
     assert requests.get(f"{guarded.api}/entities/{patients[1]}", headers=doctor, timeout=30).status_code == 404
     stated = {**doctor, "Purpose": "treatment", "Reason": quote("야간 당직")}
     answer = requests.get(f"{guarded.api}/entities/{patients[1]}", headers=stated, timeout=30)

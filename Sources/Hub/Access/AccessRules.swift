@@ -7,8 +7,8 @@ public protocol AccessRules: Sendable {
   /// Whether a caller may do something that is about no single entity.
   func decide(_ action: HubAction, by caller: Caller, in tenant: Tenant) -> AccessVerdict
 
-  /// Whether there is anything at all that a caller might be permitted to do so.
-  func mayEver(_ action: HubAction, by caller: Caller, in tenant: Tenant) -> Bool
+  /// Whether a caller might be permitted to do so at all, whatever it is about.
+  func outlook(_ action: HubAction, by caller: Caller, in tenant: Tenant) -> AccessVerdict
 
   /// Somebody who once made something, as he stands today; `nil` when he is no more, or was shut out. What he stated then,
   /// such as his purpose, stays.

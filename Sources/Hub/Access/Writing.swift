@@ -19,9 +19,9 @@ extension Hub {
     guard let rules, Caller.current.kind != .city else { return .city }
     let caller = Caller.current
     try Self.requireTenant(tenant, caller)
-    let mayWrite = [HubAction.create, .update, .delete].contains { rules.mayEver($0, by: caller, in: tenant.owner) }
-    guard mayWrite || mayFederate(caller, in: tenant) else {
-      throw Self.refusal(.update, caller, AccessVerdict(isAllowed: false, reasons: []))
+    let outlooks = [HubAction.create, .update, .delete].map { rules.outlook($0, by: caller, in: tenant.owner) }
+    guard outlooks.contains(where: \.isAllowed) || mayFederate(caller, in: tenant) else {
+      throw Self.refusal(.update, caller, outlooks[1])
     }
     return Writing(caller: caller, tenant: tenant.owner, notes: AccessNotes.current)
   }
