@@ -10,12 +10,24 @@ import Synchronization
 /// A rule with the annotation `@evidence("access")` wants what it permits recorded: what it permits to read is given only
 /// where the record can be kept, and after it is kept.
 public final class CityRules: AccessRules {
-  /// Writes the record of disclosures, in a transaction of the store.
-  public typealias Recorder = @Sendable ([Disclosure], any StoreWriter) throws -> Void
+  /// Writes the record of disclosures, in a transaction of the store; gives where each stands in the evidence log.
+  public typealias Recorder = @Sendable ([Disclosure], any StoreWriter) throws -> [UInt64]
+  /// Throws a sentence when an entry of the evidence log is not proved yet.
+  public typealias Prover = @Sendable (UInt64) throws(Problem) -> Void
 
   private struct State {
+    /// The rules themselves.
+    var base: PolicySet
+    /// With those that grants make.
     var policies: PolicySet
-    var evidence: [String: String]
+    var notes: RuleNotes
+
+    init(_ base: PolicySet, _ grants: [Grant] = []) {
+      self.base = base
+      let made = grants.flatMap(GrantRules.policies)
+      policies = made.isEmpty ? base : PolicySet(base.policies + made)
+      notes = RuleNotes(policies, grants)
+    }
     /// Rules that concern a requester and an action.
     var narrowed: [NarrowedKey: Narrowed] = [:]
   }
@@ -31,21 +43,26 @@ public final class CityRules: AccessRules {
   private static let mostNarrowed = 10_000
 
   private let state: Mutex<State>
+  private let granted = Mutex<[Grant]>([])
   private let now: @Sendable () -> DateTime
   private let recorder: Recorder
   private let present: @Sendable (Caller) -> Caller?
+  private let prover: Prover
 
   /// - Parameters:
   ///   - text: rules in Cedar's language.
   ///   - standing: gives who once made something as he stands today; `nil` when he is no more.
+  ///   - prover: says whether enough witnesses have seen an entry of the evidence log.
   ///   - recorder: keeps what rules want recorded.
   public init(
     _ text: String, now: @escaping @Sendable () -> DateTime,
-    standing: @escaping @Sendable (Caller) -> Caller? = { $0 }, recorder: @escaping Recorder
+    standing: @escaping @Sendable (Caller) -> Caller? = { $0 },
+    prover: @escaping Prover = { _ throws(Problem) in throw Problem(.conflict, "there are no witnesses") },
+    recorder: @escaping Recorder
   ) throws(PolicySyntaxError) {
+    self.prover = prover
     present = standing
-    let policies = try PolicySet(parsing: text)
-    state = Mutex(State(policies: policies, evidence: policies.annotated("evidence")))
+    state = Mutex(State(try PolicySet(parsing: text)))
     self.now = now
     self.recorder = recorder
   }
@@ -53,12 +70,20 @@ public final class CityRules: AccessRules {
   /// Puts other rules in place of these, for all requests from now on.
   public func replace(_ text: String) throws(PolicySyntaxError) {
     let policies = try PolicySet(parsing: text)
-    state.withLock { $0 = State(policies: policies, evidence: policies.annotated("evidence")) }
+    let grants = granted.withLock { $0 }
+    state.withLock { $0 = State(policies, grants) }
   }
 
-  public func record(_ disclosures: [Disclosure], _ writer: any StoreWriter) throws {
+  public func admit(_ grants: [Grant]) {
+    granted.withLock { $0 = grants }
+    state.withLock { $0 = State($0.base, grants) }
+  }
+
+  public func record(_ disclosures: [Disclosure], _ writer: any StoreWriter) throws -> [UInt64] {
     try recorder(disclosures, writer)
   }
+
+  public func requireProof(of entry: UInt64) throws(Problem) { try prover(entry) }
 
   public func standing(of owner: Caller) -> Caller? { present(owner) }
 
@@ -67,7 +92,9 @@ public final class CityRules: AccessRules {
   /// Rules that may say something to a requester's action, and what they look at.
   struct Narrowed: Sendable {
     var policies: PolicySet
-    var evidence: [String: String]
+    /// Without those that an approval lifts; `nil` where there are none.
+    var approved: PolicySet?
+    var notes: RuleNotes
     var sight: ResourceSight
     var asksAttributes: Bool
     var permitsAnything: Bool
@@ -86,14 +113,18 @@ public final class CityRules: AccessRules {
       if let known = state.narrowed[key] { return known }
       let directory = Directory(caller, resource: EntityUID("", ""), PolicyEntity())
       let policies = state.policies.narrowed(to: directory.principal, Self.uid(of: action), directory)
+      let lifted = policies.policies.filter { state.notes.approvals[$0.id] == nil }
       let narrowed = Narrowed(
-        policies: policies, evidence: state.evidence,
+        policies: policies, approved: lifted.count < policies.policies.count ? PolicySet(lifted) : nil,
+        notes: state.notes,
         sight: policies.policies.map(\.sight).max() ?? .nothing,
         asksAttributes: policies.policies.contains { $0.asksContext(for: "attribute") },
         permitsAnything: policies.policies.contains { $0.effect == .permit },
-        forbidsSomething: policies.policies.contains { $0.effect == .forbid && !$0.isBlind },
-        isWatched: policies.policies.contains { $0.effect == .permit && state.evidence[$0.id] != nil },
-        blindForbids: policies.policies.filter { $0.effect == .forbid && $0.isBlind })
+        forbidsSomething: policies.policies.contains {
+          $0.effect == .forbid && (!$0.isBlind || state.notes.approvals[$0.id] != nil)
+        },
+        isWatched: policies.policies.contains { $0.effect == .permit && state.notes.evidence[$0.id] != nil },
+        blindForbids: lifted.filter { $0.effect == .forbid && $0.isBlind })
       if state.narrowed.count >= Self.mostNarrowed { state.narrowed.removeAll() }
       state.narrowed[key] = narrowed
       return narrowed
@@ -126,12 +157,12 @@ public final class CityRules: AccessRules {
       let directory = Directory(caller, resource: Directory.uid(of: entity), narrowed.policyEntity(entity, in: tenant))
       let verdict = narrowed.verdict(directory, action, Directory.context(of: caller, at: time))
       guard verdict.isAllowed else { return verdict }
-      last = verdict
+      last = verdict.joined(with: last)
       guard narrowed.asksAttributes else { continue }
       for name in attributes {
         let verdict = narrowed.verdict(directory, action, Directory.context(of: caller, at: time, attribute: name))
         guard verdict.isAllowed else { return verdict }
-        last.evidence = last.evidence ?? verdict.evidence
+        last = last.joined(with: verdict)
       }
     }
     return last
@@ -166,7 +197,7 @@ public final class CityRules: AccessRules {
     /// What was decided of entities in the same groups, where nothing else is looked at.
     private let known = Mutex<[[EntityUID]: AccessVerdict]>([:])
     /// Ids of entities whose part that may be seen is to be recorded when it is given, and as what.
-    private let watched = Mutex<[String: String]>([:])
+    private let watched = Mutex<[String: (kind: String, purpose: String?)]>([:])
     private let time: DateTime
 
     init(_ narrowed: Narrowed, _ caller: Caller, _ tenant: Tenant, _ time: DateTime) {
@@ -195,7 +226,7 @@ public final class CityRules: AccessRules {
     func part(of entity: Entity, asking names: [String]) -> EntityVisibility.Part? {
       let verdict = verdict(entity)
       guard verdict.isAllowed, verdict.evidence == nil || AccessNotes.current != nil else { return nil }
-      var kind = verdict.evidence
+      var (kind, purpose) = (verdict.evidence, verdict.purpose)
       var shown: Set<String>?
       if narrowed.asksAttributes {
         let directory = directory(entity)
@@ -203,11 +234,11 @@ public final class CityRules: AccessRules {
           names.filter { name in
             let verdict = narrowed.verdict(directory, .read, context(asking: name))
             guard verdict.isAllowed, verdict.evidence == nil || AccessNotes.current != nil else { return false }
-            kind = kind ?? verdict.evidence
+            (kind, purpose) = (kind ?? verdict.evidence, purpose ?? verdict.purpose)
             return true
           })
       }
-      if let kind { watched.withLock { $0[entity.id] = kind } }
+      if let kind { watched.withLock { [purpose] in $0[entity.id] = (kind, purpose) } }
       return shown.map { .attributes($0) } ?? .whole
     }
 
@@ -221,23 +252,34 @@ public final class CityRules: AccessRules {
     }
 
     func give(_ entity: Entity) -> Bool {
-      guard let kind = watched.withLock({ $0[entity.id] }) else { return true }
+      guard let (kind, purpose) = watched.withLock({ $0[entity.id] }) else { return true }
       return AccessNotes.current?.note(
         Disclosure(
-          caller: caller, action: .read, tenant: tenant, entityId: entity.id, entity: entity, kind: kind)) ?? false
+          caller: caller, action: .read, tenant: tenant, entityId: entity.id, entity: entity, kind: kind,
+          purpose: purpose)) ?? false
     }
   }
 }
 
 extension CityRules.Narrowed {
   func verdict(_ directory: Directory, _ action: HubAction, _ context: [ExactText: Value]) -> AccessVerdict {
-    let decision = policies.decide(
-      AccessRequest(
-        principal: directory.principal, action: EntityUID("Action", ExactText(action.rawValue)),
-        resource: directory.resource, context: context),
-      directory)
-    let asked = decision.isAllowed ? decision.reasons.compactMap { evidence[$0] }.first : nil
-    return AccessVerdict(isAllowed: decision.isAllowed, reasons: decision.reasons, evidence: asked)
+    let request = AccessRequest(
+      principal: directory.principal, action: CityRules.uid(of: action), resource: directory.resource, context: context)
+    var decision = policies.decide(request, directory)
+    var approvals = 0
+    // What is forbidden only until others approve it is decided without that, and needs them.
+    if let approved, !decision.isAllowed, action.isWrite, !decision.reasons.isEmpty {
+      let needed = decision.reasons.map { notes.approvals[$0] }
+      let lifted = needed.contains(nil) ? nil : approved.decide(request, directory)
+      if let lifted, lifted.isAllowed { (decision, approvals) = (lifted, needed.compactMap { $0 }.max() ?? 0) }
+    }
+    guard decision.isAllowed else { return AccessVerdict(isAllowed: false, reasons: decision.reasons) }
+    // A grant is what permits only where nothing else does.
+    let standing = decision.reasons.filter { notes.purposes[$0] == nil }
+    let deciding = standing.isEmpty ? decision.reasons : standing
+    return AccessVerdict(
+      isAllowed: true, reasons: decision.reasons, evidence: deciding.compactMap { notes.evidence[$0] }.first,
+      purpose: deciding.compactMap { notes.purposes[$0] }.first, approvals: approvals)
   }
 
   /// What the rules may look at of an entity.
@@ -249,7 +291,7 @@ extension CityRules.Narrowed {
 
   /// Whether a rule permits to read whatever there is, unwatched.
   func permitsEverything(_ caller: Caller, _ time: DateTime) -> Bool {
-    let blind = policies.policies.filter { $0.isBlind && $0.effect == .permit && evidence[$0.id] == nil }
+    let blind = policies.policies.filter { $0.isBlind && $0.effect == .permit && notes.evidence[$0.id] == nil }
     return !apply(blind, caller, .read, time).isEmpty
   }
 

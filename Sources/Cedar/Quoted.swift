@@ -1,6 +1,7 @@
 /// Text in quotes, as policies write it.
-enum Quoted {
-  static func text(_ text: String) -> String {
+public enum Quoted {
+  /// A literal of the language that stands for a text.
+  public static func text(_ text: String) -> String {
     var out = "\""
     for scalar in text.unicodeScalars {
       switch scalar {

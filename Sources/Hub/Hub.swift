@@ -30,6 +30,8 @@ public final class Hub: Sendable {
   let refusals: RefusalBook
   let entityMaps: EntityMapShelf
   let snapshots = SnapshotBook()
+  let grants = GrantBook()
+  let grantSettings: GrantSettings
   let snapshotNotices = SnapshotNotices()
   /// Wakes who fills snapshots.
   let snapshotWork = Wakes()
@@ -48,10 +50,12 @@ public final class Hub: Sendable {
   public init(
     store: any Store, contexts fetcher: any ContextFetching = NoContextFetching(),
     sender: any NotificationSending = NoNotifications(), limits: Limits = Limits(), rules: (any AccessRules)? = nil,
-    address: String? = nil, now: @escaping @Sendable () -> DateTime, log: Logger = Logger(label: "madang.hub")
+    grants: GrantSettings = GrantSettings(), address: String? = nil, now: @escaping @Sendable () -> DateTime,
+    log: Logger = Logger(label: "madang.hub")
   ) {
     self.store = store
     self.rules = rules
+    grantSettings = grants
     self.address = address
     self.sender = sender
     library = ContextLibrary(store: store, fetcher: fetcher, limits: limits, now: now, log: log)
@@ -87,6 +91,7 @@ public final class Hub: Sendable {
     try resumeRefusals()
     try await resumeModels()
     try resumeSnapshots()
+    try resumeGrants()
     try await resumeRegistrations()
     try resumeSourceSubscriptions()
     try await resumeSubscriptions()

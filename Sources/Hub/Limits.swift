@@ -61,6 +61,8 @@ public struct Limits: Sendable {
   public var schemaBytes = 1 << 20
   /// Datasets in one tenant.
   public var datasets = 500
+  /// Grants of a tenant that are kept, those that are over included.
+  public var grants = 10_000
   /// EntityMaps in memory, entities in all of them, and in one. The maps that were not used for longest go first.
   public var entityMaps = 1_000
   public var entityMapEntries = 500_000

@@ -178,6 +178,7 @@ struct CityServer {
     if let page = command.temporalPage { limits.temporalInstances = page }
     return Hub(
       store: store, contexts: outlets.http, sender: outlets, limits: limits, rules: access?.rules,
+      grants: access?.grants ?? GrantSettings(),
       address: command.address, now: now,
       log: log)
   }

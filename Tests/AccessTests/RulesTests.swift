@@ -26,9 +26,12 @@ final class RuledHub {
     var disclosures: [Disclosure] { list.withLock { $0 } }
     func fail() { fails.withLock { $0 = true } }
 
-    func add(_ more: [Disclosure]) throws {
+    func add(_ more: [Disclosure]) throws -> [UInt64] {
       if fails.withLock({ $0 }) { throw StoreError.full }
-      list.withLock { $0 += more }
+      return list.withLock { list in
+        list += more
+        return more.indices.map { UInt64(list.count - more.count + $0) }
+      }
     }
   }
 
@@ -50,6 +53,16 @@ final class RuledHub {
     func move(_ seconds: Double) { time.withLock { $0 = $0.adding(seconds: seconds) } }
   }
 
+  /// Entries of the evidence log that enough witnesses have seen.
+  final class Proofs: Sendable {
+    private let seen = Mutex<UInt64>(0)
+
+    var size: UInt64 { seen.withLock { $0 } }
+    func see(_ size: Int) { seen.withLock { $0 = UInt64(size) } }
+  }
+
+  let proofs = Proofs()
+
   func move(_ seconds: Double) { clock.move(seconds) }
 
   init(_ text: String, sender: any NotificationSending = NoNotifications()) throws {
@@ -57,9 +70,12 @@ final class RuledHub {
     store = try SQLiteStore(path: folder + "/city.sqlite")
     let recorded = recorded
     let (today, clock) = (today, clock)
-    rules = try CityRules(text, now: { clock.now }, standing: { today.standing(of: $0) }) { disclosures, _ in
-      try recorded.add(disclosures)
-    }
+    let proofs = proofs
+    rules = try CityRules(
+      text, now: { clock.now }, standing: { today.standing(of: $0) },
+      prover: { entry throws(Problem) in
+        guard entry < proofs.size else { throw Problem(.conflict, "not seen yet") }
+      }, recorder: { disclosures, _ in try recorded.add(disclosures) })
     hub = Hub(store: store, sender: sender, rules: rules, now: { clock.now })
   }
 

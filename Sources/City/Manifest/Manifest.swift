@@ -71,8 +71,21 @@ public struct Manifest: Codable, Sendable, Hashable {
 
   /// Who may do what.
   public struct Access: Codable, Sendable, Hashable {
+    /// How exceptional access is granted.
+    public struct Grants: Codable, Sendable, Hashable {
+      /// Others who have to approve; one where it is not said.
+      public var approvals: Int?
+      /// Longest time of a grant.
+      public var longest: Span?
+      /// Longest time of one that is taken.
+      public var longestBreakGlass: Span?
+      /// Within which one that was taken is to be reviewed.
+      public var review: Span?
+    }
+
     /// File with rules in the Cedar policy language, relative to the manifest.
     public var rules: String?
+    public var grants: Grants?
   }
 
   /// The log of what was done, and who watches it.
@@ -110,7 +123,7 @@ public struct Manifest: Codable, Sendable, Hashable {
   }
 
   public struct Role: Codable, Sendable, Hashable {
-    public enum Right: String, Codable, Sendable { case read, write, command, administer }
+    public enum Right: String, Codable, Sendable { case read, write, command, administer, request, approve }
 
     public var id: String
     public var name: Text

@@ -122,7 +122,8 @@ enum ManifestShape {
         .object([
           .required("id", identifier, "unique among the roles"), .required("name", bilingual, "as people see it"),
           .required(
-            "may", .list(.choice(["read", "write", "command", "administer"]), count: 1...4), "what it may do"),
+            "may", .list(.choice(["read", "write", "command", "administer", "request", "approve"]), count: 1...6),
+            "what it may do"),
         ]), count: 0...50), "who works here"),
     .optional(
       "kpis",
@@ -177,7 +178,18 @@ enum ManifestShape {
     .optional("datasets", .list(dataset, count: 0...500), "what the city gives out"),
     .optional("catalogue", catalogue, "the catalogue of the datasets"),
     .optional(
-      "access", .object([.optional("rules", path, "rules in the Cedar policy language, relative to the manifest")]),
+      "access",
+      .object([
+        .optional("rules", path, "rules in the Cedar policy language, relative to the manifest"),
+        .optional(
+          "grants",
+          .object([
+            .optional("approvals", .integer(1...10), "others who have to approve a grant; 1 where it is not said"),
+            .optional("longest", duration, "longest time of a grant; 30d where it is not said"),
+            .optional("longestBreakGlass", duration, "longest time of one that is taken; 4h where it is not said"),
+            .optional("review", duration, "within which one that was taken is reviewed; 72h where it is not said"),
+          ]), "how exceptional access is granted"),
+      ]),
       "who may do what beyond what the roles may; where it is given, the simulated city asks too"),
     .optional(
       "evidence",

@@ -27,8 +27,15 @@ public protocol AccessRules: Sendable {
     _ action: HubAction, before: Entity?, after: Entity?, attributes: [String], by caller: Caller, in tenant: Tenant
   ) -> AccessVerdict
 
-  /// Writes what has to be proved later, in the transaction of the act.
-  func record(_ disclosures: [Disclosure], _ writer: any StoreWriter) throws
+  /// Writes what has to be proved later, in the transaction of the act; gives where each stands in the evidence log.
+  @discardableResult
+  func record(_ disclosures: [Disclosure], _ writer: any StoreWriter) throws -> [UInt64]
+
+  /// Takes the grants that give something now or later, in place of those before.
+  func admit(_ grants: [Grant])
+
+  /// - Throws: `Conflict` when no checkpoint that enough witnesses have seen covers an entry of the evidence log.
+  func requireProof(of entry: UInt64) throws(Problem)
 }
 
 /// What was decided, and by what.
@@ -38,11 +45,17 @@ public struct AccessVerdict: Sendable, Hashable {
   public var reasons: [String]
   /// What has to be recorded of it: the words of the rule that asks for it; `nil` for nothing.
   public var evidence: String?
+  /// The purpose of the grant that permits it.
+  public var purpose: String?
+  /// Others who have to have approved it.
+  public var approvals = 0
 
-  public init(isAllowed: Bool, reasons: [String], evidence: String? = nil) {
+  public init(isAllowed: Bool, reasons: [String], evidence: String? = nil, purpose: String? = nil, approvals: Int = 0) {
     self.isAllowed = isAllowed
     self.reasons = reasons
     self.evidence = evidence
+    self.purpose = purpose
+    self.approvals = approvals
   }
 }
 
@@ -55,12 +68,25 @@ public struct Disclosure: Sendable, Hashable {
   public var entityId: String?
   /// The entity as it was given, or as it became.
   public var entity: Entity?
+  /// What it is about, where that is no entity.
+  public var document: JSON?
   /// The rule's words, such as `access`.
   public var kind: String
+  /// What was done, where the action does not say it.
+  public var step: String?
+  /// What for, where the caller does not state it.
+  public var purpose: String?
+  /// Why, where that is said of the act itself.
+  public var reason: String?
 
   public init(
-    caller: Caller, action: HubAction, tenant: Tenant, entityId: String? = nil, entity: Entity? = nil, kind: String
+    caller: Caller, action: HubAction, tenant: Tenant, entityId: String? = nil, entity: Entity? = nil,
+    document: JSON? = nil, kind: String, step: String? = nil, purpose: String? = nil, reason: String? = nil
   ) {
+    self.document = document
+    self.step = step
+    self.purpose = purpose
+    self.reason = reason
     self.caller = caller
     self.action = action
     self.tenant = tenant

@@ -31,6 +31,8 @@ public struct Caller: Sendable, Hashable {
   public var source: String?
   /// In its own words, why.
   public var reason: String?
+  /// The grant by which others have approved what it is about to do.
+  public var approval: String?
 
   public init(_ kind: Kind, id: String) {
     self.kind = kind
@@ -65,6 +67,14 @@ public enum HubAction: String, Sendable, Hashable, CaseIterable {
   case configure
   /// Dead letters, refused input, the hub's own state.
   case administer
+  /// To ask for a grant on something.
+  case request
+  /// To take a grant without being asked, where there is no time; others review it.
+  case breakGlass = "break-glass"
+  /// To decide and to end grants that others ask for.
+  case approve
+  /// To judge grants that others took.
+  case review
 
   /// Whether entities are changed by it.
   public var isWrite: Bool { self == .create || self == .update || self == .delete }

@@ -7,8 +7,9 @@ struct Writing: Sendable {
   fileprivate let caller: Caller
   fileprivate let tenant: Tenant
   fileprivate let notes: AccessNotes?
+  fileprivate let approval: ProvedApproval?
 
-  static let city = Writing(caller: .city, tenant: .default, notes: nil)
+  static let city = Writing(caller: .city, tenant: .default, notes: nil, approval: nil)
 }
 
 extension Hub {
@@ -23,7 +24,8 @@ extension Hub {
     guard outlooks.contains(where: \.isAllowed) || mayFederate(caller, in: tenant) else {
       throw Self.refusal(.update, caller, outlooks[1])
     }
-    return Writing(caller: caller, tenant: tenant.owner, notes: AccessNotes.current)
+    return Writing(
+      caller: caller, tenant: tenant.owner, notes: AccessNotes.current, approval: try approval(rules, in: tenant))
   }
 
   /// Asks before anything is tried on an entity, so that a refusal does not tell what it has.
@@ -42,8 +44,9 @@ extension Hub {
 
   /// - Throws: `Unauthorized`, `Forbidden`; `ResourceNotFound` for an entity that the caller may not know of.
   func permit(_ update: EntityUpdate, by writing: Writing) throws(Problem) {
-    guard let verdict = verdict(on: update, by: writing), !verdict.isAllowed else { return }
-    throw refusal(update.action, of: update.before, verdict, writing)
+    guard let verdict = verdict(on: update, by: writing) else { return }
+    guard verdict.isAllowed else { throw refusal(update.action, of: update.before, verdict, writing) }
+    try requireApproval(verdict.approvals, of: update, writing.approval, by: writing.caller)
   }
 
   private func verdict(on update: EntityUpdate, by writing: Writing) -> AccessVerdict? {
@@ -72,11 +75,16 @@ extension Hub {
     guard let rules, writing.caller.kind != .city else { return }
     var disclosures: [Disclosure] = []
     for update in updates where !update.isUnchanged || update.isDeletion {
-      guard let kind = verdict(on: update, by: writing)?.evidence else { continue }
+      guard let verdict = verdict(on: update, by: writing) else { continue }
+      if verdict.approvals > 0, let approval = writing.approval {
+        try use(approval, by: writing.caller, writer)
+      }
+      guard let kind = verdict.evidence ?? (verdict.approvals > 0 ? "command" : nil) else { continue }
       disclosures.append(
         Disclosure(
           caller: writing.caller, action: update.action, tenant: writing.tenant, entityId: update.entity.id,
-          entity: update.isDeletion ? nil : update.entity, kind: kind))
+          entity: update.isDeletion ? nil : update.entity, kind: kind,
+          purpose: verdict.purpose ?? (verdict.approvals > 0 ? writing.approval?.grant.purpose : nil)))
     }
     if !disclosures.isEmpty { try rules.record(disclosures, writer) }
   }
@@ -112,13 +120,13 @@ extension Hub {
     let verdict = rules.decide(
       action, before: before, after: action == .delete ? nil : after, attributes: attributes,
       by: writing.caller, in: writing.tenant)
-    guard verdict.isAllowed else { throw refusal(action, of: before, verdict, writing) }
+    guard verdict.isAllowed, verdict.approvals == 0 else { throw refusal(action, of: before, verdict, writing) }
     guard let kind = verdict.evidence else { return }
     try rules.record(
       [
         Disclosure(
           caller: writing.caller, action: action, tenant: writing.tenant, entityId: part.id,
-          entity: part.types.isEmpty ? nil : part, kind: kind)
+          entity: part.types.isEmpty ? nil : part, kind: kind, purpose: verdict.purpose)
       ], writer)
   }
 }

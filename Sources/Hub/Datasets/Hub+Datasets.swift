@@ -78,6 +78,7 @@ extension Hub {
 
   /// What was said of the catalogue, or what stands for it.
   public func catalogue(in tenant: Tenant) throws(Problem) -> JSONObject {
+    try permitKnowing(in: tenant)
     let stored = try read { reader in
       try self.requireTenant(tenant, reader)
       return try reader.document("catalogue", collection: Self.catalogueCollection, in: tenant)

@@ -216,6 +216,7 @@ extension Hub {
     }
     guard !changes.isEmpty else { return }
     try writer.append(history, types: types, in: tenant)
+    try endGrants(after: changes, writer)
     let items = try enqueueNotifications(for: changes, writer)
     let (stream, notifier, committed) = (self.changes, notifier, changes)
     writer.afterCommit {

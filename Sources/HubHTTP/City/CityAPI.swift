@@ -12,6 +12,8 @@ import Store
 /// - `GET schemas`, `GET|PUT|DELETE schemas/{URL}`: schemas that data models refer to by `$ref`.
 /// - `GET|POST datasets`, `GET|PUT|DELETE datasets/{id}`: what the city gives out, with its quality.
 /// - `GET|PUT catalogue`: all datasets in DCAT-AP 3.0, as JSON-LD or, by `Accept`, as Turtle.
+/// - `GET|POST grants`, `GET grants/{id}`, `POST grants/{id}/approve|refuse|revoke|review`: leave for what one otherwise
+///   may not.
 /// - `POST ingest/{id}`: messages of other standards (``IngestDoor``).
 /// - `GET adapters`, `GET adapters/{id}`: how the adapters fare that fetch or listen.
 /// - `POST notifications/{token}`: what context sources tell of what this hub has subscribed to at them.
@@ -74,6 +76,7 @@ public struct CityAPI: Sendable {
     case "adapters": return try adapters(exchange, path.first)
     case "datasets": return try await datasets(exchange, path.first)
     case "catalogue": return try await catalogue(exchange)
+    case "grants": return try await grants(exchange, path)
     default: return try await refusals(exchange, path.first)
     }
   }
@@ -90,6 +93,9 @@ public struct CityAPI: Sendable {
     case ("datasets", 0): "GET, HEAD, POST, OPTIONS"
     case ("datasets", 1): "GET, HEAD, PUT, DELETE, OPTIONS"
     case ("catalogue", 0): "GET, HEAD, PUT, OPTIONS"
+    case ("grants", 0): "GET, HEAD, POST, OPTIONS"
+    case ("grants", 1): "GET, HEAD, OPTIONS"
+    case ("grants", 2) where ["approve", "refuse", "revoke", "review"].contains(path[1]): "POST, OPTIONS"
     case ("refusals", 0): "GET, HEAD, OPTIONS"
     case ("refusals", 1) where path == ["discard"]: "POST, OPTIONS"
     default: nil

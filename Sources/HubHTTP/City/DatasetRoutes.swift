@@ -129,7 +129,7 @@ extension CityAPI {
     return "http://" + host
   }
 
-  private static func json(_ json: JSON, headersOf other: APIResponse) -> APIResponse {
+  static func json(_ json: JSON, headersOf other: APIResponse) -> APIResponse {
     var response = other
     response.body = JSONWriter.bytes(json)
     response.headers[first: HeaderName.contentType] = MediaType.json.rawValue

@@ -10,6 +10,7 @@ import Hummingbird
 import Identity
 import NGSI
 import Store
+import TransparencyLog
 
 /// The rules of access of a city, and who keeps its doors.
 ///
@@ -17,6 +18,7 @@ import Store
 /// has rules of its own. Everywhere else what no rule permits is denied.
 struct CityAccess {
   let rules: CityRules
+  let grants: GrantSettings
 
   /// - Parameters:
   ///   - standings: says what owners of subscriptions are today.
@@ -41,9 +43,11 @@ struct CityAccess {
     }
     do throws(PolicySyntaxError) {
       return CityAccess(
-        rules: try CityRules(text, now: now, standing: { standings.standing(of: $0) }) { disclosures, writer in
-          _ = try evidence.record(disclosures.map(Act.init), writer)
-        })
+        rules: try CityRules(
+          text, now: now, standing: { standings.standing(of: $0) },
+          prover: { entry throws(Problem) in try evidence.requireProof(of: entry) },
+          recorder: { disclosures, writer in Array(try evidence.record(disclosures.map(Act.init), writer)) }),
+        grants: GrantSettings(file.manifest.access?.grants))
     } catch { throw Failure("The rules of access cannot be used: \(error.problem).") }
   }
 
@@ -72,6 +76,8 @@ struct CityAccess {
           case .read: ["read", "subscribe", "watch"]
           case .write: ["write"]
           case .command: ["command"]
+          case .request: ["request", "break-glass"]
+          case .approve: ["approve", "review"]
           case .administer: ["federate", "register", "configure", "administer"]
           }
         text += """
@@ -86,15 +92,25 @@ struct CityAccess {
   }
 }
 
+extension GrantSettings {
+  init(_ grants: Manifest.Access.Grants?) {
+    self.init()
+    approvals = grants?.approvals ?? approvals
+    longest = (grants?.longest?.seconds).map(Double.init) ?? longest
+    longestBreakGlass = (grants?.longestBreakGlass?.seconds).map(Double.init) ?? longestBreakGlass
+    review = (grants?.review?.seconds).map(Double.init) ?? review
+  }
+}
+
 extension Act {
   /// A disclosure as the evidence log states it.
   init(_ disclosure: Disclosure) {
-    self.init(Kind(rawValue: disclosure.kind) ?? .access, action: disclosure.action.rawValue)
+    self.init(Kind(rawValue: disclosure.kind) ?? .access, action: disclosure.step ?? disclosure.action.rawValue)
     agency = disclosure.caller.agency
     actor = disclosure.caller.id
     source = disclosure.caller.source
-    purpose = disclosure.caller.purpose
-    reason = disclosure.caller.reason
+    purpose = disclosure.caller.purpose ?? disclosure.purpose
+    reason = disclosure.reason ?? disclosure.caller.reason
     subject = disclosure.entityId
     if let entity = disclosure.entity {
       // Normalized, with the core context: what anyone can make of the entity again.
@@ -102,7 +118,27 @@ extension Act {
       EntityWriter(context: .core, representation: Representation()).write(entity, embeddedContext: nil, to: &writer)
       let document = try? JSONParser.parse(writer.bytes)
       object = ObjectHash(of: document.map(CanonicalJSON.bytes) ?? writer.bytes)
+    } else if let document = disclosure.document {
+      object = ObjectHash(of: CanonicalJSON.bytes(document))
     }
+  }
+}
+
+extension EvidenceLog {
+  /// Makes the proof of an entry and checks it as a stranger would, under the treaty.
+  ///
+  /// - Throws: `Conflict` where that cannot be done yet, or the city has no treaty of witnesses.
+  func requireProof(of entry: UInt64) throws(Problem) {
+    guard !policy.isQuorum([]) else {
+      throw Problem(
+        .conflict, "this city has no treaty of witnesses ('evidence' in the manifest): nothing proves an approval")
+    }
+    do {
+      let proof = try read { try $0.proof(of: entry) }
+      _ = try proof.verify(TreeHash.leaf(proof.extra ?? []), under: policy)
+    } catch let error as EvidenceError {
+      throw Problem(.conflict, "the approval is not proved: \(error.sentence)")
+    } catch { throw Problem(.conflict, "the approval is not proved: \(error)") }
   }
 }
 
@@ -138,6 +174,7 @@ struct CityDoorkeeper: Doorkeeper {
     caller.source = request.remote
     caller.purpose = try Self.text("Purpose", request)
     caller.reason = try Self.text("Reason", request)
+    caller.approval = try Self.text("Approval", request)
     return caller
   }
 
