@@ -49,7 +49,6 @@ struct CityServer {
     _ store: any Store, _ folder: DataFolder, _ outlets: Outlets, _ log: Logger
   ) async -> (any Error)? {
     do {
-      let identity = try await CityIdentity.make(store, folder, command, manifest?.manifest, fetching: outlets.http)
       let evidence = try CityEvidence(store: store, folder: folder, manifest: manifest, http: outlets.http)
       let access = try CityAccess.make(manifest, mode: mode, evidence: evidence.log, now: { RealClock().now })
       let hub = makeHub(store, outlets, log, access)
@@ -61,6 +60,8 @@ struct CityServer {
         }
       }
       try await evidence.resume(store: store)
+      let identity = try await CityIdentity.make(
+        store, folder, command, manifest?.manifest, evidence: evidence.log, fetching: outlets.http)
       let egress = Egress()
       let feeds = try manifest.map { try Feeds($0, egress: egress) }
       let adapters: @Sendable () -> [JSON] = { feeds?.board.all.map(\.json) ?? [] }
@@ -87,7 +88,7 @@ struct CityServer {
       let source = HubCitySource(
         hub: hub, report: health, site: SiteDescription(manifest?.manifest, mode: mode, openAccess: access == nil),
         kpis: manifest.map { KPIWatch(hub: hub, manifest: $0.manifest) })
-      let devices = command.tlsPort == nil ? nil : try await DeviceTrust(command, folder, store)
+      let devices = command.tlsPort == nil ? nil : try await DeviceTrust(command, folder, store, evidence.log)
       devices?.addPages(to: router)
       let keeper = access.map { _ in CityDoorkeeper(identity: identity) }
       if let access { router.add(middleware: PageDoor(identity: identity, rules: access.rules)) }

@@ -84,16 +84,27 @@ struct CityAccess {
   }
 }
 
+extension Caller {
+  /// Its name in the register, unique within its kind: that of a device has its tenant before it.
+  var account: String {
+    guard kind == .device else { return id }
+    let tenant = tenants.first ?? ""
+    return (tenant.isEmpty ? "-" : tenant) + "/" + id
+  }
+}
+
 extension Act {
   /// A disclosure as the evidence log states it.
   init(_ disclosure: Disclosure) {
     self.init(Kind(rawValue: disclosure.kind) ?? .access, action: disclosure.action.rawValue)
     agency = disclosure.caller.agency
-    actor = disclosure.caller.id
+    actor = disclosure.caller.account
+    actorKind = disclosure.caller.kind.rawValue
     source = disclosure.caller.source
     purpose = disclosure.caller.purpose
     reason = disclosure.caller.reason
     subject = disclosure.entityId
+    tenant = disclosure.tenant.name
     if let entity = disclosure.entity {
       // Normalized, with the core context: what anyone can make of the entity again.
       var writer = JSONWriter()
