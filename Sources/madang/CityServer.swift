@@ -67,6 +67,7 @@ struct CityServer {
       let adapters: @Sendable () -> [JSON] = { feeds?.board.all.map(\.json) ?? [] }
       let connections = Connections()
       let federation = Federation(hub: hub, caller: outlets.http, egress: egress)
+      let limiter = CityLimits.limiter(manifest?.manifest.limits?.requests, isOpen: access == nil)
       let health: @Sendable () throws(Problem) -> JSON = { () throws(Problem) in
         guard case .object(var report) = try hub.health() else { return .null }
         var section = connections.health.object ?? JSONObject()
@@ -78,10 +79,12 @@ struct CityServer {
         report["federation"] = federation.health
         report["evidence"] = evidence.log.health
         report["identity"] = identity.health
+        if let limiter { report["limits"] = limiter.health }
         if let feeds, !feeds.isEmpty { report["adapters"] = feeds.board.health }
         return .object(report)
       }
       let router = Router(context: CityContext.self)
+      if let limiter { router.add(middleware: LimitedPages(limiter: limiter, isBehindProxy: command.address != nil)) }
       identity.addRoutes(to: router) { _, context in context.source }
       addMachinePages(to: router, health)
       evidence.log.addRoutes(to: router)
@@ -99,9 +102,8 @@ struct CityServer {
         responder: router.buildResponder(),
         // Half-sent requests and silent connections are let go.
         server: .api(
-          of: federation, doors: doors, adapters: adapters, devices: devices?.door, keeper: keeper,
-          saysOpen: access == nil,
-          idleTimeout: .seconds(30)),
+          of: federation, doors: doors, adapters: adapters, devices: devices?.door, keeper: keeper, limiter: limiter,
+          trustsForwarded: command.address != nil, saysOpen: access == nil, idleTimeout: .seconds(30)),
         configuration: ApplicationConfiguration(
           address: .hostname("127.0.0.1", port: command.port), serverName: "madang", backlog: 1024,
           availableConnectionsDelegate: connections),
@@ -124,8 +126,8 @@ struct CityServer {
             responder: router.buildResponder(),
             server: .api(
               of: federation, doors: doors, adapters: adapters, devices: devices.door,
-              tls: devices.front, keeper: keeper, saysOpen: access == nil,
-              idleTimeout: .seconds(30)),
+              tls: devices.front, keeper: keeper, limiter: limiter,
+              trustsForwarded: command.address != nil, saysOpen: access == nil, idleTimeout: .seconds(30)),
             configuration: ApplicationConfiguration(
               address: .hostname("127.0.0.1", port: command.tlsPort ?? 0), serverName: "madang", backlog: 1024,
               availableConnectionsDelegate: connections),

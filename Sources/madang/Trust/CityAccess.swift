@@ -150,6 +150,10 @@ struct CityDoorkeeper: Doorkeeper {
     return caller
   }
 
+  func knows(_ request: APIRequest) -> Bool {
+    identity.verifier.knows(authorization: request.headers.first(name: "Authorization"))
+  }
+
   /// Fetches the keys of an outside provider whose token the request brings, where they are not known.
   func prepare(for request: APIRequest) async {
     let authorization = request.headers.first(name: "Authorization")
