@@ -15,6 +15,10 @@ public struct Act: Sendable, Hashable {
     case modelDecision = "model-decision"
     case incidentStep = "incident-step"
     case grant
+    /// Somebody came in, was refused, or left.
+    case login
+    /// Accounts, their roles and secrets, and certificates of devices: made, changed, taken away.
+    case account
   }
 
   public var kind: Kind
@@ -24,16 +28,22 @@ public struct Act: Sendable, Hashable {
   public var agency: String?
   /// Account that did it.
   public var actor: String?
+  /// What kind of account: `Person`, `Client`, `Device`, `City`; `Nobody` for who did not say, with its source as the account.
+  public var actorKind: String?
   /// Where it was done from: an address.
   public var source: String?
   /// A code out of the city's purposes.
   public var purpose: String?
   /// Whom or what it concerns.
   public var subject: String?
+  /// Tenant that the subject belongs to; `nil` or empty for the default one.
+  public var tenant: String?
   /// What was seen, ordered or decided.
   public var object: ObjectHash?
   /// In the actor's own words.
   public var reason: String?
+  /// What the action was exactly, in the city's words: which roles, how often.
+  public var detail: String?
 
   public init(_ kind: Kind, action: String) {
     self.kind = kind
@@ -43,11 +53,17 @@ public struct Act: Sendable, Hashable {
   /// Bytes of each text at most.
   public static let maxText = 1024
 
+  /// The account, told from those of the same name and another kind.
+  var account: RegisterName? { actor.map { RegisterName(.actor, $0, of: actorKind) } }
+
+  /// The subject, told from those of the same name and another tenant.
+  var concerned: RegisterName? { subject.map { RegisterName(.subject, $0, of: tenant) } }
+
   /// - Throws: which text is too long.
   func requireBounds() throws(EvidenceError) {
     let texts = [
-      "action": action, "agency": agency, "actor": actor, "source": source, "purpose": purpose, "subject": subject,
-      "reason": reason,
+      "action": action, "agency": agency, "actor": actor, "kind of account": actorKind, "source": source,
+      "purpose": purpose, "subject": subject, "tenant": tenant, "reason": reason, "detail": detail,
     ]
     for (name, text) in texts where text?.utf8.count ?? 0 > Self.maxText {
       throw .refused("the \(name) of an act has at most \(Self.maxText) bytes")

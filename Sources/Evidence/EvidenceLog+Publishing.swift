@@ -182,6 +182,7 @@ extension EvidenceLog {
           uniqueMembers: policy.witnesses.map {
             JSONObject.Member(key: $0.name, value: heard[$0.name].map { .string($0.description) } ?? .null)
           })),
+      "counting": ["value": .integer(Int64(repeated.count)), "bound": .integer(Int64(repeated.most))],
       "alarms": .array(alarms.map { .string($0.sentence) }),
     ]
   }

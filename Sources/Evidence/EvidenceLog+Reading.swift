@@ -71,9 +71,12 @@ public struct EvidenceView {
 
   // MARK: Register
 
-  /// Positions of what concerns a subject, in order.
-  public func positions(of subject: String, after position: UInt64? = nil, limit: Int) throws -> [UInt64] {
-    guard let key = try Register.existingKey(of: subject, .subject, reader) else { return [] }
+  /// Positions of what concerns a subject of a tenant, in order.
+  public func positions(
+    of subject: String, tenant: String? = nil, after position: UInt64? = nil, limit: Int
+  ) throws -> [UInt64] {
+    let name = RegisterName(.subject, subject, of: tenant)
+    guard let key = try Register.existingKey(of: name, reader) else { return [] }
     return try reader.evidence(of: key.index, after: position, limit: limit)
   }
 

@@ -63,6 +63,7 @@ public final class EvidenceLog: Sendable {
   let signer: SignerKey
   let lanes: [WitnessLane]
   let state = Mutex(State())
+  let repeated = RepeatedActs()
   let now: @Sendable () -> DateTime
   let log: Logger
   private let wakes: AsyncStream<Void>
@@ -117,8 +118,8 @@ public final class EvidenceLog: Sendable {
     for act in acts {
       try act.requireBounds()
       let nonce = Array(CommitmentKey.random().bytes.prefix(16))
-      let actor = try act.actor.map { try Register.key(of: $0, .actor, writer) }
-      let subject = try act.subject.map { try Register.key(of: $0, .subject, writer) }
+      let actor = try act.account.map { try Register.key(of: $0, writer) }
+      let subject = try act.concerned.map { try Register.key(of: $0, writer) }
       records.append(
         EvidenceRecord(
           entry: Statement.bytes(of: act, at: at, nonce: nonce, actor: actor?.key, subject: subject?.key), time: at,
@@ -138,14 +139,17 @@ public final class EvidenceLog: Sendable {
     return first..<(first + UInt64(records.count))
   }
 
-  /// Destroys the keys of a name: commitments to it, and what the register says of it, can never be read again.
+  /// Destroys the key of an account: commitments to it, and what the register says of it, can never be read again.
   ///
+  /// - Parameter kind: as ``Act/actorKind``.
   /// - Returns: whether there was anything.
-  public func forget(_ name: String) async throws -> Bool {
-    try await store.write { writer in
-      let parts = try [Register.Part.actor, .subject].map { try Register.destroyKey(of: name, $0, writer) }
-      return parts.contains(true)
-    }
+  public func forget(account name: String, kind: String? = nil) async throws -> Bool {
+    try await store.write { try Register.destroyKey(of: RegisterName(.actor, name, of: kind), $0) }
+  }
+
+  /// Destroys the key of a subject, as ``forget(account:kind:)`` does that of an account.
+  public func forget(subject name: String, tenant: String? = nil) async throws -> Bool {
+    try await store.write { try Register.destroyKey(of: RegisterName(.subject, name, of: tenant), $0) }
   }
 
   // MARK: Running
@@ -200,12 +204,16 @@ public final class EvidenceLog: Sendable {
       }
       for await _ in wakes {
         do {
+          try await recordCounted()
           if try await publish(&group) { try? await Task.sleep(for: .seconds(limits.pace)) }
         } catch {
           log.warning("the evidence log was not published", metadata: ["error": "\(error)"])
         }
       }
       group.cancelAll()
+    }
+    do { try await recordCounted(isLast: true) } catch {
+      log.warning("counts of repeated acts were not recorded", metadata: ["error": "\(error)"])
     }
   }
 }

@@ -1,20 +1,40 @@
 import NGSI
 import Store
 
+/// Whose key: an account or a subject, and among which others it has its name.
+struct RegisterName: Sendable, Hashable {
+  /// What it is to the entry.
+  enum Part: String {
+    case actor, subject
+  }
+
+  let part: Part
+  let name: String
+  /// The kind of the account, or the tenant of the subject; empty where it is not said.
+  let space: String
+
+  init(_ part: Part, _ name: String, of space: String?) {
+    self.part = part
+    self.name = name
+    self.space = space ?? ""
+  }
+
+  /// What a commitment is to: the name, after a line with the space where it has one. No space has two lines.
+  var committed: String { space.isEmpty ? name : space + "\n" + name }
+
+  /// What its key is filed under.
+  var label: String { space.isEmpty ? part.rawValue + ":" + name : part.rawValue + "@" + committed }
+}
+
 /// Who it was and whom it concerned: the clear text beside an entry, each part sealed with the key of the one it names.
 /// The keys lie in the store's documents; a key that is deleted takes its lines with it.
 struct Register {
   private static let keys = "evidence.key"
   private static let names = "evidence.key-of"
 
-  /// Whose name a key belongs to.
-  enum Part: String {
-    case actor, subject
-  }
-
   /// The key of a name, made where there is none.
-  static func key(of name: String, _ part: Part, _ writer: any StoreWriter) throws -> (id: String, key: CommitmentKey) {
-    let label = part.rawValue + ":" + name
+  static func key(of name: RegisterName, _ writer: any StoreWriter) throws -> (id: String, key: CommitmentKey) {
+    let label = name.label
     if let id = try writer.document(label, collection: names, in: .default)?.body.string,
       let key = try key(id, writer)
     {
@@ -39,17 +59,15 @@ struct Register {
   }
 
   /// The key of a name, where there is one.
-  static func existingKey(of name: String, _ part: Part, _ reader: any StoreReader) throws -> CommitmentKey? {
-    let label = part.rawValue + ":" + name
-    guard let id = try reader.document(label, collection: names, in: .default)?.body.string else { return nil }
+  static func existingKey(of name: RegisterName, _ reader: any StoreReader) throws -> CommitmentKey? {
+    guard let id = try reader.document(name.label, collection: names, in: .default)?.body.string else { return nil }
     return try key(id, reader)
   }
 
   /// Destroys the key of a name; false where there is none.
-  static func destroyKey(of name: String, _ part: Part, _ writer: any StoreWriter) throws -> Bool {
-    let label = part.rawValue + ":" + name
-    guard let id = try writer.document(label, collection: names, in: .default)?.body.string else { return false }
-    _ = try writer.deleteDocument(label, collection: names, in: .default)
+  static func destroyKey(of name: RegisterName, _ writer: any StoreWriter) throws -> Bool {
+    guard let id = try writer.document(name.label, collection: names, in: .default)?.body.string else { return false }
+    _ = try writer.deleteDocument(name.label, collection: names, in: .default)
     return try writer.deleteDocument(id, collection: keys, in: .default)
   }
 }
@@ -61,20 +79,25 @@ public struct RegisterLine: Sendable, Hashable {
   /// The public statement.
   public var statement: JSONObject
   public var actor: String?
+  /// As ``Act/actorKind``.
+  public var actorKind: String?
   public var source: String?
   public var subject: String?
+  /// Of the subject; `nil` for the default one.
+  public var tenant: String?
   public var reason: String?
+  public var detail: String?
   /// Parts whose key was destroyed.
   public var erased: [String] = []
 }
 
 extension Register {
-  /// Seals what an act says of people. The reason goes with the subject where there is one.
+  /// Seals what an act says of people. Reason and detail go with the subject where there is one.
   static func sealed(
     _ act: Act, nonce: [UInt8], actor: (id: String, key: CommitmentKey)?, subject: (id: String, key: CommitmentKey)?
   ) throws(EvidenceError) -> [UInt8]? {
     var line = JSONObject()
-    func add(_ part: Part, _ holder: (id: String, key: CommitmentKey)?, _ texts: [(String, String?)])
+    func add(_ part: RegisterName.Part, _ holder: (id: String, key: CommitmentKey)?, _ texts: [(String, String?)])
       throws(EvidenceError)
     {
       guard let holder else { return }
@@ -83,11 +106,12 @@ extension Register {
       let sealed = try holder.key.seal(JSONWriter.bytes(.object(clear)), nonce: nonce)
       line[part.rawValue] = ["key": .string(holder.id), "sealed": .string(Base64URL.text(sealed))]
     }
-    let reasonIsSubjects = subject != nil
+    let why = [("reason", act.reason), ("detail", act.detail)]
     try add(
       .actor, actor,
-      [("actor", act.actor), ("source", act.source), ("reason", reasonIsSubjects ? nil : act.reason)])
-    try add(.subject, subject, [("subject", act.subject), ("reason", act.reason)])
+      [("actor", act.actor), ("actorKind", act.actorKind), ("source", act.source)] + (subject == nil ? why : []))
+    let tenant = act.tenant.flatMap { $0.isEmpty ? nil : $0 }
+    try add(.subject, subject, [("subject", act.subject), ("tenant", tenant)] + why)
     return line.isEmpty ? nil : JSONWriter.bytes(.object(line))
   }
 
@@ -102,7 +126,7 @@ extension Register {
     guard let register = record.register else { return line }
     let nonce = statement["nonce"]?.string.flatMap(Base64URL.bytes) ?? []
     let parts = try JSONParser.parse(register)
-    for part in [Part.actor, .subject] {
+    for part in [RegisterName.Part.actor, .subject] {
       guard let box = parts[part.rawValue] else { continue }
       guard let id = box["key"]?.string, let sealed = box["sealed"]?.string.flatMap(Base64URL.bytes) else {
         throw EvidenceError.damaged("the register's line of entry \(position) cannot be read")
@@ -113,9 +137,12 @@ extension Register {
       }
       let clear = try JSONParser.parse(try key.open(sealed, nonce: nonce))
       line.actor = clear["actor"]?.string ?? line.actor
+      line.actorKind = clear["actorKind"]?.string ?? line.actorKind
       line.source = clear["source"]?.string ?? line.source
       line.subject = clear["subject"]?.string ?? line.subject
+      line.tenant = clear["tenant"]?.string ?? line.tenant
       line.reason = clear["reason"]?.string ?? line.reason
+      line.detail = clear["detail"]?.string ?? line.detail
     }
     return line
   }

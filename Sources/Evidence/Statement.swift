@@ -12,8 +12,8 @@ public enum Statement {
 
   /// - Parameters:
   ///   - nonce: 16 random bytes, from which the keys of the commitments are derived.
-  ///   - actor: key of ``Act/actor``, where there is one.
-  ///   - subject: key of ``Act/subject``, where there is one.
+  ///   - actor: key of the account, where there is one.
+  ///   - subject: key of the subject, where there is one.
   public static func bytes(
     of act: Act, at time: DateTime, nonce: [UInt8], actor: CommitmentKey?, subject: CommitmentKey?
   ) -> [UInt8] {
@@ -26,11 +26,11 @@ public enum Statement {
     if let agency = act.agency { object["agency"] = .string(agency) }
     if let purpose = act.purpose { object["purpose"] = .string(purpose) }
     if let hash = act.object { object["object"] = .string(hash.description) }
-    if let name = act.actor, let actor {
-      object["actor"] = .string(Commitment.text(to: name, opening: actor.opening(nonce: nonce)))
+    if let name = act.account, let actor {
+      object["actor"] = .string(Commitment.text(to: name.committed, opening: actor.opening(nonce: nonce)))
     }
-    if let name = act.subject, let subject {
-      object["subject"] = .string(Commitment.text(to: name, opening: subject.opening(nonce: nonce)))
+    if let name = act.concerned, let subject {
+      object["subject"] = .string(Commitment.text(to: name.committed, opening: subject.opening(nonce: nonce)))
     }
     return CanonicalJSON.bytes(.object(object))
   }

@@ -19,6 +19,10 @@ public struct APIRequest: Sendable {
   public var remote: String?
   /// Who asks, proved by a certificate of the city's authority; `nil` when no certificate came, or over plain TCP.
   public var peer: PeerIdentity?
+  /// Who asks, where that was told already.
+  var caller: Caller?
+  /// What is left of the caller's requests, where they are counted.
+  var quota: RateLimiter.Outcome?
 
   public init(
     method: HTTPMethod, path: Substring, query: Substring = "", headers: HTTPHeaders = HTTPHeaders(),

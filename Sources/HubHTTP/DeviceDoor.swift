@@ -25,16 +25,31 @@ public struct DeviceDoor: Sendable {
     guard isSecure else {
       return Exchange.problem(Problem(.operationNotSupported, "enrolment is on the port for TLS (--tls-port)"))
     }
-    let answer = await enrolment.answer(
-      request.method.rawValue, String(request.path), authorization: request.headers[first: "Authorization"],
-      contentType: request.headers[first: HeaderName.contentType], body: Array(request.body.readableBytesView),
-      peer: request.peer)
+    let answer = await Self.naming(request) {
+      await enrolment.answer(
+        request.method.rawValue, String(request.path), authorization: request.headers[first: "Authorization"],
+        contentType: request.headers[first: HeaderName.contentType], body: Array(request.body.readableBytesView),
+        peer: request.peer)
+    }
     return APIResponse(
       status: answer.status, headers: HTTPHeaders(answer.headers.map { ($0.name, $0.value) }), body: answer.body)
   }
 
+  /// Has what is recorded say where a request came from, also where nobody was asked who he is.
+  private static func naming<Answer>(
+    _ request: APIRequest, _ body: () async -> Answer
+  ) async -> Answer {
+    var caller = Caller.current
+    caller.source = caller.source ?? request.remote
+    return await Caller.$current.withValue(caller, operation: body)
+  }
+
   /// - Parameter request: with the path below `/admin/devices`.
   func administrate(_ request: APIRequest, _ hub: Hub) async -> APIResponse {
+    await Self.naming(request) { await administrated(request, hub) }
+  }
+
+  private func administrated(_ request: APIRequest, _ hub: Hub) async -> APIResponse {
     do throws(Problem) {
       let exchange = try Exchange(hub: hub, request: request)
       try exchange.takes(request.path.isEmpty && request.method == .GET ? Parameters.page : Parameters.none)

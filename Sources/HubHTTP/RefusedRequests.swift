@@ -11,8 +11,8 @@ extension API {
   /// Bytes of a request that the history shows.
   private static let sampleBytes = 512
 
-  /// Whether a refusal of this request is one of input.
-  private static func brings(_ request: APIRequest) -> Bool {
+  /// Whether a request brings something: its refusal is one of input, and it counts as a write.
+  static func brings(_ request: APIRequest) -> Bool {
     switch request.method {
     case .POST, .PUT, .PATCH, .DELETE: !request.path.hasSuffix("/query") && !request.path.hasSuffix("query/")
     default: false

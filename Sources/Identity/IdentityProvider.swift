@@ -28,24 +28,20 @@ public final class IdentityProvider: Sendable {
   let outside: [String: OutsideProvider]
   /// Seconds since 1970.
   let now: @Sendable () -> Int
-  let hears: @Sendable (IdentityEvent) -> Void
   private let address = Mutex("")
 
   /// - Parameters:
   ///   - folder: where the city's keys are, made with mode 0700 where it is missing; `nil` keeps them in memory.
   ///   - outside: providers whose tokens are believed too.
   ///   - now: seconds since 1970.
-  ///   - hears: is told what happens at the doors; it must be quick. Attempts that are held back are counted only.
   /// - Throws: ``IdentityFailure`` when keys or documents cannot be read.
   public init(
     storage: any IdentityStorage, folder: String?, settings: IdentitySettings = IdentitySettings(),
-    outside: [OutsideProvider] = [], now: @escaping @Sendable () -> Int,
-    hears: @escaping @Sendable (IdentityEvent) -> Void = { _ in }
+    outside: [OutsideProvider] = [], now: @escaping @Sendable () -> Int
   ) throws {
     self.settings = settings
     self.storage = storage
     self.now = now
-    self.hears = hears
     pages = try IdentityPages()
     self.outside = Dictionary(outside.map { ($0.issuer, $0) }) { first, _ in first }
     var schedule = KeySchedule()
@@ -87,9 +83,18 @@ public final class IdentityProvider: Sendable {
   public func maintain() async throws {
     let now = now()
     try keys.turn(at: now)
+    try await tellMadeKeys(at: now)
     try await noteActivity()
     try await sweep(at: now)
     revocations.forget(before: now)
+  }
+
+  private func tellMadeKeys(at now: Int) async throws {
+    for key in keys.takeMade() {
+      var event = IdentityEvent(kind: .keyMade, at: now, source: "", actor: .city)
+      event.detail = key
+      try await tell(event)
+    }
   }
 
   /// Runs ``maintain()`` each minute until the task is cancelled.
@@ -115,6 +120,7 @@ public final class IdentityProvider: Sendable {
   ///
   /// - Returns: `nil` when there are people already.
   public func prepare() async throws -> FirstAdministrator? {
+    try await tellMadeKeys(at: now())
     let clients = BuiltInClients.all(scopes: settings.allScopes, at: now())
     try await storage.write { writer in
       for client in clients where try writer.client(client.id) != client { try writer.put(client) }
@@ -132,6 +138,12 @@ public final class IdentityProvider: Sendable {
       guard try writer.count(in: .people) == 0 else { return false }
       try writer.put(first)
       try writer.put(.string(first.id), id: first.username, in: .usernames)
+      for kind in [IdentityEvent.Kind.personAdded, .rolesGiven] {
+        var event = IdentityEvent(kind: kind, at: first.createdAt, source: "", actor: .city)
+        event.person = first.id
+        if kind == .rolesGiven { event.detail = Standing.administrator }
+        try writer.note(event)
+      }
       return true
     }
     return isFirst ? FirstAdministrator(username: first.username, password: password) : nil

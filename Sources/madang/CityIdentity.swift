@@ -1,5 +1,7 @@
 import City
+import Evidence
 import Foundation
+import Hub
 import Hummingbird
 import Identity
 import NGSI
@@ -15,13 +17,14 @@ enum CityIdentity {
   /// Makes the provider, and the first administrator, who is said on the terminal once.
   static func make(
     _ store: any Store, _ folder: DataFolder, _ command: UpCommand, _ manifest: Manifest?,
-    fetching documents: any ContextFetching
+    evidence: EvidenceLog, fetching documents: any ContextFetching
   ) async throws -> IdentityProvider {
     var settings = IdentitySettings()
     settings.isBehindProxy = command.address != nil
     if let name = manifest?.site.name { settings.siteName = ["ko": name.ko, "en": name.en] }
     let provider = try IdentityProvider(
-      storage: StoreIdentityStorage(store: store), folder: "\(folder.path)/\(folderName)", settings: settings,
+      storage: StoreIdentityStorage(store: store, evidence: evidence), folder: "\(folder.path)/\(folderName)",
+      settings: settings,
       outside: (manifest?.identity?.providers ?? []).map {
         OutsideProvider($0, fetcher: Fetcher(documents: documents))
       },
@@ -57,9 +60,10 @@ extension OutsideProvider {
   }
 }
 
-/// Keeps the provider's documents in the city's store.
+/// Keeps the provider's documents in the city's store, and notes in its evidence log what is done to them.
 struct StoreIdentityStorage: IdentityStorage {
   let store: any Store
+  let evidence: EvidenceLog
 
   func read<Value>(_ body: (any IdentityReader) throws -> Value) throws -> Value {
     try store.read { try body(Reader(reader: $0)) }
@@ -68,8 +72,10 @@ struct StoreIdentityStorage: IdentityStorage {
   func write<Value: Sendable>(
     _ body: @escaping @Sendable (any IdentityWriter) throws -> Value
   ) async throws -> Value {
-    try await store.write { try body(Writer(writer: $0)) }
+    try await store.write { [evidence] in try body(Writer(writer: $0, evidence: evidence)) }
   }
+
+  func tell(_ event: IdentityEvent) async throws { try await evidence.recordRepeatable(Act(event)) }
 
   private struct Reader: IdentityReader {
     let reader: any StoreReader
@@ -90,6 +96,9 @@ struct StoreIdentityStorage: IdentityStorage {
 
   private struct Writer: IdentityWriter {
     let writer: any StoreWriter
+    let evidence: EvidenceLog
+
+    func note(_ event: IdentityEvent) throws { _ = try evidence.record([Act(event)], writer) }
 
     func document(_ id: String, in collection: IdentityCollection) throws -> JSON? {
       try Reader(reader: writer).document(id, in: collection)
@@ -108,6 +117,30 @@ struct StoreIdentityStorage: IdentityStorage {
     func delete(_ id: String, in collection: IdentityCollection) throws -> Bool {
       try writer.deleteDocument(id, collection: collection.rawValue, in: .default)
     }
+  }
+}
+
+extension Act {
+  /// What happened at the provider's doors, as the evidence log states it.
+  init(_ event: IdentityEvent) {
+    switch event.kind {
+    case .loggedIn, .loginFailed, .loginHeldBack, .loggedOut: self.init(.login, action: event.kind.rawValue)
+    default: self.init(.account, action: event.kind.rawValue)
+    }
+    let by: (Caller.Kind, String?) =
+      switch event.actor {
+      case .person(let id): (.person, id)
+      case .client(let id): (.client, id)
+      case .city: (.city, "")
+      case .nobody: (.nobody, event.source)
+      }
+    (actorKind, actor) = (by.0.rawValue, by.1)
+    source = event.source.isEmpty ? nil : event.source
+    agency = event.agency
+    purpose = event.purpose
+    reason = event.reason
+    subject = [event.person, event.client].compactMap { $0 }.first { $0 != actor }
+    detail = event.detail
   }
 }
 

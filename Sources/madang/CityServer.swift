@@ -49,8 +49,10 @@ struct CityServer {
     _ store: any Store, _ folder: DataFolder, _ outlets: Outlets, _ log: Logger
   ) async -> (any Error)? {
     do {
-      let identity = try await CityIdentity.make(store, folder, command, manifest?.manifest, fetching: outlets.http)
       let evidence = try CityEvidence(store: store, folder: folder, manifest: manifest, http: outlets.http)
+      try await evidence.resume(store: store)
+      let identity = try await CityIdentity.make(
+        store, folder, command, manifest?.manifest, evidence: evidence.log, fetching: outlets.http)
       let access = try CityAccess.make(
         manifest, mode: mode, standings: Standings(store, identity), evidence: evidence.log, now: { RealClock().now })
       let hub = makeHub(store, outlets, log, access)
@@ -61,12 +63,12 @@ struct CityServer {
           try await ManifestSources(manifest: manifest.manifest, hub: hub).apply()
         }
       }
-      try await evidence.resume(store: store)
       let egress = Egress()
       let feeds = try manifest.map { try Feeds($0, egress: egress) }
       let adapters: @Sendable () -> [JSON] = { feeds?.board.all.map(\.json) ?? [] }
       let connections = Connections()
       let federation = Federation(hub: hub, caller: outlets.http, egress: egress)
+      let limiter = CityLimits.limiter(manifest?.manifest.limits?.requests, isOpen: access == nil)
       let health: @Sendable () throws(Problem) -> JSON = { () throws(Problem) in
         guard case .object(var report) = try hub.health() else { return .null }
         var section = connections.health.object ?? JSONObject()
@@ -78,10 +80,12 @@ struct CityServer {
         report["federation"] = federation.health
         report["evidence"] = evidence.log.health
         report["identity"] = identity.health
+        if let limiter { report["limits"] = limiter.health }
         if let feeds, !feeds.isEmpty { report["adapters"] = feeds.board.health }
         return .object(report)
       }
       let router = Router(context: CityContext.self)
+      if let limiter { router.add(middleware: LimitedPages(limiter: limiter, isBehindProxy: command.address != nil)) }
       identity.addRoutes(to: router) { _, context in context.source }
       let pageDoor = access.map { _ in PageDoor(identity: identity, hub: hub) }
       addMachinePages(to: router, health, keptBy: pageDoor)
@@ -89,7 +93,7 @@ struct CityServer {
       let source = HubCitySource(
         hub: hub, report: health, site: SiteDescription(manifest?.manifest, mode: mode, openAccess: access == nil),
         kpis: manifest.map { KPIWatch(hub: hub, manifest: $0.manifest) })
-      let devices = command.tlsPort == nil ? nil : try await DeviceTrust(command, folder, store)
+      let devices = command.tlsPort == nil ? nil : try await DeviceTrust(command, folder, store, evidence.log)
       devices?.addPages(to: router)
       let keeper = access.map { _ in CityDoorkeeper(identity: identity) }
       if let pageDoor { router.add(middleware: pageDoor) }
@@ -100,9 +104,8 @@ struct CityServer {
         responder: router.buildResponder(),
         // Half-sent requests and silent connections are let go.
         server: .api(
-          of: federation, doors: doors, adapters: adapters, devices: devices?.door, keeper: keeper,
-          saysOpen: access == nil,
-          idleTimeout: .seconds(30)),
+          of: federation, doors: doors, adapters: adapters, devices: devices?.door, keeper: keeper, limiter: limiter,
+          trustsForwarded: command.address != nil, saysOpen: access == nil, idleTimeout: .seconds(30)),
         configuration: ApplicationConfiguration(
           address: .hostname("127.0.0.1", port: command.port), serverName: "madang", backlog: 1024,
           availableConnectionsDelegate: connections),
@@ -125,8 +128,8 @@ struct CityServer {
             responder: router.buildResponder(),
             server: .api(
               of: federation, doors: doors, adapters: adapters, devices: devices.door,
-              tls: devices.front, keeper: keeper, saysOpen: access == nil,
-              idleTimeout: .seconds(30)),
+              tls: devices.front, keeper: keeper, limiter: limiter,
+              trustsForwarded: command.address != nil, saysOpen: access == nil, idleTimeout: .seconds(30)),
             configuration: ApplicationConfiguration(
               address: .hostname("127.0.0.1", port: command.tlsPort ?? 0), serverName: "madang", backlog: 1024,
               availableConnectionsDelegate: connections),

@@ -1,6 +1,8 @@
 import Crypto
 import Devices
+import Evidence
 import Foundation
+import Hub
 import HubHTTP
 import Hummingbird
 import NGSI
@@ -21,7 +23,7 @@ struct DeviceTrust: Service {
   /// How often is looked whether something is about to run out, seconds.
   private static let pace = 300.0
 
-  init(_ command: UpCommand, _ data: DataFolder, _ store: any Store) async throws {
+  init(_ command: UpCommand, _ data: DataFolder, _ store: any Store, _ evidence: EvidenceLog) async throws {
     folder = AuthorityFolder(path: data.path + "/devices")
     var settings = AuthoritySettings()
     // Without a fixed port nobody could find the list again.
@@ -29,7 +31,8 @@ struct DeviceTrust: Service {
       settings.listAddress = address + Self.list
     }
     let authority = try folder.authority(settings: settings, at: Date())
-    registry = try await DeviceRegistry(authority: authority, storage: StoredDevices(store: store), now: { Date() })
+    registry = try await DeviceRegistry(
+      authority: authority, storage: StoredDevices(store: store, evidence: evidence), now: { Date() })
     let trusted = Array(authority.chainPEM.utf8)
     given = try command.tlsCertificate.map { file in
       TLSSettings(
@@ -105,9 +108,10 @@ struct DeviceTrust: Service {
   }
 }
 
-/// The registry's documents among the store's.
+/// The registry's documents among the store's, and what is done to devices in the evidence log.
 private struct StoredDevices: DeviceStorage {
   let store: any Store
+  let evidence: EvidenceLog
 
   func document(_ id: String, in collection: String) async throws -> [UInt8]? {
     try store.read { try $0.document(id, collection: collection, in: .default) }.map { JSONWriter.bytes($0.body) }
@@ -125,9 +129,19 @@ private struct StoredDevices: DeviceStorage {
     }
   }
 
-  func write(_ changes: [DeviceDocument]) async throws {
+  func noteRefused(_ device: DeviceProfile?) async throws {
+    let caller = Caller.current
+    var act = Act(.login, action: "enrolment-refused")
+    (act.actorKind, act.actor, act.source) = (Caller.Kind.nobody.rawValue, caller.source ?? "", caller.source)
+    (act.subject, act.tenant) = (device?.id, device?.tenant)
+    try await evidence.recordRepeatable(act)
+  }
+
+  func write(_ changes: [DeviceDocument], for done: DeviceAct?) async throws {
     let parsed = try changes.map { ($0.collection, $0.id, try $0.body.map { try JSONParser.parse($0) }) }
-    try await store.write { writer in
+    let act = done.map { Act($0, by: Caller.current) }
+    try await store.write { [evidence] writer in
+      if let act { _ = try evidence.record([act], writer) }
       for (collection, id, body) in parsed {
         if let body {
           try writer.put(StoredDocument(id: id, body: body), collection: collection, in: .default)
@@ -136,5 +150,25 @@ private struct StoredDevices: DeviceStorage {
         }
       }
     }
+  }
+}
+
+extension Act {
+  /// What was done to a device, as the evidence log states it.
+  ///
+  /// - Parameter caller: who asked; a device that enrols or renews does it itself.
+  init(_ act: DeviceAct, by caller: Caller) {
+    self.init(.account, action: act.kind.rawValue)
+    if act.kind.isItsOwn {
+      (actorKind, actor, agency) = (Caller.Kind.device.rawValue, act.device.name, act.device.agency)
+    } else {
+      (actorKind, actor, agency) = (caller.kind.rawValue, caller.account, caller.agency)
+      subject = act.device.id
+      tenant = act.device.tenant
+    }
+    source = caller.source
+    purpose = caller.purpose
+    reason = caller.reason
+    detail = act.detail
   }
 }

@@ -28,10 +28,12 @@ private final class FailingStorage: DeviceStorage {
 
   func documents(in collection: String) async throws -> [String: [UInt8]] { await memory.documents(in: collection) }
 
-  func write(_ changes: [DeviceDocument]) async throws {
+  func write(_ changes: [DeviceDocument], for act: DeviceAct?) async throws {
     if isFull.withLock({ $0 }) { throw Full() }
-    await memory.write(changes)
+    await memory.write(changes, for: act)
   }
+
+  func noteRefused(_ device: DeviceProfile?) async { await memory.noteRefused(device) }
 }
 
 private struct Registered {
@@ -74,6 +76,8 @@ private struct Registered {
       return try await group.reduce(into: [:]) { $0[$1, default: 0] += 1 }
     }
     #expect(answers == [200: 1, 401: 19])
+    #expect(city.storage.memory.acts.map(\.kind) == [.expected, .enrolled])
+    #expect(city.storage.memory.refusals == Array(repeating: profile, count: 19))
     #expect(try await city.registry.device(profile.name)?.certificates.count == 1)
   }
 
@@ -107,6 +111,8 @@ private struct Registered {
     let empty = try await city.registry.revocationList()
     try await city.registry.revoke(profile.name, reason: .keyCompromise)
     #expect(city.registry.isRevoked(serial: serial))
+    #expect(
+      city.storage.memory.acts.last == DeviceAct(.revoked, profile, detail: "keyCompromise; certificates \(serial)"))
     let list = try await city.registry.revocationList()
     #expect(list.count > empty.count)
     // Nothing changed: the same list, until half of its time is over.

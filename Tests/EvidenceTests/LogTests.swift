@@ -157,7 +157,7 @@ final class LocalWitnesses: WitnessCalling {
     #expect(lines.map(\.reason) == ["call 112-0", "call 112-1", "call 112-2", "call 112-3"])
     #expect(try log.read { try $0.positions(of: "patient-7", limit: 10) } == [0, 2])
 
-    let isForgotten = try await [log.forget("patient-7"), log.forget("patient-7")]
+    let isForgotten = try await [log.forget(subject: "patient-7"), log.forget(subject: "patient-7")]
     #expect(isForgotten == [true, false])
     lines = try log.read { try $0.register(from: 0, limit: 10) }
     #expect(lines.map(\.subject) == [nil, "patient-8", nil, nil])
@@ -165,6 +165,69 @@ final class LocalWitnesses: WitnessCalling {
     #expect(lines.map(\.erased) == [["subject"], [], ["subject"], []])
     #expect(try log.read { try $0.positions(of: "patient-7", limit: 10) } == [])
     #expect(try box.store.read { try $0.evidence(0..<4) } == entries)
+    await box.end()
+  }
+
+  @Test func accountsOfAnotherKindAndSubjectsOfAnotherTenantAreOthers() async throws {
+    let box = try StoreBox()
+    let signer = try SignerKey(name: "city.example/evidence", kind: .ed25519)
+    let log = try EvidenceLog(store: box.store, signer: signer, now: { Self.time })
+    try log.resume()
+    _ = try await box.store.write { writer in
+      try log.record(
+        [("Person", ""), ("Device", "north"), (nil, "south")].map { kind, tenant in
+          var act = Self.act(0)
+          (act.actorKind, act.tenant, act.detail) = (kind, tenant, "twice")
+          return act
+        }, writer)
+    }
+    var lines = try log.read { try $0.register(from: 0, limit: 10) }
+    #expect(lines.map(\.actorKind) == ["Person", "Device", nil] && lines.map(\.tenant) == [nil, "north", "south"])
+    #expect(lines.allSatisfy { $0.actor == "officer.kim" && $0.detail == "twice" })
+    for (tenant, position) in [(nil, 0), ("north", 1), ("south", 2)] as [(String?, UInt64)] {
+      #expect(try log.read { try $0.positions(of: "patient-7", tenant: tenant, limit: 10) } == [position])
+    }
+    let isForgotten = try await [
+      log.forget(account: "officer.kim", kind: "Device"), log.forget(account: "officer.kim", kind: "Client"),
+      log.forget(subject: "patient-7", tenant: "south"),
+    ]
+    #expect(isForgotten == [true, false, true])
+    lines = try log.read { try $0.register(from: 0, limit: 10) }
+    #expect(lines.map(\.actor) == ["officer.kim", nil, "officer.kim"])
+    #expect(lines.map(\.subject) == ["patient-7", "patient-7", nil])
+    await box.end()
+  }
+
+  @Test func whatIsRepeatedIsRecordedOnceAndThenCounted() async throws {
+    let box = try StoreBox()
+    let signer = try SignerKey(name: "city.example/evidence", kind: .ed25519)
+    let clock = Mutex(Self.time)
+    let log = try EvidenceLog(store: box.store, signer: signer, now: { clock.withLock { $0 } })
+    try log.resume()
+    func failed(_ subject: String, from source: String) -> Act {
+      var act = Act(.login, action: "login-failed")
+      (act.actorKind, act.actor, act.source, act.subject) = ("Nobody", source, source, subject)
+      return act
+    }
+    func lines() throws -> [RegisterLine] {
+      try box.store.read { try EvidenceView($0).register(from: 0, limit: 10_000) }
+    }
+    for _ in 0..<1000 { try await log.recordRepeatable(failed("kim", from: "192.0.2.1")) }
+    try await log.recordRepeatable(failed("lee", from: "192.0.2.1"))
+    try await log.recordCounted()
+    #expect(try lines().map(\.subject) == ["kim", "lee"] && lines().allSatisfy { $0.detail == nil })
+    clock.withLock { $0 = $0.adding(seconds: 60) }
+    try await log.recordCounted()
+    try await log.recordCounted()
+    #expect(try lines().dropFirst(2).map(\.detail) == ["999 times"])
+    // A thousand sources are not a thousand entries each time.
+    let before = try lines().count
+    for number in 0..<2000 { try await log.recordRepeatable(failed("kim", from: "192.0.2.\(number)")) }
+    #expect(try lines().count == before + log.repeated.most && log.repeated.count <= log.repeated.most + 1)
+    try await log.recordCounted(isLast: true)
+    let last = try #require(try lines().last)
+    #expect(last.source == "(others)" && last.subject == nil && last.detail == "1500 times")
+    #expect(log.repeated.count == 0)
     await box.end()
   }
 

@@ -54,7 +54,7 @@ struct Door: Sendable {
   init(
     folder: String? = nil, storage: any IdentityStorage = MemoryStorage(), clock: SetClock = SetClock(),
     outside: [OutsideProvider] = [], issuer: String = Door.issuer,
-    hears: @escaping @Sendable (IdentityEvent) -> Void = { _ in }, change: (inout IdentitySettings) -> Void = { _ in }
+    change: (inout IdentitySettings) -> Void = { _ in }
   ) throws {
     var settings = IdentitySettings()
     settings.passwordCost = PasswordCost(logRounds: 4, blockSize: 8, parallelism: 1)
@@ -62,7 +62,7 @@ struct Door: Sendable {
     self.storage = storage
     self.clock = clock
     provider = try IdentityProvider(
-      storage: storage, folder: folder, settings: settings, outside: outside, now: { clock.now }, hears: hears)
+      storage: storage, folder: folder, settings: settings, outside: outside, now: { clock.now })
     provider.isReached(at: issuer)
     let router = Router()
     provider.addRoutes(to: router) { request, _ in request.headers[.userAgent] ?? "192.0.2.1" }

@@ -325,41 +325,69 @@ struct LoginTests {
     #expect(try await Browser(door).logIn("kim").status == 303)
   }
 
-  @Test func theCityHearsWhatHappensAtItsDoors() async throws {
-    let heard = Mutex<[IdentityEvent]>([])
-    let door = try Door(hears: { event in heard.withLock { $0.append(event) } })
+  @Test func whatHappensAtTheDoorsIsNoted() async throws {
+    let storage = MemoryStorage()
+    let door = try Door(storage: storage)
     let kim = try await door.addPerson("kim")
     try await door.addClient("board")
     try await door.addClient("boss") { $0.standing = Standing(roles: [Standing.administrator]) }
-    func kinds() -> [IdentityEvent.Kind] {
-      heard.withLock { events in
-        defer { events = [] }
-        return events.map(\.kind)
-      }
+    var seen = 0
+    func new() -> [IdentityEvent] {
+      defer { seen = storage.noted.count }
+      return Array(storage.noted.dropFirst(seen))
     }
     let browser = Browser(door)
     browser.source = "203.0.113.4"
     _ = try await browser.logIn("kim", "wrong")
     _ = try await browser.logIn("nobody", "wrong")
-    #expect(heard.withLock { $0.map(\.person) } == [kim.id, nil])
-    #expect(heard.withLock { $0.allSatisfy { $0.source == "203.0.113.4" && $0.at == door.clock.now } })
+    var events = new()
+    #expect(events.map(\.kind) == [.loginFailed, .loginFailed] && events.map(\.person) == [kim.id, nil])
+    #expect(events.allSatisfy { $0.source == "203.0.113.4" && $0.at == door.clock.now && $0.actor == .nobody })
     _ = try await browser.logIn("kim")
-    #expect(kinds() == [.loginFailed, .loginFailed, .loggedIn])
+    events = new()
+    #expect(events.map(\.kind) == [.loggedIn] && events.map(\.actor) == [.person(kim.id)])
     let flow = CodeFlow(client: "board")
     let code = try await browser.get(flow.address()).parameter("code")
-    let tokens = try await flow.exchange(code, door)
     _ = try await flow.exchange(code, door)
-    #expect(kinds() == [.allowed, .tokensGiven, .tokenReplayed])
+    _ = try await flow.exchange(code, door)
+    #expect(new().map(\.kind) == [.allowed, .tokenReplayed])
     let boss = try await door.post("/oauth/token", ["grant_type": "client_credentials"], basic: ("boss", "s3cret"))
-    _ = kinds()
-    let reset = try await door.ask(
-      .patch, "/oauth/people/\(kim.id)", [.authorization: "Bearer " + (boss.json["access_token"]?.string ?? "")],
-      body: #"{"resetPassword": true}"#)
-    #expect(heard.withLock { $0.map(\.administrator) } == ["boss"] && kinds() == [.personChanged])
+    #expect(new().map(\.actor) == [.client("boss")])
+    _ = try await door.post("/oauth/token", ["grant_type": "client_credentials"], basic: ("boss", "s3cre"))
+    events = new()
+    #expect(events.map(\.kind) == [.loginFailed] && events.map(\.client) == ["boss"])
+    func ask(_ method: HTTPRequest.Method, _ path: String, _ body: String) async throws -> Door.Answer {
+      var headers: HTTPFields = [.authorization: "Bearer " + (boss.json["access_token"]?.string ?? "")]
+      headers[try #require(HTTPField.Name("Reason"))] = "%EC%9D%B8%EC%82%AC+1"
+      return try await door.ask(method, path, headers, body: body)
+    }
+    let person = "/oauth/people/\(kim.id)"
+    let reset = try await ask(.patch, person, #"{"resetPassword": true}"#)
+    events = new()
+    #expect(events.map(\.kind) == [.passwordReset, .sessionsEnded])
+    #expect(events.allSatisfy { $0.actor == .client("boss") && $0.person == kim.id && $0.reason == "인사+1" })
+    _ = try await ask(.patch, person, #"{"roles": ["clerk", "auditor"], "tenants": ["north"], "name": "Kim M."}"#)
+    events = new()
+    #expect(events.map(\.kind) == [.personChanged, .rolesGiven, .rolesTaken])
+    #expect(events.map(\.detail) == ["name, tenants north", "auditor, clerk", "operator"])
+    _ = try await ask(.patch, person, #"{"isDisabled": true}"#)
+    _ = try await ask(.patch, person, #"{"isDisabled": false}"#)
+    _ = try await ask(.patch, person, #"{"isDisabled": false}"#)
+    #expect(new().map(\.kind) == [.personDisabled, .sessionsEnded, .personEnabled])
+    _ = try await ask(.post, "/oauth/people", #"{"username": "lee", "roles": ["operator"]}"#)
+    #expect(new().map(\.kind) == [.personAdded, .rolesGiven])
+    let made = try await ask(.post, "/oauth/register", #"{"grant_types": ["client_credentials"], "roles": ["meter"]}"#)
+    _ = try await ask(.delete, "/oauth/register/" + (made.json["client_id"]?.string ?? ""), "")
+    #expect(new().map(\.kind) == [.clientAdded, .rolesGiven, .clientRemoved])
     #expect(try await browser.get("/oauth/account").status == 303)
     let entry = try await browser.logIn("kim", reset.json["oneTimePassword"]?.string ?? "")
     #expect(entry.location.hasPrefix("/oauth/password"))
-    _ = tokens
+    _ = new()
+    try await door.provider.maintain()
+    events = new()
+    #expect(events.map(\.kind) == [.keyMade] && events.map(\.actor) == [.city])
+    try await door.provider.maintain()
+    #expect(new().isEmpty)
   }
 
   @Test func aNewPasswordEndsWhatWasGivenBefore() async throws {

@@ -166,6 +166,23 @@ public struct Manifest: Codable, Sendable, Hashable {
   public struct Limits: Codable, Sendable, Hashable {
     public var entities: Int?
     public var readingsPerSecond: Int?
+    public var requests: Requests?
+
+    /// How often a caller may ask.
+    public struct Requests: Codable, Sendable, Hashable {
+      public var person: Rate?
+      public var client: Rate?
+      public var device: Rate?
+      /// An address from which nobody says who he is.
+      public var source: Rate?
+
+      /// Requests a second; `seconds` of them may come at once.
+      public struct Rate: Codable, Sendable, Hashable {
+        public var reads: Double?
+        public var writes: Double?
+        public var seconds: Double?
+      }
+    }
   }
 }
 

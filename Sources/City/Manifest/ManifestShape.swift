@@ -21,6 +21,12 @@ enum ManifestShape {
     .required("windSpeed", .number(0...20), "mean wind speed at 10 m, m/s"),
   ])
 
+  static let rate = Shape.object([
+    .optional("reads", .number(0.01...10_000_000), "a second"),
+    .optional("writes", .number(0.01...10_000_000), "a second"),
+    .optional("seconds", .number(0.1...3600), "how many seconds' worth may come at once; 10 where it is not said"),
+  ])
+
   static let site = Shape.object([
     .required("name", bilingual, "what the city is called"),
     .required("country", .pattern("[A-Z]{2}", example: "KR"), "ISO 3166-1 alpha-2 code"),
@@ -170,6 +176,14 @@ enum ManifestShape {
       .object([
         .optional("entities", .integer(1...10_000_000), "most entities in the hub"),
         .optional("readingsPerSecond", .integer(1...1_000_000), "most readings taken in a second"),
+        .optional(
+          "requests",
+          .object([
+            .optional("person", rate, "a person, with token or session"),
+            .optional("client", rate, "a program with an account of its own"),
+            .optional("device", rate, "a device with a certificate"),
+            .optional("source", rate, "an address from which nobody says who he is; of IPv6 the first 64 bits"),
+          ]), "how often a caller may ask; where it is given, the open city counts addresses"),
       ]), "bounds of this city"),
     .optional(
       "adapters", .list(adapter, count: 0...50),

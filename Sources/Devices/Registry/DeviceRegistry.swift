@@ -107,7 +107,7 @@ extension DeviceRegistry {
         hash: Self.hash(secret), until: registry.now().timeIntervalSince1970 + Self.secretLife)
       if record.state == .revoked { record.state = .expected }
       record.reason = nil
-      try await registry.keep([registry.document(record)])
+      try await registry.keep([registry.document(record)], for: DeviceAct(.expected, record.profile))
       return secret
     }
   }
@@ -121,6 +121,9 @@ extension DeviceRegistry {
     let hash = Self.hash(secret)
     // Compared by their hashes: how long that takes tells nothing about the secret.
     guard let record, let kept = record.secret, kept.hash == hash, now().timeIntervalSince1970 < kept.until else {
+      do { try await storage.noteRefused(record?.profile) } catch {
+        throw .failed("the refusal could not be noted: \(error)")
+      }
       throw refusal
     }
     return record
@@ -141,6 +144,7 @@ extension DeviceRegistry {
         }
         record = known
       }
+      let isFirst = secret != nil
       try request.checkNames(are: record.profile)
       let now = registry.now()
       record.certificates.removeAll { $0.notAfter < now.timeIntervalSince1970 }
@@ -152,7 +156,9 @@ extension DeviceRegistry {
         .init(
           serial: certificate.serialNumber.hexadecimal, notAfter: certificate.notValidAfter.timeIntervalSince1970))
       record.state = .enrolled
-      try await registry.keep([registry.document(record)])
+      let act = DeviceAct(
+        isFirst ? .enrolled : .renewed, record.profile, detail: "certificate " + certificate.serialNumber.hexadecimal)
+      try await registry.keep([registry.document(record)], for: act)
       return certificate
     }
   }
@@ -173,7 +179,9 @@ extension DeviceRegistry {
       record.certificates = []
       var changes = [try registry.document(record)]
       for one in revoked { changes.append(try registry.document(one)) }
-      try await registry.keep(changes)
+      let serials = revoked.map(\.serial).joined(separator: " ")
+      let detail = reason.rawValue + (serials.isEmpty ? "" : "; certificates " + serials)
+      try await registry.keep(changes, for: DeviceAct(.revoked, record.profile, detail: detail))
       registry.revoked.withLock { for one in revoked { $0[one.serial] = one } }
       registry.list = nil
       registry.watchers.withLock { for one in $0 { one.yield() } }
@@ -279,8 +287,8 @@ extension DeviceRegistry {
     } catch { throw .failed("\(id) cannot be written: \(error)") }
   }
 
-  private func keep(_ changes: [DeviceDocument]) async throws(DeviceError) {
-    do { try await storage.write(changes) } catch { throw .failed("the change could not be kept: \(error)") }
+  private func keep(_ changes: [DeviceDocument], for act: DeviceAct? = nil) async throws(DeviceError) {
+    do { try await storage.write(changes, for: act) } catch { throw .failed("the change could not be kept: \(error)") }
   }
 
   private static func hash(_ secret: String) -> String { Hexadecimal.text(SHA256.hash(data: Data(secret.utf8))) }

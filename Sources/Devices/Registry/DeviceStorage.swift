@@ -5,8 +5,38 @@ public protocol DeviceStorage: Sendable {
   func document(_ id: String, in collection: String) async throws -> [UInt8]?
   /// All of a collection, by id.
   func documents(in collection: String) async throws -> [String: [UInt8]]
-  /// Makes all changes, or none; they are durable when it returns.
-  func write(_ changes: [DeviceDocument]) async throws
+  /// Makes all changes and notes the act in the city's evidence log, or does neither; durable when it returns.
+  func write(_ changes: [DeviceDocument], for act: DeviceAct?) async throws
+  /// Notes in the evidence log that somebody came with a wrong secret, which he may do as often as he likes.
+  ///
+  /// - Parameter device: the one that he named, where there is one.
+  func noteRefused(_ device: DeviceProfile?) async throws
+}
+
+/// What was done to a device, for the city's evidence log.
+public struct DeviceAct: Sendable, Hashable {
+  /// The text is the action's name in the log.
+  public enum Kind: String, Sendable {
+    /// It may enrol: a secret was made for it.
+    case expected = "expect-device"
+    case enrolled = "enrol-device"
+    case renewed = "renew-certificate"
+    case revoked = "revoke-device"
+
+    /// Whether the device itself did it.
+    public var isItsOwn: Bool { self == .enrolled || self == .renewed }
+  }
+
+  public let kind: Kind
+  public let device: DeviceProfile
+  /// Serial numbers of the certificates that it is about, and why they were revoked.
+  public let detail: String?
+
+  public init(_ kind: Kind, _ device: DeviceProfile, detail: String? = nil) {
+    self.kind = kind
+    self.device = device
+    self.detail = detail
+  }
 }
 
 /// A document that is to be there; one without a body is to be gone.
@@ -25,6 +55,13 @@ public struct DeviceDocument: Sendable {
 /// Keeps documents as long as the process lives.
 public final class MemoryDeviceStorage: DeviceStorage {
   private let collections = Mutex<[String: [String: [UInt8]]]>([:])
+  private let refused = Mutex<[DeviceProfile?]>([])
+  private let done = Mutex<[DeviceAct]>([])
+
+  /// What was noted, in order.
+  public var acts: [DeviceAct] { done.withLock { $0 } }
+  /// Whose secret was guessed wrongly, in order.
+  public var refusals: [DeviceProfile?] { refused.withLock { $0 } }
 
   public init() {}
 
@@ -32,11 +69,14 @@ public final class MemoryDeviceStorage: DeviceStorage {
     collections.withLock { $0[collection]?[id] }
   }
 
+  public func noteRefused(_ device: DeviceProfile?) async { refused.withLock { $0.append(device) } }
+
   public func documents(in collection: String) async -> [String: [UInt8]] {
     collections.withLock { $0[collection] ?? [:] }
   }
 
-  public func write(_ changes: [DeviceDocument]) async {
+  public func write(_ changes: [DeviceDocument], for act: DeviceAct?) async {
+    if let act { done.withLock { $0.append(act) } }
     collections.withLock { collections in
       for change in changes { collections[change.collection, default: [:]][change.id] = change.body }
     }

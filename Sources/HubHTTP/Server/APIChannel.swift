@@ -21,20 +21,22 @@ extension HTTPServerBuilder {
   ///   - adapters: how each adapter fares that fetches or listens (``CityAPI``).
   ///   - devices: the registry of devices; `nil` for a city without.
   ///   - tls: what stands before everything on this port; `nil` for plain TCP.
+  ///   - limiter: holds back who asks too often; `nil` where nobody is.
+  ///   - trustsForwarded: whether a proxy stands before the city and says in `X-Forwarded-For` whom it asks for.
   ///   - idleTimeout: how long a connection may stand without a request, or a request without its next byte.
   ///   - farewell: how long requests and answers may go on when the server stops; who has not read its answer by then
   ///     is not waited for.
   public static func api(
     of federation: Federation, doors: [IngestDoor] = [], adapters: @escaping @Sendable () -> [JSON] = { [] },
-    devices: DeviceDoor? = nil, tls: TLSFront? = nil, keeper: (any Doorkeeper)? = nil, saysOpen: Bool = false,
-    idleTimeout: TimeAmount,
+    devices: DeviceDoor? = nil, tls: TLSFront? = nil, keeper: (any Doorkeeper)? = nil, limiter: RateLimiter? = nil,
+    trustsForwarded: Bool = false, saysOpen: Bool = false, idleTimeout: TimeAmount,
     farewell: TimeAmount = .seconds(8)
   ) -> HTTPServerBuilder {
     HTTPServerBuilder { responder in
       APIChannel(
         doors: HubDoors(
-          federation, ingest: doors, adapters: adapters, devices: devices, keeper: keeper,
-          saysOpen: saysOpen),
+          federation, ingest: doors, adapters: adapters, devices: devices, keeper: keeper, limiter: limiter,
+          trustsForwarded: trustsForwarded, saysOpen: saysOpen),
         pages: HTTP1Channel(responder: responder), tls: tls, idleTimeout: idleTimeout, farewell: farewell)
     }
   }
@@ -48,7 +50,9 @@ struct HubDoors: Sendable {
   private let devices: DeviceDoor?
   let hub: Hub
   /// `nil` where everybody may do everything.
-  private let keeper: (any Doorkeeper)?
+  let keeper: (any Doorkeeper)?
+  let limiter: RateLimiter?
+  let trustsForwarded: Bool
 
   /// Whether answers say that everybody may do everything.
   private let saysOpen: Bool
@@ -60,15 +64,18 @@ struct HubDoors: Sendable {
     return response
   }
 
-  /// Whether it is asked who comes.
-  var areKept: Bool { keeper != nil }
+  /// Whether it is looked at who comes.
+  var areKept: Bool { keeper != nil || limiter != nil }
   /// Most bytes of a request's body.
   let bodyBytes: Int
 
   init(
     _ federation: Federation, ingest: [IngestDoor] = [], adapters: @escaping @Sendable () -> [JSON] = { [] },
-    devices: DeviceDoor? = nil, keeper: (any Doorkeeper)? = nil, saysOpen: Bool = false
+    devices: DeviceDoor? = nil, keeper: (any Doorkeeper)? = nil, limiter: RateLimiter? = nil,
+    trustsForwarded: Bool = false, saysOpen: Bool = false
   ) {
+    self.limiter = limiter
+    self.trustsForwarded = trustsForwarded
     self.saysOpen = saysOpen
     hub = federation.hub
     self.devices = devices
@@ -115,17 +122,17 @@ struct HubDoors: Sendable {
   /// The answer to what can be answered without waiting for anything but the disk; `nil` for everything else.
   func answerAtOnce(_ request: APIRequest, at door: Door) -> APIResponse? {
     guard door == .api else { return nil }
-    guard let keeper else { return api.respondAtOnce(to: request).map(sayingOpen) }
+    guard keeper != nil else { return api.respondAtOnce(to: request).map { telling(sayingOpen($0), request) } }
     // A proof that is none is told by the long way.
-    guard let caller = try? keeper.caller(of: request) else { return nil }
-    return Caller.$current.withValue(caller) { api.respondAtOnce(to: request) }
+    guard let caller = request.caller else { return nil }
+    return Caller.$current.withValue(caller) { api.respondAtOnce(to: request) }.map { telling($0, request) }
   }
 
   /// - Parameter isSecure: whether the request came over TLS.
   func answer(_ request: APIRequest, at door: Door, isSecure: Bool) async -> APIResponse {
     // Enrolment has its own proofs.
     guard let keeper, door != .enrolment else {
-      return sayingOpen(await respond(to: request, at: door, isSecure: isSecure))
+      return telling(sayingOpen(await respond(to: request, at: door, isSecure: isSecure)), request)
     }
     return await answer(request, keptBy: keeper) { await respond(to: request, at: door, isSecure: isSecure) }
   }

@@ -331,14 +331,14 @@ extension APIHandler {
     if head.method != .GET || doors.areKept { request.remote = remote(context) }
     if case .success(let known) = peer { request.peer = known }
     let keepsAlive = Self.keepsAlive(head)
-    if let response = doors.answerAtOnce(request, at: door) {
+    if let response = doors.admit(&request, at: door) ?? doors.answerAtOnce(request, at: door) {
       return finish(response, keepsAlive: keepsAlive, context)
     }
     let loop = context.eventLoop
     let own = NIOLoopBound((handler: self, context: context), eventLoop: loop)
     let isLong = body.readableBytes + head.uri.utf8.count > Self.longRequest
     let preference: any TaskExecutor = isLong ? LongRequestExecutor.shared : executor
-    Task(executorPreference: preference) { [doors, isSecure = tls != nil] in
+    Task(executorPreference: preference) { [doors, request, isSecure = tls != nil] in
       let response = await doors.answer(request, at: door, isSecure: isSecure)
       if loop.inEventLoop {
         own.value.handler.finish(response, keepsAlive: keepsAlive, own.value.context)

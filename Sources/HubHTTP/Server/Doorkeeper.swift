@@ -9,12 +9,17 @@ public protocol Doorkeeper: Sendable {
   /// - Throws: `Unauthorized` when what it brings as proof is none.
   func caller(of request: APIRequest) throws(Problem) -> Caller
 
+  /// Whether what a request brings as proof was found good before, or it brings none: judging it then costs next to nothing.
+  func knows(_ request: APIRequest) -> Bool
+
   /// Makes ready what ``caller(of:)`` needs for this request and may have to be fetched.
   func prepare(for request: APIRequest) async
 }
 
 extension Doorkeeper {
   public func prepare(for request: APIRequest) async {}
+
+  public func knows(_ request: APIRequest) -> Bool { true }
 }
 
 extension HubDoors {
@@ -23,14 +28,24 @@ extension HubDoors {
     -> APIResponse
   {
     do throws(Problem) {
-      await keeper.prepare(for: request)
-      let caller = try keeper.caller(of: request)
+      var request = request
+      let caller: Caller
+      if let known = request.caller {
+        caller = known
+      } else {
+        await keeper.prepare(for: request)
+        do throws(Problem) { caller = try keeper.caller(of: request) } catch {
+          limiter?.noteWrongProof(from: request.remote)
+          throw error
+        }
+        if let refusal = count(caller, &request) { return refusal }
+      }
       let notes = AccessNotes()
       let response = await Caller.$current.withValue(caller) {
         await AccessNotes.$current.withValue(notes) { await answer() }
       }
       try await hub.record(notes, failed: response.status >= 400)
-      return Self.challenging(response)
+      return telling(Self.challenging(response), request)
     } catch { return Self.challenging(Exchange.problem(error)) }
   }
 

@@ -67,22 +67,24 @@ extension IdentityProvider {
     let isRight = try await passwords.run(for: request.source) { old?.matches(current) ?? false }
     guard isRight else {
       attempts.countFailure()
+      try await tell(event(.loginFailed, request, person: open.person.id))
       return again("wrongPassword")
     }
     attempts.giveBack(buckets, at: now())
     guard fresh != current else { return again("passwordSame") }
     let hash = try await hashed(fresh, for: request.source)
     let id = open.person.id
+    let event = event(.passwordChanged, request, person: id)
     let person = try await storage.write { writer -> Person? in
       guard var person = try writer.person(id) else { return nil }
       person.password = hash
       person.mustChangePassword = false
       person.sessionEpoch += 1
       try writer.put(person)
+      try writer.note(event)
       return person
     }
     guard let person else { return again("wrongPassword") }
-    tell(.passwordChanged, request, person: person.id)
     return try await enter(person, methods: open.session.methods, back: back, request)
   }
 
@@ -119,10 +121,8 @@ extension IdentityProvider {
       let secret = keys.open(key.sealed, for: "otp " + open.person.id)
     else { return Reply.redirect(to: "/oauth/account") }
     let code = (request.form["code"] ?? "").filter { $0 != " " }
-    guard try await taken(code, of: open.person.id) != nil else {
-      return pages.oneTimeCode(request, open, secret: secret, problem: "wrongCode", self)
-    }
-    tell(.oneTimeCodeSet, request, person: open.person.id)
+    guard try await taken(code, of: open.person.id, event(.oneTimeCodeSet, request, person: open.person.id)) != nil
+    else { return pages.oneTimeCode(request, open, secret: secret, problem: "wrongCode", self) }
     return Reply.redirect(to: "/oauth/account")
   }
 
@@ -142,12 +142,13 @@ extension IdentityProvider {
       return pages.account(request, open, problem: "wrongCode", self)
     }
     let id = open.person.id
+    let event = event(.oneTimeCodeRemoved, request, person: id)
     try await storage.write { writer in
       guard var person = try writer.person(id) else { return }
       person.oneTimeCode = nil
       try writer.put(person)
+      try writer.note(event)
     }
-    tell(.oneTimeCodeRemoved, request, person: id)
     return Reply.redirect(to: "/oauth/account")
   }
 
@@ -180,8 +181,7 @@ extension IdentityProvider {
     guard let open else { return loggedOut(to: after) }
     let isAsked = request.method == .post && isOwn(request, csrf: open.csrf)
     guard isAsked || hint?.subject == open.person.id else { return pages.logout(request, form, open, self) }
-    try await endSession(open.session.id)
-    tell(.loggedOut, request, person: open.person.id, client: client?.id)
+    try await endSession(open.session.id, event(.loggedOut, request, person: open.person.id, client: client?.id))
     return loggedOut(to: after)
   }
 

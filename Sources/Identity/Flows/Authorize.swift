@@ -63,7 +63,7 @@ extension IdentityProvider {
     do { asked = try authorizationRequest(form) } catch let error as RedirectedError { return redirect(error) }
     if open.person.mustChangePassword { return Reply.redirect(to: Self.passwordAddress(form)) }
     guard request.form["answer"] == "yes" else {
-      tell(.declined, request, person: open.person.id, client: asked.client.id)
+      try await tell(event(.declined, request, person: open.person.id, client: asked.client.id))
       return refuse(asked, .accessDenied, "the person has declined")
     }
     let id = Self.consentId(open.person.id, asked.client.id)
@@ -85,7 +85,6 @@ extension IdentityProvider {
   private func giveCode(
     _ asked: AuthorizationRequest, _ open: OpenSession, _ request: Incoming
   ) async throws -> Response {
-    tell(.allowed, request, person: open.person.id, client: asked.client.id)
     let grant = Grant(
       client: asked.client.id, open, scopes: asked.scopes, resources: asked.resources, nonce: asked.nonce)
     let now = now()
@@ -93,7 +92,12 @@ extension IdentityProvider {
       grant: grant, redirectURI: asked.redirectURI, challenge: asked.challenge, expiresAt: now + settings.codeLifetime,
       keptUntil: now + settings.accessTokenLifetime + settings.codeLifetime)
     let text = Secret.make()
-    try await storage.write { writer in try writer.put(code.json, id: Secret.hash(text), in: .codes) }
+    let event = event(
+      .allowed, request, person: open.person.id, client: asked.client.id, detail: asked.scopes.joined(separator: " "))
+    try await storage.write { writer in
+      try writer.put(code.json, id: Secret.hash(text), in: .codes)
+      try writer.note(event)
+    }
     return Reply.redirect(
       to: Self.address(asked.redirectURI, ["code": text, "state": asked.state, "iss": issuer]))
   }

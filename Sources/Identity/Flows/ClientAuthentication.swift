@@ -18,7 +18,7 @@ extension IdentityProvider {
       guard form["client_id"].map({ $0 == id }) ?? true else {
         throw OAuthError(.invalidRequest, "the client names itself in two ways")
       }
-      shown = try client(id, secret: secret, by: .secretBasic, from: request.source)
+      shown = try await client(id, secret: secret, request)
     } else if let assertion = form["client_assertion"] {
       guard form["client_assertion_type"] == Self.assertionType, form["client_secret"] == nil else {
         throw OAuthError(.invalidRequest, "client_assertion_type must be \(Self.assertionType)")
@@ -26,7 +26,7 @@ extension IdentityProvider {
       shown = try await client(asserted: assertion, named: form["client_id"])
     } else if let id = form["client_id"] {
       if let secret = form["client_secret"] {
-        shown = try client(id, secret: secret, by: .secretPost, from: request.source)
+        shown = try await client(id, secret: secret, request)
       } else {
         guard let client = try storage.read({ try $0.client(id) }), client.isPublic else {
           throw OAuthError(.invalidClient, "the client must show its secret, or is not known")
@@ -53,19 +53,20 @@ extension IdentityProvider {
     return (id, secret)
   }
 
-  private func client(
-    _ id: String, secret: String, by means: Client.Authentication, from source: String
-  ) throws -> Client {
-    let buckets = [(key: "client-source:" + source, rule: Attempts.source)]
+  private func client(_ id: String, secret: String, _ request: Incoming) async throws -> Client {
+    let buckets = [(key: "client-source:" + request.source, rule: Attempts.source)]
+    let known = try storage.read { try $0.client(id) }
     if let wait = attempts.take(buckets, at: now()) {
+      try await tell(event(.loginHeldBack, request, client: known?.id))
       throw OAuthError(.invalidClient, "too many wrong secrets from this address", retryAfter: wait)
     }
-    guard let client = try storage.read({ try $0.client(id) }), let hash = client.secretHash,
+    guard let client = known, let hash = client.secretHash,
       // Some clients know only one of the two ways; both carry the same secret.
       client.authentication == .secretBasic || client.authentication == .secretPost,
       Secret.areSame(hash, Secret.hash(secret))
     else {
       attempts.countFailure()
+      try await tell(event(.loginFailed, request, client: known?.id))
       throw OAuthError(.invalidClient, "no client has this id and this secret")
     }
     attempts.giveBack(buckets, at: now())

@@ -135,11 +135,14 @@ extension IdentityProvider {
       ? .approved(Grant(client: client.id, open, scopes: grant.scopes, resources: grant.resources, nonce: nil))
       : .denied
     let stored = answered
+    let event = event(
+      answer == "yes" ? .allowed : .declined, request, person: open.person.id, client: client.id,
+      detail: grant.scopes.joined(separator: " "))
     try await storage.write { writer in
       guard try writer.delete(hash, in: .userCodes) else { return }
       try writer.put(stored.json, id: stored.id, in: .deviceGrants)
+      try writer.note(event)
     }
-    tell(answer == "yes" ? .allowed : .declined, request, person: open.person.id, client: client.id)
     return pages.deviceDone(request, isAllowed: answer == "yes", self)
   }
 }

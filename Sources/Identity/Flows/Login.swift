@@ -57,8 +57,11 @@ extension IdentityProvider {
       (key: "source:" + request.source, rule: Attempts.source),
       (key: "account:" + (name ?? ""), rule: Attempts.account),
     ]
-    if let wait = attempts.take(buckets, at: now()) { return again("tooManyAttempts", retryAfter: wait) }
     let person = try storage.read { try $0.person(named: username) }
+    if let wait = attempts.take(buckets, at: now()) {
+      try await tell(event(.loginHeldBack, request, person: person?.id))
+      return again("tooManyAttempts", retryAfter: wait)
+    }
     let isRight: Bool
     do throws(HashingPool.Refusal) { isRight = try await matches(password, person, for: request.source) } catch {
       // Whoever tries many at once pays for those, too; the account is not his.
@@ -67,7 +70,7 @@ extension IdentityProvider {
     }
     guard isRight, let person, !person.isDisabled else {
       attempts.countFailure()
-      tell(.loginFailed, request, person: person?.id)
+      try await tell(event(.loginFailed, request, person: person?.id))
       return again("wrongPassword")
     }
     attempts.giveBack(buckets, at: now())
@@ -103,12 +106,13 @@ extension IdentityProvider {
       (key: "source:" + request.source, rule: Attempts.source), (key: "code:" + ticket.person, rule: Attempts.account),
     ]
     if let wait = attempts.take(buckets, at: now()) {
+      try await tell(event(.loginHeldBack, request, person: ticket.person))
       return pages.code(request, ticket: text, problem: "tooManyAttempts", retryAfter: wait, self)
     }
     let code = (request.form["code"] ?? "").filter { $0 != " " }
     guard let person = try await taken(code, of: ticket.person), !person.isDisabled else {
       attempts.countFailure()
-      tell(.loginFailed, request, person: ticket.person)
+      try await tell(event(.loginFailed, request, person: ticket.person))
       return pages.code(request, ticket: text, problem: "wrongCode", self)
     }
     attempts.giveBack(buckets, at: now())
@@ -117,8 +121,9 @@ extension IdentityProvider {
 
   /// Takes a code of a person's application, so that it is not taken again.
   ///
+  /// - Parameter event: what is noted of it.
   /// - Returns: `nil` when it is not one that may be taken now.
-  func taken(_ code: String, of id: String) async throws -> Person? {
+  func taken(_ code: String, of id: String, _ event: IdentityEvent? = nil) async throws -> Person? {
     let keys = keys
     let now = now()
     return try await storage.write { writer in
@@ -129,6 +134,7 @@ extension IdentityProvider {
       person.oneTimeCode?.lastStep = step
       person.oneTimeCode?.isConfirmed = true
       try writer.put(person)
+      if let event { try writer.note(event) }
       return person
     }
   }
@@ -136,8 +142,8 @@ extension IdentityProvider {
   /// Logs a person in; one with a password that somebody else gave him chooses his own first.
   func enter(_ person: Person, methods: [String], back: String, _ request: Incoming) async throws -> Response {
     let old = try session(inCookie: request.cookie)
-    let cookie = try await beginSession(of: person, methods: methods, replacing: old?.session)
-    tell(.loggedIn, request, person: person.id)
+    let event = event(.loggedIn, request, person: person.id, detail: methods.joined(separator: " "))
+    let cookie = try await beginSession(of: person, methods: methods, replacing: old?.session, event)
     var response = Reply.redirect(
       to: person.mustChangePassword ? "/oauth/password?back=" + Form.percent(back) : back)
     response.headers[values: .setCookie].append(setCookie(sessionCookie, cookie, seconds: nil))

@@ -43,6 +43,7 @@ extension IdentityProvider {
     person.mustChangePassword = oneTime != nil
     let made = person
     let most = settings.mostPeople
+    let events = changes(from: nil, to: made, request, by: administrator)
     try await storage.write { writer in
       guard try writer.count(in: .people) < most else {
         throw OAuthError(.invalidRequest, "there are \(most) people already")
@@ -52,8 +53,8 @@ extension IdentityProvider {
       }
       try writer.put(made)
       try writer.put(.string(made.id), id: username, in: .usernames)
+      for event in events { try writer.note(event) }
     }
-    tell(.personAdded, request, person: made.id, by: administrator)
     var object = made.shown.object ?? JSONObject()
     object["oneTimePassword"] = oneTime.map(JSON.string)
     return Reply.json(.object(object), status: .created)
@@ -73,7 +74,8 @@ extension IdentityProvider {
     let entry = Revocations.Entry(at: now, until: now + settings.accessTokenLifetime + settings.clockSkew)
     let endsAll = json["isDisabled"]?.bool == true || oneTime != nil
     let changed = try await storage.write { writer -> Person? in
-      guard var person = try writer.person(id) else { return nil }
+      guard let before = try writer.person(id) else { return nil }
+      var person = before
       try Self.change(&person, json)
       if let isDisabled = json["isDisabled"]?.bool { person.isDisabled = isDisabled }
       if let newHash {
@@ -86,14 +88,47 @@ extension IdentityProvider {
         try Revocations.write(.subject(id), entry, to: writer)
       }
       try writer.put(person)
+      for event in self.changes(from: before, to: person, request, by: administrator) { try writer.note(event) }
       return person
     }
     guard let changed else { return Reply.nothingHere }
     if endsAll { revocations.add(.subject(id), entry) }
-    tell(.personChanged, request, person: id, by: administrator)
     var object = changed.shown.object ?? JSONObject()
     object["oneTimePassword"] = oneTime.map(JSON.string)
     return Reply.json(.object(object))
+  }
+
+  /// What is noted of a change, or of a new person: rights given and taken one by one, all else in one.
+  private func changes(
+    from old: Person?, to new: Person, _ request: Incoming, by administrator: Authenticated
+  ) -> [IdentityEvent] {
+    var events: [IdentityEvent] = []
+    func add(_ kind: IdentityEvent.Kind, _ details: [String] = []) {
+      let detail = details.isEmpty ? nil : String(details.joined(separator: ", ").prefix(500))
+      events.append(event(kind, request, person: new.id, by: administrator, detail: detail))
+    }
+    let before = old?.standing ?? Standing()
+    var others: [String] = []
+    if let old {
+      if old.name != new.name { others.append("name") }
+      if old.email != new.email { others.append("email") }
+    }
+    if before.agency != new.standing.agency { others.append("agency " + (new.standing.agency ?? "none")) }
+    if before.groups != new.standing.groups { others.append("groups " + new.standing.groups.joined(separator: " ")) }
+    if before.tenants != new.standing.tenants {
+      others.append("tenants " + new.standing.tenants.joined(separator: " "))
+    }
+    if old == nil { add(.personAdded, others) } else if !others.isEmpty { add(.personChanged, others) }
+    let given = Set(new.standing.roles).subtracting(before.roles).sorted()
+    let taken = Set(before.roles).subtracting(new.standing.roles).sorted()
+    if !given.isEmpty { add(.rolesGiven, given) }
+    if !taken.isEmpty { add(.rolesTaken, taken) }
+    guard let old else { return events }
+    if old.isDisabled != new.isDisabled { add(new.isDisabled ? .personDisabled : .personEnabled) }
+    if old.password != new.password { add(.passwordReset) }
+    if old.oneTimeCode != nil, new.oneTimeCode == nil { add(.oneTimeCodeReset) }
+    if old.sessionEpoch != new.sessionEpoch { add(.sessionsEnded) }
+    return events
   }
 
   private static func change(_ person: inout Person, _ json: JSONObject) throws(OAuthError) {

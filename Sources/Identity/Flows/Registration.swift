@@ -25,13 +25,21 @@ extension IdentityProvider {
     let (client, secret) = try registered(try Self.json(request), as: Secret.make(bytes: 16))
     try keys.provide(client.idTokenAlgorithm, at: now())
     let most = settings.mostClients
+    var events = [event(.clientAdded, request, client: client.id, by: administrator)]
+    if !client.standing.roles.isEmpty {
+      events.append(
+        event(
+          .rolesGiven, request, client: client.id, by: administrator,
+          detail: client.standing.roles.joined(separator: ", ")))
+    }
+    let noted = events
     try await storage.write { writer in
       guard try writer.count(in: .clients) < most else {
         throw OAuthError(.invalidClientMetadata, "there are \(most) clients already")
       }
       try writer.put(client)
+      for event in noted { try writer.note(event) }
     }
-    tell(.clientAdded, request, client: client.id, by: administrator)
     var object = shown(client)
     if let secret {
       object["client_secret"] = .string(secret)
@@ -52,14 +60,15 @@ extension IdentityProvider {
     }
     let now = now()
     let entry = Revocations.Entry(at: now, until: now + settings.accessTokenLifetime + settings.clockSkew)
+    let event = event(.clientRemoved, request, client: id, by: administrator)
     let isGone = try await storage.write { writer in
       guard try writer.delete(id, in: .clients) else { return false }
       try Revocations.write(.client(id), entry, to: writer)
+      try writer.note(event)
       return true
     }
     guard isGone else { return Reply.nothingHere }
     revocations.add(.client(id), entry)
-    tell(.clientRemoved, request, client: id, by: administrator)
     return Response(status: .noContent)
   }
 

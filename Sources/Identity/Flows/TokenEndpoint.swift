@@ -26,7 +26,7 @@ extension IdentityProvider {
     let issued =
       switch type {
       case .authorizationCode: try await exchange(code: request, client)
-      case .clientCredentials: try ownToken(request, client)
+      case .clientCredentials: try await ownToken(request, client)
       case .refreshToken: try await renew(request, client)
       case .deviceCode: try await exchange(device: request, client)
       }
@@ -62,7 +62,7 @@ extension IdentityProvider {
   // MARK: Grants
 
   /// The client acts for itself (RFC 6749 section 4.4).
-  private func ownToken(_ request: Incoming, _ client: Client) throws -> Issued {
+  private func ownToken(_ request: Incoming, _ client: Client) async throws -> Issued {
     guard !client.isPublic else { throw OAuthError(.unauthorizedClient, "a client without a secret acts for nobody") }
     let scopes = try scopes(asked: request.form["scope"], of: client)
     guard !scopes.contains(Scopes.openid), !scopes.contains(Scopes.offline) else {
@@ -75,7 +75,7 @@ extension IdentityProvider {
       scopes: scopes, issuedAt: now, expiresAt: now + settings.accessTokenLifetime, standing: client.standing,
       grant: nil)
     let text = try keys.signing(at: now).sign(token.claims, type: AccessToken.type)
-    tell(.tokensGiven, request, client: client.id)
+    try await tell(event(.loggedIn, request, client: client.id, detail: scopes.joined(separator: " ")))
     return Issued(accessToken: text, scopes: scopes)
   }
 
@@ -125,7 +125,7 @@ extension IdentityProvider {
     case .refused(let reason): throw OAuthError(.invalidGrant, reason)
     case .replayed(let grant):
       revocations.add(.grant(grant.id), revoked)
-      tell(.tokenReplayed, request, person: grant.person, client: client.id)
+      try await tell(event(.tokenReplayed, request, person: grant.person, client: client.id))
       throw OAuthError(.invalidGrant, "the code was used before; what was given for it is revoked")
     }
   }
@@ -190,7 +190,7 @@ extension IdentityProvider {
     case .refused(let error): throw error
     case .replayed(let grant):
       revocations.add(.grant(grant.id), revoked)
-      tell(.tokenReplayed, request, person: grant.person, client: client.id)
+      try await tell(event(.tokenReplayed, request, person: grant.person, client: client.id))
       throw OAuthError(.invalidGrant, "the refresh token was used before; all of its family are revoked")
     }
   }
@@ -234,7 +234,6 @@ extension IdentityProvider {
       }
       issued.refreshToken = token
     }
-    tell(.tokensGiven, request, person: person.id, client: client.id)
     return issued
   }
 

@@ -49,21 +49,29 @@ extension IdentityProvider {
       guard known.grant.client == client.id else {
         throw OAuthError(.invalidGrant, "the token was given to another client")
       }
+      var event = event(.tokenRevoked, request, person: known.grant.person, client: client.id)
+      event.actor = .client(client.id)
+      let noted = event
       try await storage.write { writer in
         _ = try writer.delete(family, in: .refreshFamilies)
         try Revocations.write(.grant(known.grant.id), entry, to: writer)
+        try writer.note(noted)
       }
       revocations.add(.grant(known.grant.id), entry)
-      tell(.tokenRevoked, request, person: known.grant.person, client: client.id)
       return Reply.json([:])
     }
     guard let token = accessToken(text) else { return Reply.json([:]) }
     guard token.clientId == client.id else {
       throw OAuthError(.invalidGrant, "the token was given to another client")
     }
-    try await storage.write { writer in try Revocations.write(.token(token.id), entry, to: writer) }
+    let event = event(.tokenRevoked, request, client: client.id)
+    try await storage.write { writer in
+      // One that is revoked already needs no second entry.
+      guard try writer.document(Revocations.Target.token(token.id).key, in: .revocations) == nil else { return }
+      try Revocations.write(.token(token.id), entry, to: writer)
+      try writer.note(event)
+    }
     revocations.add(.token(token.id), entry)
-    tell(.tokenRevoked, request, client: client.id)
     return Reply.json([:])
   }
 

@@ -13,6 +13,7 @@ final class KeyRing: Sendable {
   /// Oldest first.
   private let keys: Mutex<[SigningKey]>
   private let sealing: SymmetricKey
+  private let made = Mutex<[String]>([])
 
   /// Reads the keys of a folder; makes what is missing.
   ///
@@ -71,6 +72,15 @@ final class KeyRing: Sendable {
       keys = (keys + made).sorted { $0.activeFrom < $1.activeFrom }
     }
     for key in dropped { try folder?.remove(key.id + Self.suffix) }
+    self.made.withLock { $0 += made.map { "\($0.algorithm.rawValue) \($0.id)" } }
+  }
+
+  /// Algorithms and ids of the keys that were made since it was asked last.
+  func takeMade() -> [String] {
+    made.withLock { made in
+      defer { made = [] }
+      return made
+    }
   }
 
   /// Sees to it that there is a key for an algorithm.

@@ -68,7 +68,10 @@ extension IdentityProvider {
       return again("pageTooOld")
     }
     let buckets = [(key: "source:" + request.source, rule: Attempts.source)]
-    if let wait = attempts.take(buckets, at: now()) { return again("tooManyAttempts", retryAfter: wait) }
+    if let wait = attempts.take(buckets, at: now()) {
+      try await tell(event(.loginHeldBack, request))
+      return again("tooManyAttempts", retryAfter: wait)
+    }
     guard let credential = request.form["credential"].flatMap({ try? JSONParser.parse($0, maxDepth: 8) }),
       let challenge = challenge(of: credential), challenges.take(challenge, by: Secret.hash(visit), at: now()),
       let id = credential["id"]?.string,
@@ -90,7 +93,7 @@ extension IdentityProvider {
     }
     guard let (person, methods) = entered else {
       attempts.countFailure()
-      tell(.loginFailed, request)
+      try await tell(event(.loginFailed, request))
       return again("passkeyFailed")
     }
     attempts.giveBack(buckets, at: now())
@@ -140,6 +143,7 @@ extension IdentityProvider {
       passkey = try check.registered(credential, challenge: challenge, name: name, at: now())
     } catch { return pages.account(request, open, problem: "passkeyFailed", self) }
     let id = open.person.id
+    let event = event(.passkeyAdded, request, person: id)
     let isAdded = try await storage.write { writer in
       guard var person = try writer.person(id), person.passkeys.count < Self.mostPasskeys,
         try writer.document(passkey.id, in: .passkeys) == nil
@@ -147,10 +151,10 @@ extension IdentityProvider {
       person.passkeys.append(passkey)
       try writer.put(person)
       try writer.put(.string(id), id: passkey.id, in: .passkeys)
+      try writer.note(event)
       return true
     }
     guard isAdded else { return pages.account(request, open, problem: "passkeyFailed", self) }
-    tell(.passkeyAdded, request, person: id)
     return Reply.redirect(to: "/oauth/account")
   }
 
@@ -162,13 +166,14 @@ extension IdentityProvider {
     }
     let person = open.person.id
     let id = request.form["id"] ?? ""
+    let event = event(.passkeyRemoved, request, person: person)
     try await storage.write { writer in
       guard var person = try writer.person(person), person.passkeys.contains(where: { $0.id == id }) else { return }
       person.passkeys.removeAll { $0.id == id }
       try writer.put(person)
       _ = try writer.delete(id, in: .passkeys)
+      try writer.note(event)
     }
-    tell(.passkeyRemoved, request, person: person)
     return Reply.redirect(to: "/oauth/account")
   }
 }

@@ -42,6 +42,8 @@ public protocol IdentityWriter: IdentityReader {
   func put(_ body: JSON, id: String, in collection: IdentityCollection) throws
   /// False when there is none.
   func delete(_ id: String, in collection: IdentityCollection) throws -> Bool
+  /// Notes in the city's evidence log what this transaction does: both are there afterwards, or neither.
+  func note(_ event: IdentityEvent) throws
 }
 
 /// Where the provider keeps what must outlive it.
@@ -53,6 +55,9 @@ public protocol IdentityStorage: Sendable {
   func read<Value>(_ body: (any IdentityReader) throws -> Value) throws -> Value
   /// Runs a read-modify-write; the body may run more than once and must not wait for anything.
   func write<Value: Sendable>(_ body: @escaping @Sendable (any IdentityWriter) throws -> Value) async throws -> Value
+  /// Notes in the evidence log what anybody can cause as often as he likes, a wrong password say: the first at once, the
+  /// others together, so that the log cannot be flooded.
+  func tell(_ event: IdentityEvent) async throws
 }
 
 extension IdentityReader {

@@ -4,6 +4,10 @@ import Synchronization
 /// Keeps everything in memory, for tests.
 public final class MemoryStorage: IdentityStorage {
   private let state = Mutex<[IdentityCollection: Shelf]>([:])
+  private let events = Mutex<[IdentityEvent]>([])
+
+  /// What was noted, in order.
+  public var noted: [IdentityEvent] { events.withLock { $0 } }
 
   public init() {}
 
@@ -18,9 +22,12 @@ public final class MemoryStorage: IdentityStorage {
       let session = Session(shelves: shelves)
       let value = try body(session)
       shelves = session.shelves
+      events.withLock { $0 += session.events }
       return value
     }
   }
+
+  public func tell(_ event: IdentityEvent) async { events.withLock { $0.append(event) } }
 
   struct Shelf: Sendable {
     var ids: [String] = []
@@ -29,6 +36,7 @@ public final class MemoryStorage: IdentityStorage {
 
   private final class Session: IdentityWriter {
     var shelves: [IdentityCollection: Shelf]
+    var events: [IdentityEvent] = []
 
     init(shelves: [IdentityCollection: Shelf]) { self.shelves = shelves }
 
@@ -46,6 +54,8 @@ public final class MemoryStorage: IdentityStorage {
       if shelf.bodies.updateValue(body, forKey: id) == nil { shelf.ids.append(id) }
       shelves[collection] = shelf
     }
+
+    func note(_ event: IdentityEvent) { events.append(event) }
 
     func delete(_ id: String, in collection: IdentityCollection) -> Bool {
       guard shelves[collection]?.bodies.removeValue(forKey: id) != nil else { return false }

@@ -42,6 +42,12 @@ public struct TokenVerifier: Sendable {
     return session.authenticated
   }
 
+  /// Whether a token was found good before, or none is shown.
+  public func knows(authorization: String?) -> Bool {
+    guard let token = authorization?.split(separator: " ").last else { return true }
+    return provider.checked[Secret.hash(String(token))] != nil
+  }
+
   private func verify(bearer header: String, audience: String?) throws(TokenRefusal) -> Authenticated {
     let parts = header.split(separator: " ", omittingEmptySubsequences: true)
     guard parts.first?.lowercased() == "bearer" else {

@@ -135,8 +135,11 @@ extension IdentityProvider {
 
   /// Begins a session with an id that nobody knew before; the one that the browser had ends.
   ///
+  /// - Parameter event: what is noted of it.
   /// - Returns: the cookie.
-  func beginSession(of person: Person, methods: [String], replacing old: Session?) async throws -> String {
+  func beginSession(
+    of person: Person, methods: [String], replacing old: Session?, _ event: IdentityEvent
+  ) async throws -> String {
     let cookie = Secret.make()
     let session = Session(id: Secret.hash(cookie), person: person, at: now(), methods: methods)
     let most = settings.mostSessions
@@ -146,12 +149,13 @@ extension IdentityProvider {
       }
       if let old { _ = try writer.delete(old.id, in: .sessions) }
       try writer.put(session.json, id: session.id, in: .sessions)
+      try writer.note(event)
     }
     return cookie
   }
 
-  func endSession(_ id: String) async throws {
-    try await storage.write { writer in _ = try writer.delete(id, in: .sessions) }
+  func endSession(_ id: String, _ event: IdentityEvent) async throws {
+    try await storage.write { writer in if try writer.delete(id, in: .sessions) { try writer.note(event) } }
   }
 
   /// Writes down when sessions were last used.

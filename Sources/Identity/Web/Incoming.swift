@@ -54,6 +54,15 @@ struct Incoming: Sendable {
     self.form = form
   }
 
+  /// What a header states, percent-encoded UTF-8; `nil` for what is longer than 500 bytes, or none.
+  func statedText(_ name: String) -> String? {
+    guard let field = HTTPField.Name(name),
+      let text = headers[field].flatMap({ Form.decode($0.replacing("+", with: "%2B")) }),
+      (1...500).contains(text.utf8.count)
+    else { return nil }
+    return text
+  }
+
   /// The last address that the proxy named; those before it are what the client says.
   private static func forwarded(_ headers: HTTPFields) -> String? {
     guard let name = HTTPField.Name("X-Forwarded-For"),

@@ -102,16 +102,27 @@ extension GrantSettings {
   }
 }
 
+extension Caller {
+  /// Its name in the register, unique within its kind: that of a device has its tenant before it.
+  var account: String {
+    guard kind == .device else { return id }
+    let tenant = tenants.first ?? ""
+    return (tenant.isEmpty ? "-" : tenant) + "/" + id
+  }
+}
+
 extension Act {
   /// A disclosure as the evidence log states it.
   init(_ disclosure: Disclosure) {
     self.init(Kind(rawValue: disclosure.kind) ?? .access, action: disclosure.step ?? disclosure.action.rawValue)
     agency = disclosure.caller.agency
-    actor = disclosure.caller.id
+    actor = disclosure.caller.account
+    actorKind = disclosure.caller.kind.rawValue
     source = disclosure.caller.source
     purpose = disclosure.caller.purpose ?? disclosure.purpose
     reason = disclosure.reason ?? disclosure.caller.reason
     subject = disclosure.entityId
+    tenant = disclosure.tenant.name
     if let entity = disclosure.entity {
       // Normalized, with the core context: what anyone can make of the entity again.
       var writer = JSONWriter()
@@ -176,6 +187,10 @@ struct CityDoorkeeper: Doorkeeper {
     caller.reason = try Self.text("Reason", request)
     caller.approval = try Self.text("Approval", request)
     return caller
+  }
+
+  func knows(_ request: APIRequest) -> Bool {
+    identity.verifier.knows(authorization: request.headers.first(name: "Authorization"))
   }
 
   /// Fetches the keys of an outside provider whose token the request brings, where they are not known.

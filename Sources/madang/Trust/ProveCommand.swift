@@ -16,6 +16,9 @@ struct ProveCommand: ParsableCommand {
   @Argument(help: "Position of the entry, from 0, or the name of its subject.")
   var entry: String
 
+  @Option(help: "Tenant of the subject; the default one where it is not said.")
+  var tenant: String?
+
   @Option(help: "Folder of the city's data.", completion: .directory)
   var data: String?
 
@@ -44,7 +47,7 @@ struct ProveCommand: ParsableCommand {
 
   private func position(_ view: EvidenceView) throws -> UInt64 {
     if let position = UInt64(entry), String(position) == entry { return position }
-    let positions = try view.positions(of: entry, limit: Self.listed)
+    let positions = try view.positions(of: entry, tenant: tenant, limit: Self.listed)
     guard let last = positions.last else { throw ValidationError("The log has no entry that concerns \(entry).") }
     if positions.count > 1 {
       Terminal.note("\(positions.count) entries: " + positions.map(String.init).joined(separator: " "))

@@ -1,0 +1,188 @@
+"""How often a caller may ask: limits from the manifest, and floods that slow nobody else."""
+
+import http.client
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from test_access import Guarded
+from test_adapters import manifest
+from test_devices import free_port
+from test_identity import Person
+
+LIMITS = """limits:
+  requests:
+    client: {reads: 5, writes: 1, seconds: 4}
+"""
+
+
+def make(binary, folder, more=""):
+    class Limited(Guarded):
+        def start(self, port=0):
+            if more and more not in self.manifest.read_text(encoding="utf-8"):
+                with open(self.manifest, "a", encoding="utf-8") as file:
+                    file.write(more)
+            super().start(port)
+
+    return Limited(binary, folder)
+
+
+@pytest.fixture
+def limited(binary, tmp_path):
+    city = make(binary, tmp_path, LIMITS)
+    yield city
+    if city.process.poll() is None:
+        city.stop()
+
+
+def test_each_caller_has_limits_of_his_own(limited):
+    busy, _ = limited.client("operator")
+    calm, _ = limited.client("operator")
+    answers = [requests.get(limited.api + "/types", headers=busy, timeout=30) for _ in range(40)]
+    refused = [one for one in answers if one.status_code == 429]
+    assert {one.status_code for one in answers} == {200, 429} and 10 <= len(refused) <= 20
+    assert [one.status_code for one in answers[:20]] == [200] * 20
+    last = refused[-1]
+    assert last.headers["Content-Type"] == "application/problem+json" and int(last.headers["Retry-After"]) >= 1
+    assert last.headers["RateLimit-Policy"] == '"client-reads";q=20;w=4'
+    assert last.headers["RateLimit"].startswith('"client-reads";r=0;t=')
+    problem = last.json()
+    assert (problem["status"], problem["violated-policies"]) == (429, ["client-reads"])
+    assert problem["type"].startswith("https://iana.org/assignments/http-problem-types#")
+    # Who has little left is told so before.
+    assert "RateLimit" not in answers[0].headers and answers[19].headers["RateLimit"].startswith('"client-reads";r=0')
+    # Entities are answered on a way of their own, which counts too.
+    assert requests.get(limited.api + "/entities/urn:ngsi-ld:A:1", headers=busy, timeout=30).status_code == 429
+    # Writes are counted apart; so is everybody else.
+    entity = {"id": "urn:ngsi-ld:A:1", "type": "A"}
+    assert requests.post(limited.api + "/entities", json=entity, headers=busy, timeout=30).status_code == 403
+    assert requests.post(limited.api + "/entityOperations/query", json={"type": "Query", "entities": [{"type": "A"}]},
+                         headers=busy, timeout=30).status_code == 429  # asks, brings nothing
+    assert requests.get(limited.api + "/types", headers=calm, timeout=30).status_code == 200
+    assert requests.get(limited.url + "/version", timeout=30).status_code == 200
+    health = requests.get(limited.url + "/health.json", timeout=30).json()["limits"]
+    assert health["refused"] >= 12 and 0 < health["buckets"]["value"] < health["buckets"]["bound"]
+    time.sleep(1.1)
+    assert requests.get(limited.api + "/types", headers=busy, timeout=30).status_code == 200
+
+
+def test_an_open_city_counts_only_where_it_is_told_to(start, tmp_path):
+    city = start("--empty")
+    with requests.Session() as session:
+        for _ in range(1500):
+            answer = session.get(city.api + "/types", timeout=30)
+            assert answer.status_code == 200 and "RateLimit" not in answer.headers
+    assert "limits" not in requests.get(city.url + "/health.json", timeout=30).json()
+    port = free_port()
+    file = manifest(tmp_path, "")
+    text = file.read_text(encoding="utf-8")
+    assert "\nlimits:\n" in text
+    limits = "\nlimits:\n  requests: {source: {reads: 1, writes: 1, seconds: 5}}\n"
+    file.write_text(text.replace("\nlimits:\n", limits), encoding="utf-8")
+    city = start(file, "--port", port, "--address", f"http://127.0.0.1:{port}")
+
+    def ask(address, path="/ngsi-ld/v1/types"):
+        return requests.get(city.url + path, headers={"X-Forwarded-For": "203.0.113.1, " + address}, timeout=30).status_code
+
+    for path in ("/ngsi-ld/v1/types", "/version"):
+        # The first 64 bits are one holder's.
+        statuses = [ask(f"2001:db8:0:{1 if 'ngsi' in path else 2}::{number}", path) for number in range(12)]
+        assert set(statuses) == {200, 429} and statuses[:5] == [200] * 5
+    assert ask("2001:db8:0:3::1") == 200 and ask("192.0.2.1") == 200
+
+
+FLOOD = textwrap.dedent("""
+    import selectors, socket, sys, time
+    host, port, kind, csrf, cookie, seconds, pace = sys.argv[1:8]
+    if kind == "login":
+        form = f"csrf={csrf}&username=kim&password=wrong"
+        request = (f"POST /oauth/login HTTP/1.1\\r\\nHost: {host}\\r\\nCookie: {cookie}\\r\\nContent-Length: {len(form)}\\r\\n"
+                   f"Content-Type: application/x-www-form-urlencoded\\r\\n\\r\\n{form}")
+    else:
+        # A token that was made here, with another signature: the most costly to refuse.
+        request = (f"GET /ngsi-ld/v1/types HTTP/1.1\\r\\nHost: {host}\\r\\nAuthorization: Bearer {csrf}\\r\\n\\r\\n")
+    request = request.encode()
+    lines = selectors.DefaultSelector()
+    for _ in range(64):
+        lines.register(socket.create_connection((host, int(port))), selectors.EVENT_READ, bytearray())
+    idle = [one.fileobj for one in lines.get_map().values()]
+    seen, asked, start = {}, 0, time.monotonic()
+    while (passed := time.monotonic() - start) < float(seconds):
+        while idle and asked < passed * float(pace):
+            idle.pop().sendall(request)
+            asked += 1
+        for found, _ in lines.select(0.001):
+            found.data.extend(found.fileobj.recv(65536))
+            head, mark, body = bytes(found.data).partition(b"\\r\\n\\r\\n")
+            if not mark: continue
+            length = next(int(one.split(b":")[1]) for one in head.split(b"\\r\\n") if one.lower().startswith(b"content-length"))
+            if len(body) < length: continue
+            found.data.clear()
+            status = int(head.split()[1])
+            seen[status] = seen.get(status, 0) + 1
+            idle.append(found.fileobj)
+    print(asked, *(f"{status}:{count}" for status, count in sorted(seen.items())))
+""")
+
+
+def percentile(values, share):
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
+
+
+def test_a_flood_of_wrong_passwords_and_tokens_slows_nobody_else(binary, tmp_path):
+    """Wrong passwords and forged tokens from many lines at once, while somebody reads an entity again and again.
+
+    His p99 stays within 5 times its quiet value, or 50 ms where that is more: the flood's own programs need a core of
+    the machine, too. `MADANG_FLOOD` says for how many seconds, `MADANG_FLOOD_PACE` how many of each a second: a thousand
+    for a release build, what a debug build can refuse at all otherwise.
+    """
+    city = make(binary, tmp_path)
+    try:
+        clerk, _ = city.client("clerk")
+        entity = {"id": "urn:ngsi-ld:Meter:1", "type": "Meter", "kwh": {"type": "Property", "value": 1}}
+        assert requests.post(city.api + "/entities", json=entity, headers=clerk, timeout=30).status_code == 201
+        reader, _ = city.client("operator")
+        host, port = urlsplit(city.url).netloc.split(":")
+        page = requests.get(city.url + "/oauth/login", timeout=30)
+        cookie = "; ".join(f"{name}={value}" for name, value in page.cookies.items())
+        forged = reader["Authorization"].split()[1][:-8] + "AAAAAAAA"
+        seconds = float(os.environ.get("MADANG_FLOOD", "4"))
+        pace = os.environ.get("MADANG_FLOOD_PACE", "150")
+
+        def measure(while_running):
+            line = http.client.HTTPConnection(host, int(port), timeout=30)
+            times = []
+            while while_running(len(times)):
+                start = time.perf_counter()
+                line.request("GET", "/ngsi-ld/v1/entities/urn:ngsi-ld:Meter:1", headers=reader)
+                answer = line.getresponse()
+                body = answer.read()
+                times.append(time.perf_counter() - start)
+                assert answer.status == 200, body
+                time.sleep(0.003)
+            return times
+
+        end = time.monotonic() + seconds
+        quiet = measure(lambda count: time.monotonic() < end)
+        floods = [subprocess.Popen([sys.executable, "-c", FLOOD, host, port, kind, secret, cookie, str(seconds + 1), pace],
+                                   stdout=subprocess.PIPE, text=True)
+                  for kind, secret in (("login", Person.field(page, "csrf")), ("token", forged))]
+        time.sleep(0.5)
+        busy = measure(lambda count: all(one.poll() is None for one in floods))
+        said = [one.communicate(timeout=60)[0].split() for one in floods]
+        figures = {"quiet": percentile(quiet, 0.99), "busy": percentile(busy, 0.99), "median": percentile(busy, 0.5)}
+        print(json.dumps({name: round(value * 1000, 2) for name, value in figures.items()}), said)
+        for asked, *statuses in said:
+            counts = dict(map(int, one.split(":")) for one in statuses)
+            # Refused before anything costly is done: by the limits, or since enough of this address wait already.
+            assert set(counts) <= {401, 429, 503} and counts[429] + counts.get(503, 0) > 0.8 * int(asked), statuses
+            assert int(asked) > float(pace) / 2 * seconds, "the flood was none"
+        assert figures["busy"] <= max(5 * figures["quiet"], 0.05), figures
+    finally:
+        city.stop()
