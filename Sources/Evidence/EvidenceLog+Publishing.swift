@@ -113,10 +113,9 @@ extension EvidenceLog {
   }
 
   private func isProved(_ published: Published) -> Bool {
-    let names = policy.witnesses.filter { witness in
-      published.note.signatures.contains { $0.name == witness.key.name && $0.keyId == witness.key.id }
+    policy.isQuorum { witness in
+      published.note.signatures.contains { $0.claims(witness.key) }
     }
-    return policy.isQuorum(Set(names.map(\.name)))
   }
 
   /// Publishes what was signed in the round that ended.

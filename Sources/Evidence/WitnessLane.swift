@@ -56,6 +56,6 @@ actor WitnessLane {
     guard let answered = try? SignedNote(parsing: Array((note.text + "\n" + lines).utf8)),
       let verified = try? answered.verified(by: [witness.key]), verified[witness.key] != nil
     else { return nil }
-    return answered.signatures.first { $0.name == witness.key.name && $0.keyId == witness.key.id }
+    return answered.signatures.first { $0.claims(witness.key) }
   }
 }
