@@ -120,6 +120,7 @@ let package = Package(
       name: "Console",
       dependencies: [
         "CZlib", "NGSI",
+        .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "Mustache", package: "swift-mustache"),
