@@ -39,7 +39,7 @@ week: setup ## WEEKS=208 of real readings at top speed: does the city grow?
 fuzz: setup ## the parsers under FUZZ=1000000 seeded inputs each (a short form is part of make test)
 	MADANG_FUZZ=$${FUZZ:-1000000} swift test --filter FuzzTests
 
-powercut: setup ## POWERCUT=10000 crash states of recorded runs, opened and compared (a short form is part of make test)
+powercut: setup ## POWERCUT=10000 crash states each of the store, the log, a witness, opened and compared (short: make test)
 	@scripts/powercut.sh
 
 format: ## bring the Swift sources into the project's format

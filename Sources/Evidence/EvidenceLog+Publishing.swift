@@ -37,18 +37,22 @@ extension EvidenceLog {
     while true {
       let (tree, isDamaged) = state.withLock { ($0.tree, $0.damage != nil) }
       guard !isDamaged else { return nil }
-      let (grown, tiles) = try store.read { reader in
+      var grown = try store.read { reader in
         var tree = tree
-        var tiles: [GrowingTree.FullTile] = []
         let count = try reader.evidenceCount()
-        try tree.grow(to: min(count, tree.size + limits.step * 16), step: limits.step, reader) { tiles.append($0) }
-        return (tree, tiles)
+        try tree.grow(to: min(count, tree.size + limits.step * 16), step: limits.step, reader)
+        return tree
       }
-      guard grown.size > tree.size else { return tree.size }
-      if !tiles.isEmpty {
-        try await store.write { [tiles] writer in
-          for tile in tiles { try writer.putEvidenceTile(tile.bytes, level: tile.level, index: tile.index) }
+      guard grown.size > tree.size || !grown.unkept.isEmpty else { return tree.size }
+      if !grown.unkept.isEmpty {
+        // Lowest places first, so that those that are kept have no gaps.
+        let tiles = grown.unkept.sorted { ($0.key.level, $0.key.index) < ($1.key.level, $1.key.index) }
+        try await store.write { writer in
+          for (tile, hashes) in tiles {
+            try writer.putEvidenceTile(hashes.flatMap(\.bytes), level: tile.level, index: tile.index)
+          }
         }
+        grown.tilesAreKept()
       }
       // Only who runs the log lets the tree grow.
       state.withLock { $0.tree = grown }
@@ -64,6 +68,7 @@ extension EvidenceLog {
       return free
     }
     guard !asked.isEmpty else { return }
+    let start = ContinuousClock.now
     let (answers, answering) = AsyncStream.makeStream(of: Bool.self)
     for lane in asked {
       group.addTask {
@@ -81,7 +86,12 @@ extension EvidenceLog {
     var waiting = asked.count
     for await isAnswer in answers {
       waiting -= 1
-      if !isAnswer || waiting == 0 || state.withLock({ state in state.candidate.map(isProved) ?? true }) { break }
+      let isProved = state.withLock { state in
+        guard let candidate = state.candidate, self.isProved(candidate) else { return state.candidate == nil }
+        state.note(quorumTime: ContinuousClock.now - start)
+        return true
+      }
+      if !isAnswer || waiting == 0 || isProved { break }
     }
   }
 
@@ -146,6 +156,12 @@ extension EvidenceLog {
     }
   }
 
+  /// How long each of the last rounds that got a quorum waited for it, in seconds.
+  public var quorumTimes: [Double] { state.withLock { $0.quorumTimes } }
+
+  /// Entries under the checkpoint that was published last.
+  public var publishedSize: UInt64 { state.withLock { $0.published?.size ?? 0 } }
+
   static func seconds(_ time: DateTime) -> UInt64 { UInt64(max(0, time.microseconds / 1_000_000)) }
 
   // MARK: Alarms
@@ -183,5 +199,15 @@ extension EvidenceLog {
           })),
       "alarms": .array(alarms.map { .string($0.sentence) }),
     ]
+  }
+}
+
+extension EvidenceLog.State {
+  /// Rounds whose times are kept.
+  private static let rounds = 1000
+
+  mutating func note(quorumTime time: Duration) {
+    if quorumTimes.count == Self.rounds { quorumTimes.removeFirst() }
+    quorumTimes.append(time / .seconds(1))
   }
 }

@@ -32,6 +32,8 @@ public final class EvidenceLog: Sendable {
     var grave: [EvidenceAlarm: DateTime] = [:]
     var damage: String?
     var isBehindSince: DateTime?
+    /// How long the last rounds waited for their quorum, in seconds.
+    var quorumTimes: [Double] = []
   }
 
   public struct Limits: Sendable, Hashable {
@@ -114,11 +116,12 @@ public final class EvidenceLog: Sendable {
     let at = now()
     var records: [EvidenceRecord] = []
     records.reserveCapacity(acts.count)
+    var keys = Register.Keys()
     for act in acts {
       try act.requireBounds()
       let nonce = Array(CommitmentKey.random().bytes.prefix(16))
-      let actor = try act.actor.map { try Register.key(of: $0, .actor, writer) }
-      let subject = try act.subject.map { try Register.key(of: $0, .subject, writer) }
+      let actor = try act.actor.map { try keys.key(of: $0, .actor, writer) }
+      let subject = try act.subject.map { try keys.key(of: $0, .subject, writer) }
       records.append(
         EvidenceRecord(
           entry: Statement.bytes(of: act, at: at, nonce: nonce, actor: actor?.key, subject: subject?.key), time: at,
@@ -128,8 +131,10 @@ public final class EvidenceLog: Sendable {
     return try append(records, writer)
   }
 
-  /// Adds entries that are made elsewhere.
-  func append(_ records: [EvidenceRecord], _ writer: any StoreWriter) throws -> Range<UInt64> {
+  /// Adds entries that are made elsewhere; gives their positions.
+  ///
+  /// - Throws: ``EvidenceError/refused(_:)`` for an entry that is too long.
+  public func append(_ records: [EvidenceRecord], _ writer: any StoreWriter) throws -> Range<UInt64> {
     guard records.allSatisfy({ $0.entry.count <= EntryBundle.maxEntry }) else {
       throw EvidenceError.refused("an entry of the log has at most \(EntryBundle.maxEntry) bytes")
     }

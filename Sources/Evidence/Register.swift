@@ -12,8 +12,24 @@ struct Register {
     case actor, subject
   }
 
-  /// The key of a name, made where there is none.
-  static func key(of name: String, _ part: Part, _ writer: any StoreWriter) throws -> (id: String, key: CommitmentKey) {
+  /// Keys that one transaction has looked up or made.
+  struct Keys {
+    private var known: [Part: [String: (id: String, key: CommitmentKey)]] = [:]
+
+    /// The key of a name, made where there is none.
+    mutating func key(
+      of name: String, _ part: Part, _ writer: any StoreWriter
+    ) throws -> (id: String, key: CommitmentKey) {
+      if let found = known[part]?[name] { return found }
+      let found = try Register.key(of: name, part, writer)
+      known[part, default: [:]][name] = found
+      return found
+    }
+  }
+
+  private static func key(of name: String, _ part: Part, _ writer: any StoreWriter) throws -> (
+    id: String, key: CommitmentKey
+  ) {
     let label = part.rawValue + ":" + name
     if let id = try writer.document(label, collection: names, in: .default)?.body.string,
       let key = try key(id, writer)

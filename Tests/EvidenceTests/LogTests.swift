@@ -317,6 +317,39 @@ final class LocalWitnesses: WitnessCalling {
     await box.end()
   }
 
+  /// Killed after entries were acknowledged and before their tiles were kept: what was published stands under them, the
+  /// tiles are made up for, and the log can be taken up once more.
+  @Test func tilesThatWereNotKeptAreMadeUpFor() async throws {
+    let box = try StoreBox()
+    let signer = try SignerKey(name: "city.example/evidence", kind: .ed25519)
+    func log() throws -> EvidenceLog {
+      try EvidenceLog(store: box.store, signer: signer, now: { Self.time })
+    }
+    let first = try log()
+    try await Self.running(first) {
+      _ = try await box.store.write { try first.record((0..<40).map { Self.act($0) }, $0) }
+      try await Self.wait("40 entries are proved") { (try? first.read { try $0.proof(of: 39) }) != nil }
+    }
+    _ = try await box.store.write { try first.record((40..<700).map { Self.act($0) }, $0) }
+    for end in [700, 1300] as [UInt64] {
+      try await box.reopen()
+      let next = try log()
+      try next.resume()
+      #expect(next.alarms.isEmpty)
+      try await Self.running(next) {
+        if end > 700 { _ = try await box.store.write { try next.record((700..<1300).map { Self.act($0) }, $0) } }
+        try await Self.wait("\(end) entries are proved") { (try? next.read { try $0.proof(of: end - 1) }) != nil }
+        for position in [0, 39, 40, 255, 256, 511, 699] as [UInt64] {
+          let proof = try next.read { try $0.proof(of: position) }
+          #expect(throws: Never.self) { try proof.verify(.leaf(proof.extra ?? []), under: next.policy) }
+        }
+      }
+      #expect(next.alarms.isEmpty)
+    }
+    #expect(try box.store.read { try $0.evidenceTile(level: 0, index: 1) } != nil)
+    await box.end()
+  }
+
   @Test func treatiesThatCannotBeAreRefused() throws {
     let box = try StoreBox()
     let signer = try SignerKey(name: "city.example/evidence", kind: .ed25519)
