@@ -10,7 +10,8 @@ extension EvidenceLog {
     guard let size = try await takeIn() else { return false }
     let at = now()
     let (published, lastRound, isProved, root) = state.withLock { state in
-      (state.published, state.lastRound, state.proved?.size == size, state.tree.root)
+      state.forgetTimes(after: at)
+      return (state.published, state.lastRound, state.proved?.size == size, state.tree.root)
     }
     let isNew = published?.size != size
     guard size > 0, isNew || !lanes.isEmpty && lastRound.adding(seconds: isProved ? limits.heartbeat : 1) <= at else {
@@ -33,17 +34,16 @@ extension EvidenceLog {
   }
 
   /// Adds stored entries to the tree and keeps the tiles that are full; gives the size, `nil` where the log is damaged.
+  ///
+  /// Those that are there when it begins, and no later ones: where many come all the time it would never end.
   private func takeIn() async throws -> UInt64? {
+    let count = try store.read { try $0.evidenceCount() }
     while true {
       let (tree, isDamaged) = state.withLock { ($0.tree, $0.damage != nil) }
       guard !isDamaged else { return nil }
-      var grown = try store.read { reader in
-        var tree = tree
-        let count = try reader.evidenceCount()
-        try tree.grow(to: min(count, tree.size + limits.step * 16), step: limits.step, reader)
-        return tree
-      }
-      guard grown.size > tree.size || !grown.unkept.isEmpty else { return tree.size }
+      guard tree.size < count || !tree.unkept.isEmpty else { return tree.size }
+      var grown = tree
+      try store.read { try grown.grow(to: min(count, tree.size + limits.step * 16), step: limits.step, $0) }
       if !grown.unkept.isEmpty {
         // Lowest places first, so that those that are kept have no gaps.
         let tiles = grown.unkept.sorted { ($0.key.level, $0.key.index) < ($1.key.level, $1.key.index) }
@@ -104,6 +104,8 @@ extension EvidenceLog {
       switch outcome {
       case .cosigned(let signature, let forgot):
         state.heard[witness] = at
+        let clock = Int64(clamping: signature.cosignatureTime ?? 0)
+        state.clocks[witness] = clock.subtractingReportingOverflow(Int64(Self.seconds(at))).partialValue
         if forgot { state.grave[.forgot(witness: witness)] = until }
         func add(_ published: inout Published?) {
           guard published?.note.text == note.text else { return }
@@ -178,6 +180,9 @@ extension EvidenceLog {
         if let heard = state.heard[witness.name], heard.adding(seconds: grave.silence) < at {
           alarms.append(.silent(witness: witness.name))
         }
+        if let ahead = state.clocks[witness.name], ahead.magnitude > UInt64(grave.clockDifference) {
+          alarms.append(.clockDiffers(witness: witness.name, seconds: ahead))
+        }
       }
       if let since = state.isBehindSince, since.adding(seconds: grave.silence) < at { alarms.append(.noQuorum) }
       return alarms.sorted { $0.id < $1.id }
@@ -205,6 +210,13 @@ extension EvidenceLog {
 extension EvidenceLog.State {
   /// Rounds whose times are kept.
   private static let rounds = 1000
+
+  /// Times that lie ahead of the clock, which was set back, are now: nothing waits for them to come again.
+  mutating func forgetTimes(after now: DateTime) {
+    lastRound = min(lastRound, now)
+    heard = heard.mapValues { min($0, now) }
+    isBehindSince = isBehindSince.map { min($0, now) }
+  }
 
   mutating func note(quorumTime time: Duration) {
     if quorumTimes.count == Self.rounds { quorumTimes.removeFirst() }

@@ -28,6 +28,8 @@ public final class EvidenceLog: Sendable {
     /// When each witness cosigned last, or the log began to wait for it.
     var heard: [String: DateTime] = [:]
     var inFlight: Set<String> = []
+    /// By how many seconds the clock of each witness was ahead when it cosigned last.
+    var clocks: [String: Int64] = [:]
     /// By name of the witness: signs of tampering that it gave, and until when they are shown.
     var grave: [EvidenceAlarm: DateTime] = [:]
     var damage: String?
@@ -45,6 +47,8 @@ public final class EvidenceLog: Sendable {
     public var heartbeat = 60.0
     /// A witness that did not cosign for so long is silent; a quorum that is missing for so long is an alarm.
     public var silence = 180.0
+    /// A witness whose clock differs by more than so many seconds is an alarm: one of the two is wrong.
+    public var clockDifference = 300.0
     /// How long a sign of tampering is shown after it was seen last, in seconds.
     public var graveShown = 86_400.0
     /// Entries that are read at once.

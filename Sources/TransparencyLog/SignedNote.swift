@@ -89,6 +89,9 @@ public struct NoteSignature: Sendable, Hashable {
     self.bytes = Array(bytes.dropFirst(4))
   }
 
+  /// The time that a cosignature states, in seconds since 1970; it is not checked here.
+  public var cosignatureTime: UInt64? { bytes.count == 72 ? UInt64(bigEndianBytes: bytes.prefix(8)) : nil }
+
   /// Whether the line says that it is of this key; it need not be.
   public func claims(_ key: VerifierKey) -> Bool { keyId == key.id && key.isNamed(name) }
 

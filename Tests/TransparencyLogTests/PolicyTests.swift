@@ -93,6 +93,41 @@ import Testing
     }
   }
 
+  /// A proof that has just what its policy asks for, with one or two bytes of it changed, cut out or put in: none holds.
+  @Test func noMutatedFileIsAccepted() throws {
+    let wanted = (ProcessInfo.processInfo.environment["MADANG_MUTATIONS"].flatMap(Int.init) ?? 20_000) / 20
+    let policy = try policy("group two 2 W1 W2 W3\nquorum two\n")
+    let entries = Log(size: 300)
+    var tree = entries.tree(300)
+    let checkpoint = Checkpoint(origin: "city.example/log", size: 300, root: try tree.root())
+    let text = Array(
+      InclusionFile(
+        extra: entries.entries[17], index: 17, path: try tree.inclusion(of: 17),
+        checkpoint: try self.checkpoint(checkpoint, by: [1, 3])
+      ).text.utf8)
+    func isProved(_ bytes: [UInt8]) -> Bool {
+      guard let file = try? InclusionFile(parsing: bytes), let entry = file.extra else { return false }
+      return (try? file.verify(.leaf(entry), under: policy)) != nil
+    }
+    #expect(isProved(text))
+    let letters = Array("ABCDXYZabcxyz0189+/=\n — ".utf8)
+    for number in 0..<wanted {
+      var bytes = text
+      for _ in 0...(number % 2) {
+        let place = Int.random(in: bytes.indices)
+        switch Int.random(in: 0..<5) {
+        case 0: bytes[place] ^= 1 << UInt8.random(in: 0..<8)
+        case 1: bytes[place] = letters[Int.random(in: letters.indices)]
+        case 2: bytes.remove(at: place)
+        case 3: bytes.insert(letters[Int.random(in: letters.indices)], at: place)
+        default: bytes.swapAt(place, Int.random(in: bytes.indices))
+        }
+      }
+      guard bytes != text else { continue }
+      #expect(!isProved(bytes), "\(String(decoding: bytes, as: UTF8.self))")
+    }
+  }
+
   /// The same letters spelled otherwise are other octets: no other witness, no other log, no other line.
   @Test func spellingsThatLookAlikeAreOthers() throws {
     let (one, other) = ("caf\u{E9}", "cafe\u{301}")

@@ -63,14 +63,16 @@ def write_key(path, signer):
 @pytest.fixture(scope="module")
 def large(binary, tmp_path_factory):
     one = Large(binary, tmp_path_factory.mktemp("large"))
-    done = subprocess.run([binary, "bench", "evidence", one.manifest, "--data", one.data, "--entries", str(ENTRIES)],
-                          capture_output=True, text=True, timeout=3600)
-    assert done.returncode == 0, done.stderr
-    one.figures = done.stdout
-    print(done.stdout)
-    yield one
-    for witness in one.witnesses:
-        witness.stop()
+    try:
+        done = subprocess.run([binary, "bench", "evidence", one.manifest, "--data", one.data, "--entries", str(ENTRIES)],
+                              capture_output=True, text=True, timeout=3600)
+        assert done.returncode == 0, done.stderr
+        one.figures = done.stdout
+        print(done.stdout)
+        yield one
+    finally:
+        for witness in one.witnesses:
+            witness.stop()
 
 
 @pytest.fixture
