@@ -36,10 +36,11 @@ soak: setup ## a city for SOAK_MINUTES=10: does it grow?
 week: setup ## WEEKS=208 of real readings at top speed: does the city grow?
 	@scripts/week.sh
 
-fuzz: setup ## the parsers under FUZZ=1000000 seeded inputs each (a short form is part of make test)
+fuzz: setup ## parsers and proofs under FUZZ=1000000 inputs each (a short form is part of make test)
 	MADANG_FUZZ=$${FUZZ:-1000000} swift test --filter FuzzTests
+	MADANG_MUTATIONS=$${FUZZ:-1000000} swift test --filter noMutated
 
-powercut: setup ## POWERCUT=10000 crash states of recorded runs, opened and compared (a short form is part of make test)
+powercut: setup ## POWERCUT=10000 crash states each of the store, the log, a witness, opened and compared (short: make test)
 	@scripts/powercut.sh
 
 format: ## bring the Swift sources into the project's format

@@ -120,6 +120,7 @@ let package = Package(
       name: "Console",
       dependencies: [
         "CZlib", "NGSI",
+        .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "Mustache", package: "swift-mustache"),
@@ -152,7 +153,11 @@ let package = Package(
     .target(name: "Fuzzing", dependencies: ["NGSI"]),
     .target(name: "TestSupport", dependencies: ["ChildProcess", "NGSI"]),
     .target(name: "CDiskRecorder"),
-    .executableTarget(name: "PowerCut", dependencies: ["CDiskRecorder", "NGSI", "Query", "Store", "StoreSQLite"]),
+    .executableTarget(
+      name: "PowerCut",
+      dependencies: [
+        "CDiskRecorder", "Evidence", "NGSI", "Query", "Store", "StoreSQLite", "TransparencyLog", "Witness",
+      ]),
     .testTarget(name: "NGSITests", dependencies: ["ChildProcess", "Fuzzing", "NGSI", "TestSupport"]),
     .testTarget(name: "JSONSchemaTests", dependencies: ["ChildProcess", "JSONSchema", "NGSI", "TestSupport"]),
     .testTarget(name: "QueryTests", dependencies: ["ChildProcess", "Fuzzing", "NGSI", "Query", "TestSupport"]),

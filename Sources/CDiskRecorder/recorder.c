@@ -27,7 +27,7 @@ static char folder[MOST_NAME];
 static size_t folder_length;
 // What a descriptor stands for: a file's number, the folder, or nothing that is watched.
 static int watched[MOST_DESCRIPTORS];
-static char names[MOST_FILES][64];
+static char names[MOST_FILES][128];
 static int is_linked[MOST_FILES];
 static int files;
 static uint64_t syncs;
@@ -132,6 +132,18 @@ ssize_t pwrite(int descriptor, const void *bytes, size_t count, off_t offset) {
   return write_at(descriptor, bytes, count, offset);
 }
 
+ssize_t write(int descriptor, const void *bytes, size_t count) {
+  pthread_mutex_lock(&lock);
+  ssize_t written = syscall(SYS_write, descriptor, bytes, count);
+  int code = errno;
+  int file = watched_file(descriptor);
+  if (file > 0 && written > 0)
+    note(DISK_WRITE, file, (uint64_t)(lseek(descriptor, 0, SEEK_CUR) - written), written, bytes);
+  pthread_mutex_unlock(&lock);
+  errno = code;
+  return written;
+}
+
 static int truncate_file(int descriptor, off_t size) {
   pthread_mutex_lock(&lock);
   int result = (int)syscall(SYS_ftruncate, descriptor, size);
@@ -175,6 +187,25 @@ int unlink(const char *path) {
       is_linked[file] = 0;
       note(DISK_UNLINK, file, 0, strlen(name), name);
     }
+  }
+  pthread_mutex_unlock(&lock);
+  errno = code;
+  return result;
+}
+
+int rename(const char *old, const char *new) {
+  pthread_mutex_lock(&lock);
+  int result = (int)syscall(SYS_renameat, AT_FDCWD, old, AT_FDCWD, new);
+  int code = errno;
+  const char *from = watched_name(old), *to = watched_name(new);
+  if (from && to && result == 0) {
+    int file = file_named(from), over = file_named(to);
+    if (over) is_linked[over] = 0;
+    if (!file) is_broken = 1;
+    strcpy(names[file], to);
+    note(DISK_RENAME, file, 0, strlen(to), to);
+  } else if ((from || to) && result == 0) {
+    is_broken = 1; // into the folder or out of it: nobody does that
   }
   pthread_mutex_unlock(&lock);
   errno = code;

@@ -10,7 +10,8 @@ extension EvidenceLog {
     guard let size = try await takeIn() else { return false }
     let at = now()
     let (published, lastRound, isProved, root) = state.withLock { state in
-      (state.published, state.lastRound, state.proved?.size == size, state.tree.root)
+      state.forgetTimes(after: at)
+      return (state.published, state.lastRound, state.proved?.size == size, state.tree.root)
     }
     let isNew = published?.size != size
     guard size > 0, isNew || !lanes.isEmpty && lastRound.adding(seconds: isProved ? limits.heartbeat : 1) <= at else {
@@ -33,22 +34,25 @@ extension EvidenceLog {
   }
 
   /// Adds stored entries to the tree and keeps the tiles that are full; gives the size, `nil` where the log is damaged.
+  ///
+  /// Those that are there when it begins, and no later ones: where many come all the time it would never end.
   private func takeIn() async throws -> UInt64? {
+    let count = try store.read { try $0.evidenceCount() }
     while true {
       let (tree, isDamaged) = state.withLock { ($0.tree, $0.damage != nil) }
       guard !isDamaged else { return nil }
-      let (grown, tiles) = try store.read { reader in
-        var tree = tree
-        var tiles: [GrowingTree.FullTile] = []
-        let count = try reader.evidenceCount()
-        try tree.grow(to: min(count, tree.size + limits.step * 16), step: limits.step, reader) { tiles.append($0) }
-        return (tree, tiles)
-      }
-      guard grown.size > tree.size else { return tree.size }
-      if !tiles.isEmpty {
-        try await store.write { [tiles] writer in
-          for tile in tiles { try writer.putEvidenceTile(tile.bytes, level: tile.level, index: tile.index) }
+      guard tree.size < count || !tree.unkept.isEmpty else { return tree.size }
+      var grown = tree
+      try store.read { try grown.grow(to: min(count, tree.size + limits.step * 16), step: limits.step, $0) }
+      if !grown.unkept.isEmpty {
+        // Lowest places first, so that those that are kept have no gaps.
+        let tiles = grown.unkept.sorted { ($0.key.level, $0.key.index) < ($1.key.level, $1.key.index) }
+        try await store.write { writer in
+          for (tile, hashes) in tiles {
+            try writer.putEvidenceTile(hashes.flatMap(\.bytes), level: tile.level, index: tile.index)
+          }
         }
+        grown.tilesAreKept()
       }
       // Only who runs the log lets the tree grow.
       state.withLock { $0.tree = grown }
@@ -64,6 +68,7 @@ extension EvidenceLog {
       return free
     }
     guard !asked.isEmpty else { return }
+    let start = ContinuousClock.now
     let (answers, answering) = AsyncStream.makeStream(of: Bool.self)
     for lane in asked {
       group.addTask {
@@ -81,7 +86,12 @@ extension EvidenceLog {
     var waiting = asked.count
     for await isAnswer in answers {
       waiting -= 1
-      if !isAnswer || waiting == 0 || state.withLock({ state in state.candidate.map(isProved) ?? true }) { break }
+      let isProved = state.withLock { state in
+        guard let candidate = state.candidate, self.isProved(candidate) else { return state.candidate == nil }
+        state.note(quorumTime: ContinuousClock.now - start)
+        return true
+      }
+      if !isAnswer || waiting == 0 || isProved { break }
     }
   }
 
@@ -94,6 +104,8 @@ extension EvidenceLog {
       switch outcome {
       case .cosigned(let signature, let forgot):
         state.heard[witness] = at
+        let clock = Int64(clamping: signature.cosignatureTime ?? 0)
+        state.clocks[witness] = clock.subtractingReportingOverflow(Int64(Self.seconds(at))).partialValue
         if forgot { state.grave[.forgot(witness: witness)] = until }
         func add(_ published: inout Published?) {
           guard published?.note.text == note.text else { return }
@@ -113,10 +125,9 @@ extension EvidenceLog {
   }
 
   private func isProved(_ published: Published) -> Bool {
-    let names = policy.witnesses.filter { witness in
-      published.note.signatures.contains { $0.name == witness.key.name && $0.keyId == witness.key.id }
+    policy.isQuorum { witness in
+      published.note.signatures.contains { $0.claims(witness.key) }
     }
-    return policy.isQuorum(Set(names.map(\.name)))
   }
 
   /// Publishes what was signed in the round that ended.
@@ -147,6 +158,12 @@ extension EvidenceLog {
     }
   }
 
+  /// How long each of the last rounds that got a quorum waited for it, in seconds.
+  public var quorumTimes: [Double] { state.withLock { $0.quorumTimes } }
+
+  /// Entries under the checkpoint that was published last.
+  public var publishedSize: UInt64 { state.withLock { $0.published?.size ?? 0 } }
+
   static func seconds(_ time: DateTime) -> UInt64 { UInt64(max(0, time.microseconds / 1_000_000)) }
 
   // MARK: Alarms
@@ -162,6 +179,9 @@ extension EvidenceLog {
       for witness in policy.witnesses where witness.url != nil {
         if let heard = state.heard[witness.name], heard.adding(seconds: grave.silence) < at {
           alarms.append(.silent(witness: witness.name))
+        }
+        if let ahead = state.clocks[witness.name], ahead.magnitude > UInt64(grave.clockDifference) {
+          alarms.append(.clockDiffers(witness: witness.name, seconds: ahead))
         }
       }
       if let since = state.isBehindSince, since.adding(seconds: grave.silence) < at { alarms.append(.noQuorum) }
@@ -185,5 +205,22 @@ extension EvidenceLog {
       "counting": ["value": .integer(Int64(repeated.count)), "bound": .integer(Int64(repeated.most))],
       "alarms": .array(alarms.map { .string($0.sentence) }),
     ]
+  }
+}
+
+extension EvidenceLog.State {
+  /// Rounds whose times are kept.
+  private static let rounds = 1000
+
+  /// Times that lie ahead of the clock, which was set back, are now: nothing waits for them to come again.
+  mutating func forgetTimes(after now: DateTime) {
+    lastRound = min(lastRound, now)
+    heard = heard.mapValues { min($0, now) }
+    isBehindSince = isBehindSince.map { min($0, now) }
+  }
+
+  mutating func note(quorumTime time: Duration) {
+    if quorumTimes.count == Self.rounds { quorumTimes.removeFirst() }
+    quorumTimes.append(time / .seconds(1))
   }
 }

@@ -19,7 +19,7 @@ public struct EvidenceView {
   public init(_ reader: any StoreReader) throws {
     let count = try reader.evidenceCount()
     var tree = try GrowingTree(tiles: reader, entries: count)
-    try tree.grow(to: count, step: EvidenceLog.Limits().step, reader) { _ in }
+    try tree.grow(to: count, step: EvidenceLog.Limits().step, reader)
     self.init(reader, tree: tree, proved: try EvidenceLog.keptCheckpoint(reader))
   }
 

@@ -28,10 +28,14 @@ public final class EvidenceLog: Sendable {
     /// When each witness cosigned last, or the log began to wait for it.
     var heard: [String: DateTime] = [:]
     var inFlight: Set<String> = []
+    /// By how many seconds the clock of each witness was ahead when it cosigned last.
+    var clocks: [String: Int64] = [:]
     /// By name of the witness: signs of tampering that it gave, and until when they are shown.
     var grave: [EvidenceAlarm: DateTime] = [:]
     var damage: String?
     var isBehindSince: DateTime?
+    /// How long the last rounds waited for their quorum, in seconds.
+    var quorumTimes: [Double] = []
   }
 
   public struct Limits: Sendable, Hashable {
@@ -43,6 +47,8 @@ public final class EvidenceLog: Sendable {
     public var heartbeat = 60.0
     /// A witness that did not cosign for so long is silent; a quorum that is missing for so long is an alarm.
     public var silence = 180.0
+    /// A witness whose clock differs by more than so many seconds is an alarm: one of the two is wrong.
+    public var clockDifference = 300.0
     /// How long a sign of tampering is shown after it was seen last, in seconds.
     public var graveShown = 86_400.0
     /// Entries that are read at once.
@@ -115,11 +121,12 @@ public final class EvidenceLog: Sendable {
     let at = now()
     var records: [EvidenceRecord] = []
     records.reserveCapacity(acts.count)
+    var keys = Register.Keys()
     for act in acts {
       try act.requireBounds()
       let nonce = Array(CommitmentKey.random().bytes.prefix(16))
-      let actor = try act.account.map { try Register.key(of: $0, writer) }
-      let subject = try act.concerned.map { try Register.key(of: $0, writer) }
+      let actor = try act.account.map { try keys.key(of: $0, writer) }
+      let subject = try act.concerned.map { try keys.key(of: $0, writer) }
       records.append(
         EvidenceRecord(
           entry: Statement.bytes(of: act, at: at, nonce: nonce, actor: actor?.key, subject: subject?.key), time: at,
@@ -129,8 +136,10 @@ public final class EvidenceLog: Sendable {
     return try append(records, writer)
   }
 
-  /// Adds entries that are made elsewhere.
-  func append(_ records: [EvidenceRecord], _ writer: any StoreWriter) throws -> Range<UInt64> {
+  /// Adds entries that are made elsewhere; gives their positions.
+  ///
+  /// - Throws: ``EvidenceError/refused(_:)`` for an entry that is too long.
+  public func append(_ records: [EvidenceRecord], _ writer: any StoreWriter) throws -> Range<UInt64> {
     guard records.allSatisfy({ $0.entry.count <= EntryBundle.maxEntry }) else {
       throw EvidenceError.refused("an entry of the log has at most \(EntryBundle.maxEntry) bytes")
     }

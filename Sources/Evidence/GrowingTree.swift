@@ -2,19 +2,12 @@ import Crypto
 import Store
 import TransparencyLog
 
-/// The log's tree as it grows: what is needed to add entries and to tell the root, and the tiles that are not full yet.
-/// Full tiles are given away to be kept.
+/// The log's tree as it grows: what is needed to add entries and to tell the root, the tiles that are not full yet, and
+/// those that are full and not kept in the store yet.
 struct GrowingTree: Sendable {
-  /// A tile that an entry made full.
-  struct FullTile: Sendable {
-    var level: Int
-    var index: UInt64
-    var hashes: [TreeHash]
-
-    var bytes: [UInt8] { hashes.flatMap(\.bytes) }
-  }
-
   private(set) var range = CompactRange()
+  /// Full tiles that have to be kept before anybody relies on it.
+  private(set) var unkept: [Tile: [TreeHash]] = [:]
   /// Hashes of the last tile of each level, fewer than 256.
   private var partial: [[TreeHash]] = [[]]
 
@@ -23,9 +16,8 @@ struct GrowingTree: Sendable {
 
   init() {}
 
-  /// Adds an entry; gives the tiles that it filled, lowest first.
-  mutating func append(_ entry: [UInt8]) -> [FullTile] {
-    var full: [FullTile] = []
+  mutating func append(_ entry: [UInt8]) {
+    var full: [(Tile, [TreeHash])] = []
     // Taken out while it changes: two owners would cost a copy for every entry.
     var partial = partial
     self.partial = []
@@ -35,28 +27,30 @@ struct GrowingTree: Sendable {
       if level == partial.count { partial.append([]) }
       partial[level].append(hash)
       guard partial[level].count == Tile.fullWidth else { return }
-      full.append(FullTile(level: level, index: index / UInt64(Tile.fullWidth), hashes: partial[level]))
+      full.append((Tile(level: level, index: index / UInt64(Tile.fullWidth)), partial[level]))
       partial[level].removeAll(keepingCapacity: true)
     }
     self.partial = partial
-    return full
+    for (tile, hashes) in full { unkept[tile] = hashes }
   }
+
+  /// The store has the full tiles.
+  mutating func tilesAreKept() { unkept = [:] }
 
   /// Adds stored entries.
   ///
-  /// - Parameters:
-  ///   - step: how many are read at once.
-  ///   - full: gets the tiles that were filled.
-  mutating func grow(to count: UInt64, step: UInt64, _ reader: any StoreReader, full: (FullTile) -> Void) throws {
+  /// - Parameter step: how many are read at once.
+  mutating func grow(to count: UInt64, step: UInt64, _ reader: any StoreReader) throws {
     while size < count {
       let records = try reader.evidence(size..<min(count, size + step))
       guard !records.isEmpty else { throw EvidenceError.damaged("entry \(size) of the evidence log is missing") }
-      for record in records { for tile in append(record.entry) { full(tile) } }
+      for record in records { append(record.entry) }
     }
   }
 
-  /// Hashes of the tile of a level that is not full, when it has this index.
+  /// Hashes of a tile that the store does not have: one that is not full, or not kept yet.
   func hashes(level: Int, index: UInt64) -> [TreeHash]? {
+    if let full = unkept[Tile(level: level, index: index)] { return full }
     guard level < partial.count, index == size >> UInt64(Tile.height * (level + 1)) else { return nil }
     return partial[level]
   }

@@ -32,8 +32,22 @@ struct Register {
   private static let keys = "evidence.key"
   private static let names = "evidence.key-of"
 
-  /// The key of a name, made where there is none.
-  static func key(of name: RegisterName, _ writer: any StoreWriter) throws -> (id: String, key: CommitmentKey) {
+  /// Keys that one transaction has looked up or made.
+  struct Keys {
+    private var known: [RegisterName: (id: String, key: CommitmentKey)] = [:]
+
+    /// The key of a name, made where there is none.
+    mutating func key(of name: RegisterName, _ writer: any StoreWriter) throws -> (id: String, key: CommitmentKey) {
+      if let found = known[name] { return found }
+      let found = try Register.key(of: name, writer)
+      known[name] = found
+      return found
+    }
+  }
+
+  private static func key(of name: RegisterName, _ writer: any StoreWriter) throws -> (
+    id: String, key: CommitmentKey
+  ) {
     let label = name.label
     if let id = try writer.document(label, collection: names, in: .default)?.body.string,
       let key = try key(id, writer)

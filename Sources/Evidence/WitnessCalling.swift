@@ -23,6 +23,8 @@ public enum EvidenceAlarm: Sendable, Hashable {
   case forgot(witness: String)
   /// No answer, or none that can be used, for longer than the log waits.
   case silent(witness: String)
+  /// The witness's clock and the city's differ: entries or cosignatures tell a wrong time.
+  case clockDiffers(witness: String, seconds: Int64)
   /// Fewer witnesses than the treaty asks for have seen the newest entries.
   case noQuorum
   /// What is stored does not give the root that was published: nothing more is published.
@@ -35,6 +37,7 @@ public enum EvidenceAlarm: Sendable, Hashable {
     case .otherHistory(let witness): "other-history:" + witness
     case .forgot(let witness): "forgot:" + witness
     case .silent(let witness): "silent:" + witness
+    case .clockDiffers(let witness, _): "clock:" + witness
     case .noQuorum: "no-quorum"
     case .damaged: "damaged"
     }
@@ -49,6 +52,8 @@ public enum EvidenceAlarm: Sendable, Hashable {
     case .forgot(let witness):
       "The witness \(witness) has forgotten entries of the evidence log that it had cosigned."
     case .silent(let witness): "The witness \(witness) does not cosign the evidence log."
+    case .clockDiffers(let witness, let seconds):
+      "The clock of the witness \(witness) is \(seconds.magnitude) s \(seconds < 0 ? "behind" : "ahead of") the city's."
     case .noQuorum: "Fewer witnesses than the treaty asks for have seen the newest entries of the evidence log."
     case .damaged(let why): "The evidence log is damaged and publishes nothing: \(why)."
     }
@@ -58,7 +63,7 @@ public enum EvidenceAlarm: Sendable, Hashable {
   public var isGrave: Bool {
     switch self {
     case .setBack, .otherHistory, .forgot, .damaged: true
-    case .silent, .noQuorum: false
+    case .silent, .clockDiffers, .noQuorum: false
     }
   }
 }

@@ -28,7 +28,6 @@ actor WitnessLane {
     var forgot = false
     // A witness that stands elsewhere says where; one that is asked by two at once may say so again.
     for _ in 0..<3 {
-      if seen > size { return .failed(.setBack(witness: witness.name, size: seen)) }
       let path: [TreeHash]
       do { path = seen == 0 ? [] : try proof(seen) } catch { return .failed(nil) }
       let request = WitnessRequest(oldSize: seen, path: path, checkpoint: note)
@@ -41,9 +40,10 @@ actor WitnessLane {
       case 409:
         let text = answer.body.hasSuffix("\n") ? String(answer.body.dropLast()) : answer.body
         guard let other = UInt64(text), String(other) == text, other != seen else { return .failed(nil) }
+        // It is asked again each round: who lied, or was put right, is not shut out.
+        if other > size { return .failed(.setBack(witness: witness.name, size: other)) }
         forgot = forgot || other < seen
         seen = other
-        if other > size { return .failed(.setBack(witness: witness.name, size: other)) }
       case 422: return .failed(.otherHistory(witness: witness.name))
       default: return .failed(nil)
       }
@@ -56,6 +56,6 @@ actor WitnessLane {
     guard let answered = try? SignedNote(parsing: Array((note.text + "\n" + lines).utf8)),
       let verified = try? answered.verified(by: [witness.key]), verified[witness.key] != nil
     else { return nil }
-    return answered.signatures.first { $0.name == witness.key.name && $0.keyId == witness.key.id }
+    return answered.signatures.first { $0.claims(witness.key) }
   }
 }

@@ -151,7 +151,7 @@ struct DiskFile {
 struct DiskFolder {
   private(set) var files: [Int: DiskFile] = [:]
   private var safeNames: [String: Int] = [:]
-  private var pendingNames: [(position: Int, name: String, file: Int?)] = []
+  private var pendingNames: [(position: Int, name: String, file: Int?, isRename: Bool)] = []
   private var begun: [Int: Int] = [:]
 
   /// - Parameter trusts: whether a sync of this file is believed.
@@ -159,8 +159,9 @@ struct DiskFolder {
     switch operation {
     case .create(let file, let name):
       files[file] = DiskFile()
-      pendingNames.append((position, name, file))
-    case .unlink(_, let name): pendingNames.append((position, name, nil))
+      pendingNames.append((position, name, file, false))
+    case .unlink(_, let name): pendingNames.append((position, name, nil, false))
+    case .rename(let file, let name): pendingNames.append((position, name, file, true))
     case .write(let file, let offset, let range): files[file]?.note(.write(offset: offset, bytes: range), at: position)
     case .truncate(let file, let size): files[file]?.note(.truncate(size), at: position)
     case .syncBegin(_, let number): begun[number] = position
@@ -168,7 +169,7 @@ struct DiskFolder {
       guard let start = begun.removeValue(forKey: number) else { return }
       if file == 0 { return syncNames(begunAt: start) }
       if trusts(name(of: file)) { files[file]?.sync(begunAt: start, bytes) }
-    case .begun, .acknowledged: break
+    case .begun, .acknowledged, .placed, .shown: break
     }
   }
 
@@ -178,8 +179,16 @@ struct DiskFolder {
 
   private mutating func syncNames(begunAt start: Int) {
     let end = pendingNames.firstIndex { $0.position > start } ?? pendingNames.count
-    for (_, name, file) in pendingNames[..<end] { safeNames[name] = file }
+    for change in pendingNames[..<end] { Self.apply(change, to: &safeNames) }
     pendingNames.removeSubrange(..<end)
+  }
+
+  /// A file that is renamed has its new name and not the old one, at once.
+  private static func apply(
+    _ change: (position: Int, name: String, file: Int?, isRename: Bool), to names: inout [String: Int]
+  ) {
+    if change.isRename, let old = names.first(where: { $0.value == change.file })?.key { names[old] = nil }
+    names[change.name] = change.file
   }
 
   /// The folder as it may be found after a cut.
@@ -189,7 +198,7 @@ struct DiskFolder {
     for name in Set(pendingNames.map(\.name)).sorted() {
       let changes = pendingNames.filter { $0.name == name }
       let kept = keepsAll ? changes.count : chance.below(changes.count + 1)
-      for change in changes.prefix(kept) { names[name] = change.file }
+      for change in changes.prefix(kept) { Self.apply(change, to: &names) }
     }
     var found: [String: [UInt8]] = [:]
     for (name, file) in names.sorted(by: { $0.key < $1.key }) {

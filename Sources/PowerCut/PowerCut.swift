@@ -3,13 +3,14 @@ import StoreSQLite
 
 /// Proves what an acknowledgement is worth when the power goes.
 ///
-/// - `record FOLDER RECORD`: runs the store in a new folder and writes down all that it does to the disk.
+/// - `record FOLDER RECORD [KIND]`: runs a workload in a new folder and writes down all that it does to the disk. It is
+///   `store` where none is named, `log` (the evidence log, watched), or `witness`.
 /// - `run FOLDER FIRST`: opens the store, prints `ready`, then eight tasks from that number on write without end. Each
 ///   acknowledged step is a line `<task> <step>`.
 /// - `compare FOLDER [TASK:STEP…]`: whether the store holds what was acknowledged of these tasks; `verify` checks the whole
 ///   store besides.
-/// - `replay RECORD STATES SEED [SUFFIX…]`: makes so many crash states of a record, opens and compares each; syncs of
-///   files whose name has one of the suffixes are not believed, which must show as loss.
+/// - `replay RECORD STATES SEED [SUFFIX…]`: makes so many crash states of a record, opens and compares each; `replay-log`
+///   and `replay-witness` do it with the records of these. Syncs of files whose name has one of the suffixes are not believed, which must show as loss.
 ///
 /// The last line of a replay is `states N cuts C acknowledged A unacknowledged U failures F`; the exit code is 1 when there are
 /// failures.
@@ -19,15 +20,18 @@ struct PowerCut {
     let arguments = Array(CommandLine.arguments.dropFirst())
     do {
       switch (arguments.first, arguments.count) {
-      case ("record", 3): try await record(folder: arguments[1], log: arguments[2])
+      case ("record", 3...4):
+        try await record(folder: arguments[1], log: arguments[2], kind: arguments.dropFirst(3).first)
       case ("run", 3): try await Recording.load(folder: arguments[1], first: Int(arguments[2]) ?? 0)
       case ("verify", 2...): try await compare(folder: arguments[1], arguments.dropFirst(2), checks: true)
       case ("compare", 2...): try await compare(folder: arguments[1], arguments.dropFirst(2), checks: false)
-      case ("replay", 4...): try await replay(arguments)
+      case ("replay", 4...): try await replay(arguments) { StoreWorkload($0) }
+      case ("replay-log", 4...): try await replay(arguments) { _ in try LogWorkload(record: arguments[1]) }
+      case ("replay-witness", 4...): try await replay(arguments) { _ in try WitnessWorkload(record: arguments[1]) }
       default:
         print(
-          "usage: PowerCut record FOLDER RECORD | run FOLDER FIRST | compare|verify FOLDER [TASK:STEP…] | "
-            + "replay RECORD STATES SEED [SUFFIX…]")
+          "usage: PowerCut record FOLDER RECORD [store|log|witness] | run FOLDER FIRST | compare|verify FOLDER [TASK:STEP…] | "
+            + "replay|replay-log|replay-witness RECORD STATES SEED [SUFFIX…]")
         exit(64)
       }
     } catch {
@@ -36,9 +40,14 @@ struct PowerCut {
     }
   }
 
-  private static func record(folder: String, log: String) async throws {
+  private static func record(folder: String, log: String, kind: String?) async throws {
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    try await Recording.run(folder: folder, log: log)
+    switch kind ?? "store" {
+    case "store": try await Recording.run(folder: folder, log: log)
+    case "log": try await LogRecording.run(folder: folder, record: log)
+    case "witness": try await WitnessRecording.run(folder: folder, record: log)
+    case let other: throw Complaint("\(other) is no workload")
+    }
     let record = try Record(path: log)
     var names: [Int: String] = [:]
     var counts: [String: Int] = [:]
@@ -49,8 +58,12 @@ struct PowerCut {
       case .truncate(let file, _): counts["truncations of \(names[file] ?? "?")", default: 0] += 1
       case .syncEnd(let file, _): counts["syncs of \(file == 0 ? "the folder" : names[file] ?? "?")", default: 0] += 1
       case .unlink(_, let name): counts["removals of \(name)", default: 0] += 1
+      case .rename(let file, let name):
+        names[file] = name
+        counts["renamings", default: 0] += 1
       case .acknowledged: counts["acknowledgements", default: 0] += 1
-      case .begun, .syncBegin: break
+      case .shown: counts["checkpoints shown", default: 0] += 1
+      case .begun, .placed, .syncBegin: break
       }
     }
     for (what, count) in counts.sorted(by: { $0.key < $1.key }) { print("\(count) \(what)") }
@@ -81,15 +94,17 @@ struct PowerCut {
     guard report.isSound else { throw Complaint(report.findings.prefix(5).joined(separator: " ")) }
   }
 
-  private static func replay(_ arguments: [String]) async throws {
+  private static func replay(_ arguments: [String], _ workload: @Sendable (Record) throws -> any Workload) async throws
+  {
     guard let states = Int(arguments[2]), let seed = UInt64(arguments[3]) else {
       throw Complaint("STATES and SEED are numbers")
     }
     let folder = FileManager.default.temporaryDirectory.appending(path: "powercut-\(UUID().uuidString)").path
     defer { try? FileManager.default.removeItem(atPath: folder) }
+    let record = try Record(path: arguments[1])
     let replay = Replay(
-      record: try Record(path: arguments[1]), states: states, seed: seed, ignoredSyncs: Array(arguments.dropFirst(4)),
-      folder: folder)
+      record: record, states: states, seed: seed, ignoredSyncs: Array(arguments.dropFirst(4)), folder: folder,
+      workload: try workload(record))
     let outcome = try await replay.run()
     for words in outcome.words { print(words) }
     print(

@@ -5,12 +5,18 @@ import Foundation
 enum Operation {
   case create(file: Int, name: String)
   case unlink(file: Int, name: String)
+  /// What had the name before is gone; both at once.
+  case rename(file: Int, name: String)
   case write(file: Int, offset: Int, bytes: Range<Int>)
   case truncate(file: Int, size: Int)
   case syncBegin(file: Int, number: Int)
   case syncEnd(file: Int, number: Int)
   case begun(task: Int, count: Int)
   case acknowledged(task: Int, count: Int)
+  /// Where the entries of the step under way came to stand.
+  case placed(task: Int, position: UInt64)
+  /// A witness is shown the checkpoint with this number.
+  case shown(Int)
 }
 
 /// A record as `disk_recorder_start` wrote it.
@@ -28,7 +34,7 @@ struct Record {
       let (kind, file) = (Int(number(position, UInt32.self)), Int(number(position + 4, UInt32.self)))
       let (a, b) = (Int(number(position + 8, UInt64.self)), Int(number(position + 16, UInt64.self)))
       position += 24
-      let hasBytes = [Int(DISK_WRITE.rawValue), Int(DISK_CREATE.rawValue), Int(DISK_UNLINK.rawValue)].contains(kind)
+      let hasBytes = [DISK_WRITE, DISK_CREATE, DISK_UNLINK, DISK_RENAME].contains { Int($0.rawValue) == kind }
       let payload = position..<position + (hasBytes ? b : 0)
       guard payload.upperBound <= bytes.count else { throw Complaint("the record ends in the middle") }
       position = payload.upperBound
@@ -40,12 +46,15 @@ struct Record {
     switch UInt32(kind) {
     case DISK_CREATE.rawValue: .create(file: file, name: String(decoding: bytes[payload], as: UTF8.self))
     case DISK_UNLINK.rawValue: .unlink(file: file, name: String(decoding: bytes[payload], as: UTF8.self))
+    case DISK_RENAME.rawValue: .rename(file: file, name: String(decoding: bytes[payload], as: UTF8.self))
     case DISK_WRITE.rawValue: .write(file: file, offset: a, bytes: payload)
     case DISK_TRUNCATE.rawValue: .truncate(file: file, size: a)
     case DISK_SYNC_BEGIN.rawValue: .syncBegin(file: file, number: a)
     case DISK_SYNC_END.rawValue: .syncEnd(file: file, number: a)
     case DISK_MARK.rawValue where file == Int(Recording.Mark.begun): .begun(task: a, count: b)
     case DISK_MARK.rawValue where file == Int(Recording.Mark.acknowledged): .acknowledged(task: a, count: b)
+    case DISK_MARK.rawValue where file == Int(Recording.Mark.placed): .placed(task: a, position: UInt64(b))
+    case DISK_MARK.rawValue where file == Int(Recording.Mark.shown): .shown(a)
     default: throw Complaint("a record of kind \(kind), which is not known")
     }
   }

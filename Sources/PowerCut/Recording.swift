@@ -11,6 +11,8 @@ struct Recording {
   enum Mark {
     static let begun: UInt32 = 1
     static let acknowledged: UInt32 = 2
+    static let placed: UInt32 = 3
+    static let shown: UInt32 = 4
   }
 
   /// One opening of the store: so many tasks write so many steps each, in groups of at most so many.

@@ -1,7 +1,17 @@
 import Foundation
-import NGSI
-import Store
-import StoreSQLite
+
+/// What a run promised up to a moment, and whether a disk keeps it.
+protocol Workload {
+  /// Steps that were acknowledged.
+  var acknowledged: Int { get }
+
+  mutating func note(_ operation: Operation)
+
+  /// Takes up what lies in a folder as a program does that starts after a cut. Gives whether more is there than was
+  /// acknowledged.
+  /// - Throws: ``Complaint`` when less is there, or what no step made, or what is there is not sound.
+  func verify(_ folder: String, _ chance: inout Chance) async throws -> Bool
+}
 
 /// Cuts the power of a recorded run at many moments, opens what may be on the disk then, and compares it with what had
 /// been acknowledged.
@@ -12,6 +22,7 @@ struct Replay {
   /// Files whose syncs are not believed, by the end of their name: to show that the replay would notice.
   var ignoredSyncs: [String] = []
   let folder: String
+  let workload: any Workload
 
   struct Outcome {
     var states = 0
@@ -28,10 +39,9 @@ struct Replay {
   private static let enough = 10
 
   func run() async throws -> Outcome {
-    let models = Models(record)
     var outcome = Outcome()
     var disk = DiskFolder()
-    var promised = Promised()
+    var promised = workload
     let moments = cuts()
     for (position, operation) in record.operations.enumerated() {
       disk.note(operation, at: position, record.bytes) { name in !ignoredSyncs.contains { name.hasSuffix($0) } }
@@ -43,7 +53,8 @@ struct Replay {
         let files = disk.crashed(&chance, record.bytes)
         outcome.states += 1
         do {
-          if try await verify(files, promised, models, &chance) { outcome.unacknowledged += 1 }
+          try lay(files)
+          if try await promised.verify(folder, &chance) { outcome.unacknowledged += 1 }
         } catch {
           outcome.failures += 1
           if outcome.words.count < 5 {
@@ -52,7 +63,7 @@ struct Replay {
         }
       }
     }
-    outcome.acknowledged = promised.acknowledged.values.reduce(0, +)
+    outcome.acknowledged = promised.acknowledged
     return outcome
   }
 
@@ -74,79 +85,16 @@ struct Replay {
     return moments
   }
 
-  /// Whether more is there than was acknowledged.
-  /// - Throws: ``Complaint`` when less is there, or what no step made, or the store is not sound.
-  private func verify(
-    _ files: [String: [UInt8]], _ promised: Promised, _ models: Models, _ chance: inout Chance
-  ) async throws -> Bool {
+  private func lay(_ files: [String: [UInt8]]) throws {
     try? FileManager.default.removeItem(atPath: folder)
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     for (name, bytes) in files { try Data(bytes).write(to: URL(fileURLWithPath: folder + "/" + name)) }
-    // The index of the log is no promise: it may be anything.
-    if chance.happens(0.3) {
-      try Data((0..<32_768).map { _ in UInt8(truncatingIfNeeded: chance.next()) })
-        .write(to: URL(fileURLWithPath: folder + "/city.sqlite-shm"))
-    }
-    let path = folder + "/city.sqlite"
-    var options = Recording.options
-    options.readers = 1
-    let store: SQLiteStore
-    do { store = try SQLiteStore(path: path, options: options) } catch {
-      throw Complaint("the store cannot be opened: \(error)")
-    }
-    let result = Result { try store.read { try compare($0, promised, models) } }
-    await store.close()
-    let hasMore = try result.get()
-    let report = try SQLiteStore.check(path: path)
-    guard report.isSound else { throw Complaint(report.findings.prefix(3).joined(separator: " ")) }
-    return hasMore
-  }
-
-  private func compare(_ reader: any StoreReader, _ promised: Promised, _ models: Models) throws -> Bool {
-    var hasMore = false
-    for task in 0..<Recording.tasks {
-      let cell = try Cell(of: task, reader)
-      let acknowledged = promised.acknowledged[task] ?? 0
-      let begun = promised.begun[task] ?? 0
-      if cell == models.cell(task, after: acknowledged) { continue }
-      guard begun > acknowledged, cell == models.cell(task, after: begun) else {
-        let older = (0..<acknowledged).last { cell == models.cell(task, after: $0) }
-        throw Complaint(
-          older.map { "task \(task): step \(acknowledged) was acknowledged, the store is at step \($0)" }
-            ?? "task \(task): the store holds what no step made")
-      }
-      hasMore = true
-    }
-    return hasMore
   }
 }
 
-/// Steps that were begun and acknowledged up to a moment, by task. A task begins one when the last is acknowledged.
-private struct Promised {
-  var begun: [Int: Int] = [:]
-  var acknowledged: [Int: Int] = [:]
-
-  mutating func note(_ operation: Operation) {
-    switch operation {
-    case .begun(let task, let count): begun[task] = count
-    case .acknowledged(let task, let count): acknowledged[task] = count
-    default: break
-    }
+/// What may be anything after a cut.
+enum Noise {
+  static func write(to path: String, _ chance: inout Chance) throws {
+    try Data((0..<32_768).map { _ in UInt8(truncatingIfNeeded: chance.next()) }).write(to: URL(fileURLWithPath: path))
   }
-}
-
-/// What each task has after each of its steps.
-private struct Models {
-  private var cells: [[Cell]]
-
-  init(_ record: Record) {
-    cells = Array(repeating: [Cell()], count: Recording.tasks)
-    for operation in record.operations {
-      guard case .begun(let task, let count) = operation, var cell = cells[task].last else { continue }
-      Step(task: task, count: count).apply(to: &cell)
-      cells[task].append(cell)
-    }
-  }
-
-  func cell(_ task: Int, after count: Int) -> Cell { cells[task][count] }
 }

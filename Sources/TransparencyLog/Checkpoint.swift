@@ -19,8 +19,8 @@ public struct Checkpoint: Sendable, Hashable {
 
   /// - Parameter judgesRoot: whether the root of a tree without entries has to be right.
   init(parsing text: String, judgesRoot: Bool) throws(NoteError) {
-    let lines = text.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
-    guard text.utf8.last == 0x0A, lines.count >= 3, !lines.contains("") else {
+    let lines = text.octetLines.dropLast()
+    guard text.utf8.last == 0x0A, lines.count >= 3, !lines.contains(where: \.isEmpty) else {
       throw .malformed("a checkpoint has an origin, a size and a root hash, each in a line")
     }
     guard let size = Decimal.number(lines[1]) else { throw .malformed("the size of a checkpoint is a decimal number") }

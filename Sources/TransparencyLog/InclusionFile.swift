@@ -1,5 +1,3 @@
-import Foundation
-
 /// A proof that an entry stands in a log, in one file that can be checked without asking anybody (C2SP tlog-proof).
 public struct InclusionFile: Sendable, Hashable {
   static let header = "c2sp.org/tlog-proof@v1"
@@ -21,17 +19,19 @@ public struct InclusionFile: Sendable, Hashable {
     guard bytes.count <= SignedNote.maxBytes else {
       throw .malformed("a proof has at most \(SignedNote.maxBytes) bytes")
     }
-    guard let text = String(validating: bytes, as: UTF8.self),
-      let end = text.range(of: "\n\n", options: .literal)
-    else { throw .malformed("a proof is text with an empty line before its checkpoint") }
-    var lines = text[..<end.lowerBound].split(separator: "\n", omittingEmptySubsequences: false)[...]
-    guard lines.popFirst() == Self.header[...] else { throw .malformed("a proof begins with \(Self.header)") }
-    if let line = lines.first, line.hasPrefix("extra ") {
-      guard let bytes = Base64.bytes(line.dropFirst(6)) else { throw .malformed("what is extra is Base 64") }
+    guard let text = String(validating: bytes, as: UTF8.self), let (head, note) = EmptyLine.first.split(text) else {
+      throw .malformed("a proof is text with an empty line before its checkpoint")
+    }
+    var lines = head.octetLines[...]
+    guard let header = lines.popFirst(), header.isSpelled(like: Self.header) else {
+      throw .malformed("a proof begins with \(Self.header)")
+    }
+    if let line = lines.first?.after(octets: "extra ") {
+      guard let bytes = Base64.bytes(line) else { throw .malformed("what is extra is Base 64") }
       extra = bytes
       lines.removeFirst()
     }
-    guard let line = lines.popFirst(), line.hasPrefix("index "), let index = Decimal.number(line.dropFirst(6)) else {
+    guard let line = lines.popFirst()?.after(octets: "index "), let index = Decimal.number(line) else {
       throw .malformed("a proof names the index of its entry")
     }
     self.index = index
@@ -45,7 +45,7 @@ public struct InclusionFile: Sendable, Hashable {
       }
       path.append(hash)
     }
-    checkpoint = try SignedNote(parsing: Array(text[end.upperBound...].utf8))
+    checkpoint = try SignedNote(parsing: Array(note.utf8))
   }
 
   /// The file's text.

@@ -34,7 +34,7 @@ public struct VerifierKey: Sendable, Hashable {
 
   /// Reads `name+id+key` (a "vkey").
   public init(parsing text: some StringProtocol) throws(NoteError) {
-    let parts = text.split(separator: "+", maxSplits: 2, omittingEmptySubsequences: false)
+    let parts = String(text)[...].octetSplit(at: 0x2B, maxSplits: 2)
     guard parts.count == 3, let bytes = Base64.bytes(parts[2]), let first = bytes.first else {
       throw .malformed("a verifier key has a name, an id and a key with + between them")
     }
@@ -50,6 +50,9 @@ public struct VerifierKey: Sendable, Hashable {
 
   /// As policies and configurations write it.
   public var text: String { "\(name)+\(idText)+\(Base64.text([kind.rawValue] + publicKey))" }
+
+  /// Whether this is the key's name, byte by byte.
+  public func isNamed(_ other: some StringProtocol) -> Bool { name.isSpelled(like: other) }
 
   private var idText: String {
     id.bigEndianBytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
@@ -107,7 +110,7 @@ public struct SignerKey: Sendable {
 
   /// Reads `PRIVATE+KEY+name+id+key`.
   public init(parsing text: some StringProtocol) throws(NoteError) {
-    let parts = text.split(separator: "+", maxSplits: 4, omittingEmptySubsequences: false)
+    let parts = String(text)[...].octetSplit(at: 0x2B, maxSplits: 4)
     guard parts.count == 5, parts[0] == "PRIVATE", parts[1] == "KEY", let bytes = Base64.bytes(parts[4]),
       bytes.count == 33, let kind = SignatureKind(rawValue: bytes[0]),
       let key = try? Curve25519.Signing.PrivateKey(rawRepresentation: bytes.dropFirst())
@@ -118,7 +121,7 @@ public struct SignerKey: Sendable {
 
   /// The secret itself, for the key file.
   public var text: String {
-    let parts = verifier.text.split(separator: "+", maxSplits: 2)
+    let parts = verifier.text[...].octetSplit(at: 0x2B, maxSplits: 2)
     return "PRIVATE+KEY+\(parts[0])+\(parts[1])+\(Base64.text([verifier.kind.rawValue] + Array(key.rawRepresentation)))"
   }
 

@@ -1,5 +1,3 @@
-import Foundation
-
 /// Text with the signatures of one or more keys (C2SP signed-note).
 ///
 /// Reading one checks its form and nothing else: a note says nothing until ``verified(by:)`` has found a signature of a
@@ -28,14 +26,12 @@ public struct SignedNote: Sendable, Hashable {
     guard whole.utf8.allSatisfy({ $0 >= 0x20 || $0 == 0x0A }) else {
       throw .malformed("a note has no control characters but line breaks")
     }
-    guard let end = whole.range(of: "\n\n", options: [.backwards, .literal]) else {
+    guard let (head, lines) = EmptyLine.last.split(whole) else {
       throw .malformed("a note has an empty line before its signatures")
     }
-    let text = String(whole[..<end.lowerBound]) + "\n"
-    let lines = whole[end.upperBound...]
     guard lines.utf8.last == 0x0A else { throw .malformed("a note ends with a line break") }
     var signatures: [NoteSignature] = []
-    for line in lines.dropLast().split(separator: "\n", omittingEmptySubsequences: false) {
+    for line in lines.octetLines.dropLast() {
       guard signatures.count < Self.maxSignatures else {
         throw .malformed("a note has at most \(Self.maxSignatures) signatures")
       }
@@ -44,7 +40,7 @@ public struct SignedNote: Sendable, Hashable {
       }
       signatures.append(signature)
     }
-    self.init(text: text, signatures: signatures)
+    self.init(text: head + "\n", signatures: signatures)
   }
 
   /// The keys among those trusted that signed this text.
@@ -54,7 +50,7 @@ public struct SignedNote: Sendable, Hashable {
   public func verified(by keys: some Sequence<VerifierKey>) throws(NoteError) -> [VerifierKey: VerifiedSignature] {
     var found: [VerifierKey: VerifiedSignature] = [:]
     for key in keys {
-      for signature in signatures where signature.name == key.name && signature.keyId == key.id {
+      for signature in signatures where signature.claims(key) {
         guard let verified = key.verify(signature, text: text) else { throw .wrongSignature(key.name) }
         if found[key] == nil { found[key] = verified }
       }
@@ -82,16 +78,22 @@ public struct NoteSignature: Sendable, Hashable {
     self.bytes = bytes
   }
 
-  init?(line: some StringProtocol) {
-    guard line.hasPrefix("— ") else { return nil }
-    let parts = line.dropFirst(2).split(separator: " ", omittingEmptySubsequences: false)
-    guard parts.count == 2, VerifierKey.isName(parts[0]), let bytes = Base64.bytes(parts[1]), bytes.count > 4 else {
+  init?(line: Substring) {
+    guard let parts = line.after(octets: "— ")?.octetSplit(at: 0x20), parts.count == 2, VerifierKey.isName(parts[0]),
+      let bytes = Base64.bytes(parts[1]), bytes.count > 4
+    else {
       return nil
     }
     name = String(parts[0])
     keyId = UInt32(bigEndianBytes: bytes.prefix(4))
     self.bytes = Array(bytes.dropFirst(4))
   }
+
+  /// The time that a cosignature states, in seconds since 1970; it is not checked here.
+  public var cosignatureTime: UInt64? { bytes.count == 72 ? UInt64(bigEndianBytes: bytes.prefix(8)) : nil }
+
+  /// Whether the line says that it is of this key; it need not be.
+  public func claims(_ key: VerifierKey) -> Bool { keyId == key.id && key.isNamed(name) }
 
   /// With its line break.
   public var line: String { "— \(name) \(Base64.text(keyId.bigEndianBytes + bytes))\n" }

@@ -42,7 +42,7 @@ public struct WitnessPolicy: Sendable, Hashable {
     guard let text = String(validating: bytes, as: UTF8.self) else {
       throw PolicyError(line: 0, problem: "the policy is not UTF-8")
     }
-    let lines = text.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
+    let lines = text.octetLines.dropLast()
     guard lines.count <= Self.maxLines else {
       throw PolicyError(line: Self.maxLines + 1, problem: "a policy has at most \(Self.maxLines) lines")
     }
@@ -65,8 +65,8 @@ public struct WitnessPolicy: Sendable, Hashable {
     var hasQuorum = false
 
     mutating func take(_ line: Substring, into policy: inout WitnessPolicy) throws(NoteError) {
-      let words = line.split { $0 == " " || $0 == "\t" }.map(String.init)
-      guard let first = words.first, !first.hasPrefix("#") else { return }
+      let words = line.utf8.split { $0 == 0x20 || $0 == 0x09 }.map { String(Substring($0)) }
+      guard let first = words.first, first.utf8.first != 0x23 else { return }
       switch first {
       case "log":
         guard (2...3).contains(words.count) else { throw .malformed("expected: log KEY [URL]") }
@@ -130,13 +130,6 @@ public struct WitnessPolicy: Sendable, Hashable {
       return key
     }
   }
-
-  /// Names are compared byte by byte: other spellings that look alike are other names.
-  private struct ExactName: Hashable {
-    let bytes: [UInt8]
-
-    init(_ name: String) { bytes = Array(name.utf8) }
-  }
 }
 
 /// What is wrong with a policy file.
@@ -171,14 +164,14 @@ public struct TrustedCheckpoint: Sendable, Hashable {
 }
 
 extension WitnessPolicy {
-  /// Whether these witnesses are enough.
-  public func isQuorum(_ names: Set<String>) -> Bool {
+  /// Whether the witnesses that have seen a checkpoint are enough.
+  public func isQuorum(_ hasSeen: (Witness) -> Bool) -> Bool {
     guard let quorum else { return true }
-    var seen = names.intersection(witnesses.map(\.name))
-    for group in groups where group.members.count(where: { seen.contains($0) }) >= group.threshold {
-      seen.insert(group.name)
+    var seen = Set(witnesses.filter(hasSeen).map { ExactName($0.name) })
+    for group in groups where group.members.count(where: { seen.contains(ExactName($0)) }) >= group.threshold {
+      seen.insert(ExactName(group.name))
     }
-    return seen.contains(quorum)
+    return seen.contains(ExactName(quorum))
   }
 
   /// - Throws: why the checkpoint is not believed.
@@ -189,12 +182,13 @@ extension WitnessPolicy {
       checkpoint = try Checkpoint(parsing: note.text)
       signed = try note.verified(by: logs.map(\.key) + witnesses.map(\.key))
     } catch { throw ProofRefusal(error) }
-    guard let log = logs.first(where: { $0.key.name == checkpoint.origin && signed[$0.key] != nil }) else {
+    guard let log = logs.first(where: { $0.key.isNamed(checkpoint.origin) && signed[$0.key] != nil })
+    else {
       throw .unknownLog(checkpoint.origin)
     }
     var times: [String: UInt64] = [:]
     for witness in witnesses { times[witness.name] = signed[witness.key]?.time }
-    guard isQuorum(Set(times.keys)) else { throw .tooFewWitnesses(times.keys.sorted()) }
+    guard isQuorum({ signed[$0.key] != nil }) else { throw .tooFewWitnesses(times.keys.sorted()) }
     return TrustedCheckpoint(checkpoint: checkpoint, log: log.key, witnesses: times)
   }
 }

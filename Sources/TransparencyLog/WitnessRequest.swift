@@ -1,5 +1,3 @@
-import Foundation
-
 /// What a log asks of a witness: to cosign a checkpoint, with the proof that it continues the last one that this witness
 /// cosigned (C2SP tlog-witness, `add-checkpoint`).
 public struct WitnessRequest: Sendable, Hashable {
@@ -18,12 +16,11 @@ public struct WitnessRequest: Sendable, Hashable {
     guard bytes.count <= SignedNote.maxBytes else {
       throw .malformed("a request has at most \(SignedNote.maxBytes) bytes")
     }
-    guard let text = String(validating: bytes, as: UTF8.self), let end = text.range(of: "\n\n", options: .literal)
-    else {
+    guard let text = String(validating: bytes, as: UTF8.self), let (head, note) = EmptyLine.first.split(text) else {
       throw .malformed("a request has an empty line before its checkpoint")
     }
-    let lines = text[..<end.lowerBound].split(separator: "\n", omittingEmptySubsequences: false)
-    guard let first = lines.first, first.hasPrefix("old "), let size = Decimal.number(first.dropFirst(4)) else {
+    let lines = head.octetLines
+    guard let first = lines.first?.after(octets: "old "), let size = Decimal.number(first) else {
       throw .malformed("a request begins with the line: old SIZE")
     }
     guard lines.count - 1 <= MerkleProof.maxHashes else {
@@ -37,7 +34,7 @@ public struct WitnessRequest: Sendable, Hashable {
       }
       path.append(hash)
     }
-    checkpoint = try SignedNote(parsing: Array(text[end.upperBound...].utf8))
+    checkpoint = try SignedNote(parsing: Array(note.utf8))
   }
 
   /// The body of the request.
@@ -98,7 +95,7 @@ extension WitnessRequest {
       // A root that is wrong for a tree of size 0 is inconsistent, not malformed; it is judged below.
       new = try Checkpoint(parsing: checkpoint.text, judgesRoot: false)
     } catch { throw .malformed(error.sentence) }
-    let keys = logs.filter { $0.name == new.origin }
+    let keys = logs.filter { $0.isNamed(new.origin) }
     guard !keys.isEmpty else { throw .unknownLog }
     guard let signed = try? checkpoint.verified(by: keys), !signed.isEmpty else { throw .untrusted }
     guard oldSize <= new.size else { throw .malformed("the old size lies above that of the checkpoint") }

@@ -48,7 +48,7 @@ public actor Witness {
     let origin = String(request.checkpoint.text.prefix { $0 != "\n" })
     let name = WitnessState.name(of: origin)
     // Of a log that is not this witness's nothing is looked up.
-    let latest = logs.contains { $0.name == origin } ? try tree(name) : .none
+    let latest = logs.contains { $0.isNamed(origin) } ? try tree(name) : .none
     let checkpoint: Checkpoint
     do throws(WitnessRefusal) { checkpoint = try request.judged(trusting: logs) { _ in latest } } catch {
       return .refused(error)
@@ -57,9 +57,9 @@ public actor Witness {
     do throws(NoteError) { signature = try signer.sign(checkpoint.text, at: now()) } catch {
       throw WitnessFailure("the checkpoint was not signed")
     }
-    let logKeys = logs.filter { $0.name == origin }
+    let logKeys = logs.filter { $0.isNamed(origin) }
     var note = request.checkpoint
-    note.signatures.removeAll { line in !logKeys.contains { $0.name == line.name && $0.id == line.keyId } }
+    note.signatures.removeAll { line in !logKeys.contains(where: line.claims) }
     note.signatures.append(signature)
     try state.remember(note, name)
     return .cosigned(signature.line)

@@ -24,6 +24,20 @@ struct WitnessState: Sendable {
     do { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) } catch {
       throw WitnessFailure("\(folder) cannot be made: \(error.localizedDescription)")
     }
+    // The folder's own name too: without it all that was remembered would be gone after a power cut.
+    var place = URL(fileURLWithPath: folder).standardizedFileURL
+    while place.path != "/" {
+      place = place.deletingLastPathComponent()
+      guard access(place.path, W_OK) == 0 else { break }
+      try Self.sync(place.path)
+    }
+  }
+
+  private static func sync(_ folder: String) throws(WitnessFailure) {
+    let directory = open(folder, O_RDONLY | O_CLOEXEC)
+    guard directory >= 0 else { throw WitnessFailure(system: folder) }
+    defer { close(directory) }
+    guard fsync(directory) == 0 else { throw WitnessFailure(system: folder) }
   }
 
   /// Hash by which the protocol names a log.
@@ -63,9 +77,6 @@ struct WitnessState: Sendable {
     let isSynced = fsync(descriptor) == 0
     close(descriptor)
     guard isSynced, rename(new, path) == 0 else { throw WitnessFailure(system: path) }
-    let directory = open(folder, O_RDONLY | O_CLOEXEC)
-    guard directory >= 0 else { throw WitnessFailure(system: folder) }
-    defer { close(directory) }
-    guard fsync(directory) == 0 else { throw WitnessFailure(system: folder) }
+    try Self.sync(folder)
   }
 }

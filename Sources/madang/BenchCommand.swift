@@ -2,11 +2,19 @@ import ArgumentParser
 import Bench
 import Foundation
 
+/// What is measured: the hub, where nothing else is named.
 struct BenchCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "bench", abstract: "Measures a running hub beside its anchors.",
+    commandName: "bench", abstract: "Measures a running hub beside its anchors; or the evidence log.",
+    subcommands: [BenchHubCommand.self, BenchEvidenceCommand.self, BenchSubmissionsCommand.self],
+    defaultSubcommand: BenchHubCommand.self)
+}
+
+struct BenchHubCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "hub", abstract: "Measures a running hub beside its anchors.",
     discussion: """
-      Loads its own entities (\(BenchCommand.prefix)…) and removes them afterwards; their history stays, so take a hub \
+      Loads its own entities (\(BenchHubCommand.prefix)…) and removes them afterwards; their history stays, so take a hub \
       that holds nothing dear. The table goes to standard error. scripts/bench.sh starts hub and anchors.
       """)
 

@@ -92,12 +92,14 @@ struct CityServer {
       evidence.log.addRoutes(to: router)
       let source = HubCitySource(
         hub: hub, report: health, site: SiteDescription(manifest?.manifest, mode: mode, openAccess: access == nil),
-        kpis: manifest.map { KPIWatch(hub: hub, manifest: $0.manifest) })
+        kpis: manifest.map { KPIWatch(hub: hub, manifest: $0.manifest) }, evidencePolicy: evidence.log.policyText)
+      let console = try Console(source: source, assets: WebAssets.folder)
+      console.addOpenRoutes(to: router)
       let devices = command.tlsPort == nil ? nil : try await DeviceTrust(command, folder, store, evidence.log)
       devices?.addPages(to: router)
       let keeper = access.map { _ in CityDoorkeeper(identity: identity) }
       if let pageDoor { router.add(middleware: pageDoor) }
-      try Console(source: source, assets: WebAssets.folder).addRoutes(to: router)
+      console.addRoutes(to: router)
       let doors = (manifest?.manifest.adapters ?? []).filter(\.isDoor).map { IngestDoor(Adapter($0)) }
       let (running, started) = AsyncStream.makeStream(of: Void.self)
       let app = Application(

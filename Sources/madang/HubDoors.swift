@@ -44,6 +44,7 @@ struct HubCitySource: CitySource {
   let site: SiteDescription
   /// `nil` where no manifest names any.
   let kpis: KPIWatch?
+  let evidencePolicy: String?
 
   func now() -> DateTime { hub.time }
 

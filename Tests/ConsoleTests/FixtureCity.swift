@@ -58,6 +58,8 @@ struct FixtureCity: CitySource {
     return stream
   }
 
+  var evidencePolicy: String? = "log <b>\nquorum none\n"
+
   var measured: [Indicator] = []
 
   func indicators() async -> [Indicator] { measured }

@@ -39,8 +39,13 @@ struct StringsTests {
         }
       }
       if path.hasPrefix("js/") {
-        for match in text.matches(of: /text\("(js[A-Za-z]+)"/) {
+        for match in text.matches(of: /text\("((?:js|proof)[A-Za-z0-9]+)"/) {
           #expect(known[String(match.1)] != nil, "\(path) \(match.1)")
+        }
+        for match in text.matches(of: /Refusal\("([A-Za-z]+)"|decode\([^"]*, "([A-Za-z]+)"/)
+        where path != "js/verify.js" {
+          let why = match.1 ?? match.2 ?? ""
+          #expect(known["proofRefusal\(why)"] != nil, "\(path) \(why)")
         }
       }
     }

@@ -18,6 +18,7 @@ struct TestClient: Sendable {
 
   init(_ console: Console) {
     let router = Router()
+    console.addOpenRoutes(to: router)
     console.addRoutes(to: router)
     let responder = router.buildResponder()
     respond = { request in

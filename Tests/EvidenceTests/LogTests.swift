@@ -10,7 +10,13 @@ import Witness
 
 /// Witnesses in this process, each of which can be told how to behave.
 final class LocalWitnesses: WitnessCalling {
-  enum Behaviour { case works, isAway, stalls, lies, forgets }
+  enum Behaviour: Hashable {
+    case works, isAway, stalls
+    /// Answers so, whatever it is asked.
+    case says(Int, String)
+    /// Cosigns another text than it was shown.
+    case cosignsAnother
+  }
 
   private let witnesses: Mutex<[String: Witness]>
   private let behaviours = Mutex<[String: Behaviour]>([:])
@@ -18,13 +24,19 @@ final class LocalWitnesses: WitnessCalling {
   private let folder: String
   let keys: [SignerKey]
 
-  init(_ names: [String], log: VerifierKey, folder: String) throws {
+  private let now: @Sendable () -> UInt64
+
+  /// - Parameter now: their clock; that of the tests' city where it is not given.
+  init(
+    _ names: [String], log: VerifierKey, folder: String, now: @escaping @Sendable () -> UInt64 = { 1_795_000_000 }
+  ) throws {
     self.log = log
+    self.now = now
     self.folder = folder
     keys = try names.map { try SignerKey(name: $0 + ".example/witness", kind: .cosignature) }
     var made: [String: Witness] = [:]
     for (name, key) in zip(names, keys) {
-      made["http://" + name] = try Witness(signer: key, logs: [log], folder: folder + "/" + name)
+      made["http://" + name] = try Witness(signer: key, logs: [log], folder: folder + "/" + name, now: now)
     }
     witnesses = Mutex(made)
   }
@@ -34,7 +46,7 @@ final class LocalWitnesses: WitnessCalling {
   /// The witness's disk is as it was before it saw anything.
   func reset(_ name: String) throws {
     guard let key = keys.first(where: { $0.verifier.name == name + ".example/witness" }) else { return }
-    let fresh = try Witness(signer: key, logs: [log], folder: folder + "/" + name + "-new")
+    let fresh = try Witness(signer: key, logs: [log], folder: folder + "/" + name + "-new", now: now)
     witnesses.withLock { $0["http://" + name] = fresh }
   }
 
@@ -53,8 +65,13 @@ final class LocalWitnesses: WitnessCalling {
     case .stalls:
       try? await Task.sleep(for: .seconds(3600))
       return nil
-    case .lies: return (200, "— \(url.dropFirst(7)).example/witness " + String(repeating: "A", count: 104) + "\n")
-    case .works, .forgets: break
+    case .says(let status, let body): return (status, body)
+    case .cosignsAnother:
+      guard let key = keys.first(where: { "http://" + $0.verifier.name.prefix { $0 != "." } == url }),
+        let line = try? key.sign("city.example/evidence\n1\n\(TreeHash.empty)\n", at: 1_795_000_000).line
+      else { return nil }
+      return (200, line)
+    case .works: break
     }
     guard let witness = witnesses.withLock({ $0[url] }) else { return nil }
     switch try? await witness.add(Array(body.utf8)) {
@@ -278,11 +295,21 @@ final class LocalWitnesses: WitnessCalling {
     await box.end()
   }
 
-  @Test func aWitnessThatLiesIsNotCounted() async throws {
+  /// What a witness that lies may answer with; the last is an answer that another gave.
+  static let lies: [LocalWitnesses.Behaviour] = [
+    .says(200, "— police.example/witness " + String(repeating: "A", count: 104) + "\n"), .cosignsAnother,
+    .says(200, ""), .says(200, "\n\n"), .says(200, String(repeating: "— x AAAAAAAA\n", count: 5000)),
+    .says(200, "\u{0}\u{FFFD}"), .says(409, "18446744073709551616\n"), .says(409, "-1\n"), .says(409, "0\n"),
+    .says(409, "soon"), .says(302, ""), .says(500, ""), .says(200, "others"),
+  ]
+
+  @Test(arguments: lies) func aWitnessThatLiesIsNotCounted(_ lie: LocalWitnesses.Behaviour) async throws {
     let box = try StoreBox()
     let signer = try SignerKey(name: "city.example/evidence", kind: .ed25519)
     let witnesses = try LocalWitnesses(["police", "fire"], log: signer.verifier, folder: box.folder)
-    witnesses.set("police", .lies)
+    let other = try SignerKey(name: "police.example/witness", kind: .cosignature)
+    let foreign = try other.sign("city.example/evidence\n1\n\(TreeHash.empty)\n", at: 0).line
+    witnesses.set("police", lie == .says(200, "others") ? .says(200, foreign) : lie)
     var limits = EvidenceLog.Limits()
     limits.quorumWait = 0.05
     let log = try EvidenceLog(
@@ -290,10 +317,76 @@ final class LocalWitnesses: WitnessCalling {
       now: { Self.time })
     try await Self.running(log) {
       _ = try await box.store.write { try log.record([Self.act(0)], $0) }
-      try await Self.wait("the checkpoint is published") { log.checkpoint != nil }
-      let note = try SignedNote(parsing: Array(try #require(log.checkpoint).utf8))
-      #expect(note.signatures.map(\.name).sorted() == ["city.example/evidence", "fire.example/witness"])
+      try await Self.wait("the checkpoint is published with the one that does not lie") {
+        (try? SignedNote(parsing: Array((log.checkpoint ?? "").utf8)))?.signatures.map(\.name).sorted()
+          == ["city.example/evidence", "fire.example/witness"]
+      }
       #expect(throws: EvidenceError.notWitnessedYet(0)) { try log.read { try $0.proof(of: 0) } }
+      // It stops lying.
+      witnesses.set("police", .works)
+      _ = try await box.store.write { try log.record([Self.act(1)], $0) }
+      try await Self.wait("a proof") { (try? log.read { try $0.proof(of: 1) }) != nil }
+    }
+    await box.end()
+  }
+
+  /// It claims to have seen more than there is: an alarm, and it is asked again all the same.
+  @Test func aWitnessThatClaimsTooMuchIsHeardAgain() async throws {
+    let box = try StoreBox()
+    let signer = try SignerKey(name: "city.example/evidence", kind: .ed25519)
+    let witnesses = try LocalWitnesses(["police"], log: signer.verifier, folder: box.folder)
+    witnesses.set("police", .says(409, "9000000\n"))
+    let log = try EvidenceLog(
+      store: box.store, signer: signer, treaty: witnesses.treaty(1), caller: witnesses, now: { Self.time })
+    try await Self.running(log) {
+      _ = try await box.store.write { try log.record([Self.act(0)], $0) }
+      try await Self.wait("the alarm") { log.alarms == [.setBack(witness: "police", size: 9_000_000)] }
+      witnesses.set("police", .works)
+      _ = try await box.store.write { try log.record([Self.act(1)], $0) }
+      try await Self.wait("a proof") { (try? log.read { try $0.proof(of: 1) }) != nil }
+    }
+    await box.end()
+  }
+
+  /// The city's clock is put an hour back, and an hour ahead of what it should be: positions and times of entries only
+  /// rise, checkpoints go on, and the witnesses' clocks show it.
+  @Test func theClockJumps() async throws {
+    let box = try StoreBox()
+    let signer = try SignerKey(name: "city.example/evidence", kind: .ed25519)
+    let witnesses = try LocalWitnesses(["police", "fire"], log: signer.verifier, folder: box.folder)
+    let correct = Self.time
+    var limits = EvidenceLog.Limits()
+    limits.quorumWait = 0.05
+    let clock = Mutex(correct)
+    let log = try EvidenceLog(
+      store: box.store, signer: signer, treaty: witnesses.treaty(2), caller: witnesses, limits: limits,
+      now: { clock.withLock { $0 } })
+    try await Self.running(log) {
+      var count: UInt64 = 0
+      for jump in [0, -3600, 7200, -3600] as [Double] {
+        clock.withLock { $0 = $0.adding(seconds: jump) }
+        _ = try await box.store.write { try log.record([Self.act(0)], $0) }
+        count += 1
+        try await Self.wait("entry \(count) is proved") { (try? log.read { try $0.proof(of: count - 1) }) != nil }
+        let isWrong = abs(clock.withLock { $0 }.secondsSince1970 - correct.secondsSince1970) > 300
+        try await Self.wait("what the clocks of the witnesses show") {
+          let seen = log.alarms.filter { $0.id.hasPrefix("clock:") }
+          return seen.count == (isWrong ? 2 : 0) && seen.allSatisfy { !$0.isGrave }
+        }
+        #expect(log.alarms.allSatisfy { $0.id.hasPrefix("clock:") })
+      }
+      let times = try box.store.read { try $0.evidence(0..<count).map(\.time) }
+      #expect(times == times.sorted())
+      // A witness that was away is asked again, also while the clock stands an hour before the last round.
+      witnesses.set("police", .isAway)
+      _ = try await box.store.write { try log.record([Self.act(9)], $0) }
+      try await Self.wait("it is published") { log.publishedSize == count + 1 }
+      clock.withLock { $0 = $0.adding(seconds: -3600) }
+      witnesses.set("police", .works)
+      try await Self.wait("it is proved") {
+        clock.withLock { $0 = $0.adding(seconds: 0.1) }
+        return (try? log.read { try $0.proof(of: count) }) != nil
+      }
     }
     await box.end()
   }
@@ -376,6 +469,58 @@ final class LocalWitnesses: WitnessCalling {
       let range = try await box.store.write { try third.record([Self.act(600)], $0) }
       #expect(range == 600..<601)
       #expect(third.checkpoint == nil)
+    }
+    await box.end()
+  }
+
+  /// Killed after entries were acknowledged and before their tiles were kept: what was published stands under them, the
+  /// tiles are made up for, and the log can be taken up once more.
+  @Test func tilesThatWereNotKeptAreMadeUpFor() async throws {
+    let box = try StoreBox()
+    let signer = try SignerKey(name: "city.example/evidence", kind: .ed25519)
+    func log() throws -> EvidenceLog {
+      try EvidenceLog(store: box.store, signer: signer, now: { Self.time })
+    }
+    let first = try log()
+    try await Self.running(first) {
+      _ = try await box.store.write { try first.record((0..<40).map { Self.act($0) }, $0) }
+      try await Self.wait("40 entries are proved") { (try? first.read { try $0.proof(of: 39) }) != nil }
+    }
+    _ = try await box.store.write { try first.record((40..<700).map { Self.act($0) }, $0) }
+    for end in [700, 1300] as [UInt64] {
+      try await box.reopen()
+      let next = try log()
+      try next.resume()
+      #expect(next.alarms.isEmpty)
+      try await Self.running(next) {
+        if end > 700 { _ = try await box.store.write { try next.record((700..<1300).map { Self.act($0) }, $0) } }
+        try await Self.wait("\(end) entries are proved") { (try? next.read { try $0.proof(of: end - 1) }) != nil }
+        for position in [0, 39, 40, 255, 256, 511, 699] as [UInt64] {
+          let proof = try next.read { try $0.proof(of: position) }
+          #expect(throws: Never.self) { try proof.verify(.leaf(proof.extra ?? []), under: next.policy) }
+        }
+      }
+      #expect(next.alarms.isEmpty)
+    }
+    #expect(try box.store.read { try $0.evidenceTile(level: 0, index: 1) } != nil)
+    await box.end()
+  }
+
+  /// Entries that come without end do not keep those before them from being published.
+  @Test func itIsPublishedWhileMoreCome() async throws {
+    let box = try StoreBox()
+    let signer = try SignerKey(name: "city.example/evidence", kind: .ed25519)
+    let log = try EvidenceLog(store: box.store, signer: signer, now: { Self.time })
+    try await Self.running(log) {
+      let writing = Task { [store = box.store] in
+        while !Task.isCancelled {
+          let records = (0..<600).map { EvidenceRecord(entry: Array("entry \($0)".utf8), time: Self.time) }
+          _ = try await store.write { try log.append(records, $0) }
+        }
+      }
+      try await Self.wait("20,000 entries are published") { log.publishedSize >= 20_000 }
+      writing.cancel()
+      try await writing.value
     }
     await box.end()
   }

@@ -46,14 +46,15 @@ final class StoreBox {
     let box = try StoreBox()
     let entries = (0..<count).map(Self.entry)
     var tree = GrowingTree()
-    var tiles: [GrowingTree.FullTile] = []
-    for entry in entries { tiles += tree.append(entry) }
+    for entry in entries { tree.append(entry) }
     let root = Self.root(entries.map(TreeHash.leaf)[...])
     #expect(tree.root == root)
-    let kept = tiles
+    let kept = tree.unkept
     _ = try await box.store.write { writer in
       _ = try writer.appendEvidence(entries.map { EvidenceRecord(entry: $0, time: DateTime(microseconds: 1)) })
-      for tile in kept { try writer.putEvidenceTile(tile.bytes, level: tile.level, index: tile.index) }
+      for (tile, hashes) in kept {
+        try writer.putEvidenceTile(hashes.flatMap(\.bytes), level: tile.level, index: tile.index)
+      }
     }
     try box.store.read { reader in
       let view = try EvidenceView(reader)
@@ -76,7 +77,7 @@ final class StoreBox {
     let box = try StoreBox()
     let entries = (0..<1000).map(Self.entry)
     var tree = GrowingTree()
-    for entry in entries { _ = tree.append(entry) }
+    for entry in entries { tree.append(entry) }
     _ = try await box.store.write { writer in
       try writer.appendEvidence(entries.map { EvidenceRecord(entry: $0, time: DateTime(microseconds: 1)) })
     }

@@ -59,6 +59,25 @@ struct DurabilityTests {
     }
   }
 
+  @Test("no crash state loses an entry of the evidence log or gives it a second history, nor has a witness cosign one")
+  func powerCutOfTheLog() async throws {
+    let folder = try Folder()
+    for (kind, states, lie) in [("log", "60", "-wal"), ("witness", "150", ".checkpoint.new")] {
+      let record = folder.url.appending(path: kind + ".record").path
+      let told = try Probe.powerCut.run(["record", folder.url.appending(path: kind).path, record, kind])
+      #expect(told.contains { $0.hasSuffix(" acknowledgements") }, "\(told)")
+      if kind == "witness" {
+        #expect(told.contains("142 renamings") && told.contains("142 syncs of the folder"), "\(told)")
+      }
+      let outcome = try Probe.powerCut.run(["replay-" + kind, record, states, "\(UInt64.random(in: 0 ... .max))"])
+      print("power cut of the \(kind): \(outcome.last ?? "")")
+      #expect(outcome.last?.hasSuffix(" failures 0") == true, "\(outcome)")
+      #expect(outcome.last?.hasPrefix("states \(states) ") == true)
+      let lied = try Probe.powerCut.run(["replay-" + kind, record, "60", "1", lie], expecting: 1)
+      #expect(lied.last?.hasSuffix(" failures 10") == true, "syncs of \(lie) are lost, and it does not show: \(lied)")
+    }
+  }
+
   /// Entity, history and outbox of one task agree, and hold at least what was acknowledged.
   private func check(_ reader: any StoreReader, task: Int, acknowledged: Int) throws {
     let id = "urn:probe:\(task)"

@@ -56,6 +56,30 @@ import TransparencyLog
     #expect(try Checkpoint(parsing: note.text).size == 9)
   }
 
+  /// A log whose name can be spelled in two ways has one history all the same.
+  @Test func anotherSpellingIsAnotherLog() async throws {
+    let accented = try SignerKey(name: "caf\u{E9}.example/log", kind: .ed25519)
+    let one = try Witness(signer: key, logs: [accented.verifier], folder: folder, now: { 1_800_000_000 })
+    func request(_ origin: String, root: TreeHash, name: String) throws -> [UInt8] {
+      let text = Checkpoint(origin: origin, size: 1, root: root).text
+      var signature = try accented.sign(text, at: 0)
+      signature.name = name
+      let note = SignedNote(text: text, signatures: [signature])
+      return Array(WitnessRequest(oldSize: 0, path: [], checkpoint: note).text.utf8)
+    }
+    let other = "cafe\u{301}.example/log"
+    #expect(try await one.add(request(other, root: .leaf([2]), name: other)) == .refused(.unknownLog))
+    #expect(try await one.add(request(accented.verifier.name, root: .leaf([1]), name: other)) == .refused(.untrusted))
+    guard
+      case .cosigned = try await one.add(
+        request(accented.verifier.name, root: .leaf([1]), name: accented.verifier.name))
+    else {
+      Issue.record("the log's own spelling")
+      return
+    }
+    #expect(try await one.add(request(other, root: .leaf([2]), name: other)) == .refused(.unknownLog))
+  }
+
   @Test func ofTwoHistoriesAtOnceOneIsCosigned() async throws {
     let one = try witness()
     let (left, right) = (try request(from: 0, to: 5), try request(from: 0, to: 5, first: 9))

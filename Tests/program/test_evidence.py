@@ -3,9 +3,11 @@
 import base64
 import csv
 import hashlib
+import http.server
 import io
 import json
 import subprocess
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -260,6 +262,120 @@ def test_the_agencies_are_away_and_come_back(watched):
     reader, checkpoint = watched.reader(len(OWN) + 1)
     checkpoint.verify(watched.witnesses[1].key)
     assert requests.get(f"{watched.log}/proof/{len(OWN)}", timeout=10).status_code == 200
+
+
+class Liar(http.server.ThreadingHTTPServer):
+    """In a witness's place: answers as it is told."""
+
+    daemon_threads = True
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            asked = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            status, body, more = self.server.answer(asked)
+            self.send_response(status)
+            for name, value in more.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+            self.server.asked += 1
+
+        def log_message(self, *_):
+            pass
+
+    def __init__(self, address):
+        self.asked, self.answer = 0, lambda _: (500, b"", {})
+        super().__init__(address, self.Handler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+def test_a_witness_that_lies_over_http(watched):
+    """The third agency's address is taken over; the other two go on."""
+    watched.reader(1)
+    port = int(watched.witnesses[2].url.rsplit(":", 1)[1])
+    watched.witnesses[2].stop()
+    liar = Liar(("127.0.0.1", port))
+    stranger_key = Ed25519PrivateKey.generate()
+
+    def cosigned(asked):
+        checkpoint = asked.split("\n\n", 1)[1].split("\n\n")[0] + "\n"
+        signature = stranger_key.sign(f"cosignature/v1\ntime 1795000000\n{checkpoint}".encode())
+        mine = bytes.fromhex(watched.witnesses[2].key.serialize().split("+")[1])
+        payload = base64.b64encode(mine + (1795000000).to_bytes(8) + signature).decode()
+        return 200, f"— agency2.example/witness {payload}\n".encode(), {}
+
+    def stalls(_):
+        time.sleep(30)
+        return 200, b"", {}
+
+    answers = {
+        "a signature of another key": cosigned,
+        "noise": lambda _: (200, bytes(range(256)) * 64, {}),
+        "two megabytes": lambda _: (200, b"x" * 2_000_000, {}),
+        "the request itself": lambda asked: (200, asked.encode(), {}),
+        "elsewhere": lambda _: (307, b"", {"Location": watched.witnesses[0].url + "/add-checkpoint"}),
+        "more than there is": lambda _: (409, b"123456789\n", {}),
+        "less than before": lambda _: (409, b"0\n", {}),
+        "no number": lambda _: (409, b"\xd9\xa1\n", {}),
+        "another history": lambda _: (422, b"", {}),
+        "nothing for long": stalls,
+    }
+    size = 1
+    for number, (name, answer) in enumerate(answers.items()):
+        liar.answer = answer
+        before, begun = liar.asked, time.monotonic()
+        assert watched.add(number).status_code == 200
+        size += 1
+        _, checkpoint = watched.reader(size)
+        taken = time.monotonic() - begun
+        assert taken < 10, (name, taken)
+        assert not any(watched.witnesses[2].key.match(one) for one in checkpoint.signatures), name
+        for one in watched.witnesses[:2]:
+            checkpoint.verify(one.key)
+        assert requests.get(f"{watched.log}/proof/{size - 1}", timeout=10).status_code == 200, name
+        while name != "nothing for long" and liar.asked == before and time.monotonic() - begun < 20:
+            time.sleep(0.02)
+        assert liar.asked > before or name == "nothing for long", name
+    alarms = requests.get(watched.city.url + "/health.json", timeout=10).json()["evidence"]["alarms"]
+    assert any("more than there are" in one for one in alarms) and any("another history" in one for one in alarms), alarms
+    liar.shutdown()
+    liar.server_close()
+    # The agency itself comes back, as it was.
+    command = watched.witnesses[2].command
+    command[command.index("--port") + 1] = str(port)
+    watched.witnesses[2].start()
+    assert watched.add(99).status_code == 200
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        _, checkpoint = watched.reader(size + 1)
+        if any(watched.witnesses[2].key.match(one) for one in checkpoint.signatures):
+            break
+        watched.add(int(time.monotonic() * 1000))
+        time.sleep(0.5)
+    checkpoint.verify(watched.witnesses[2].key)
+
+
+def test_a_proof_of_another_log_is_not_one_of_this(watched, tmp_path):
+    reader, checkpoint = watched.reader(1)
+    policy = watched.folder / "policy"
+    policy.write_bytes(requests.get(watched.log + "/policy", timeout=10).content)
+    proof = requests.get(watched.log + "/proof/0", timeout=10).text
+    # Another log under the same name with the same agencies' keys in its treaty, but a key of its own.
+    other = signing.PlainEd25519Signer(ORIGIN, Ed25519PrivateKey.generate())
+    forged = tlog.Checkpoint.make_signed(ORIGIN, checkpoint.size, checkpoint.root_hash, [other])
+    cosignatures = "".join(line + "\n" for line in proof.splitlines() if line.startswith("— agency"))
+    for name, text in {
+        "another key": proof.split("\n\n")[0] + "\n\n" + forged.serialize() + cosignatures,
+        "another name": proof.replace(ORIGIN, "other.example/evidence"),
+        "another name, signed": proof.split("\n\n")[0] + "\n\n" + tlog.Checkpoint.make_signed(
+            "other.example/evidence", checkpoint.size, checkpoint.root_hash, [watched.signer]).serialize() + cosignatures,
+        "no cosignature": proof.replace(cosignatures, ""),
+    }.items():
+        assert text != proof, name
+        (tmp_path / "proof").write_text(text, encoding="utf-8")
+        told = watched.run("verify", tmp_path / "proof", "--policy", policy)
+        assert told.returncode != 0 and "not proved" in told.stderr, (name, told.stderr)
 
 
 def test_the_report_of_a_month(watched):

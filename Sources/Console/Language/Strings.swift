@@ -25,10 +25,10 @@ struct Strings: Sendable {
     return text
   }
 
-  /// The part of a table that the browser modules need: keys that begin with `js`.
-  func scriptTable(_ language: Language) -> JSON {
+  /// The part of a table that browser modules need: keys that begin with `js`, or with what a page has of its own.
+  func scriptTable(_ language: Language, prefix: String = "js") -> JSON {
     var object = JSONObject()
-    for (key, value) in table(language).sorted(by: { $0.key < $1.key }) where key.hasPrefix("js") {
+    for (key, value) in table(language).sorted(by: { $0.key < $1.key }) where key.hasPrefix(prefix) {
       object[key] = .string(value)
     }
     return .object(object)

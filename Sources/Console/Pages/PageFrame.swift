@@ -7,9 +7,10 @@ enum PageFrame {
   ///   - template: name of the template, which fills the blocks of `layout`.
   ///   - title: text before the city's name in the window title; empty on the first page.
   ///   - section: which link of the navigation is the current one.
+  ///   - strings: beginning of the keys of the texts that the page's modules need.
   static func answer(
     _ visit: Visit, template: String, title: String, section: String, content: [String: Any],
-    status: HTTPResponse.Status = .ok
+    strings: String = "js", status: HTTPResponse.Status = .ok
   ) -> Response {
     let room = visit.room
     let site = room.source.site
@@ -33,7 +34,7 @@ enum PageFrame {
     page["clockOffset"] = room.time.offset(visit.now)
     page["nowMilliseconds"] = visit.now.microseconds / 1000
     page["timeZone"] = room.time.zone.identifier
-    page["strings"] = JSONWriter.text(room.strings.scriptTable(visit.language))
+    page["strings"] = JSONWriter.text(room.strings.scriptTable(visit.language, prefix: strings))
     page["section_\(section)"] = true
     if room.assets.hasMap, let script = room.assets.address(Assets.mapName),
       let worker = room.assets.address(Assets.workerName), let style = room.assets.address("maplibre-gl.css")

@@ -28,6 +28,9 @@ public protocol CitySource: Sendable {
   /// ``CityChange/lost`` once, upon which the board is read anew.
   func changes() -> AsyncStream<[CityChange]>
 
+  /// The policy under which the city's own proofs are to be believed, as it offers it; `nil` where it has no log.
+  var evidencePolicy: String? { get }
+
   /// The health report; ``HealthView`` documents the shape.
   func health() async -> JSON
 

@@ -7,12 +7,13 @@ import ServiceLifecycle
 ///
 /// ```swift
 /// let console = try Console(source: city, assets: ".web-assets")
+/// console.addOpenRoutes(to: router)
 /// console.addRoutes(to: router)
 /// ```
 ///
 /// Routes: `/`, `/entities`, `/entities/{id}`, `/data`, `/health`, `/events`, `/console/…` (data for the pages' modules),
-/// `/static/…`, `/assets/…`, and, unless it is declined, an answer for every other `GET` that is not below
-/// `/ngsi-ld`.
+/// `/assets/…`, and, unless it is declined, an answer for every other `GET` that is not below `/ngsi-ld`; open to all
+/// `/verify`, `/verify/saved`, `/static/…`.
 public struct Console: Sendable {
   let room: ConsoleRoom
 
@@ -26,6 +27,15 @@ public struct Console: Sendable {
     room = try ConsoleRoom(source: source, assets: assets, resources: resources)
   }
 
+  /// What needs no leave: the page where a proof is checked says nothing of the city, and judges do not log in.
+  /// Add them before what asks for leave.
+  public func addOpenRoutes<Context: RequestContext>(to router: Router<Context>) {
+    let room = room
+    router.get("/verify") { request, _ in try VerifyPage.answer(Visit(request, room)) }
+    router.get("/verify/saved") { request, _ in try VerifyPage.savedAnswer(Visit(request, room)) }
+    addStaticFiles(to: router)
+  }
+
   public func addRoutes<Context: RequestContext>(to router: Router<Context>, catchAll: Bool = true) {
     page(router, "/") { visit, _ in try await CityPage.answer(visit) }
     page(router, "/entities") { visit, _ in try await EntitiesPage.answer(visit) }
@@ -37,7 +47,7 @@ public struct Console: Sendable {
     page(router, "/console/cursor") { visit, _ in await CityData.cursor(visit) }
     page(router, "/console/list") { visit, _ in try await CityData.list(visit) }
     page(router, "/console/summary") { visit, _ in try await CityData.summary(visit) }
-    addFiles(to: router)
+    addAssets(to: router)
     addEvents(to: router)
     if catchAll {
       let room = room
@@ -66,7 +76,7 @@ public struct Console: Sendable {
     }
   }
 
-  private func addFiles<Context: RequestContext>(to router: Router<Context>) {
+  private func addStaticFiles<Context: RequestContext>(to router: Router<Context>) {
     let room = room
     router.get("/static/:version/**") { request, context -> Response in
       let path = context.parameters.getCatchAll().joined(separator: "/")
@@ -79,6 +89,10 @@ public struct Console: Sendable {
       let versioned = context.parameters.get("version") == room.resources.version
       return Answer.file(bytes, type: type, version: room.resources.version, versioned: versioned, to: request)
     }
+  }
+
+  private func addAssets<Context: RequestContext>(to router: Router<Context>) {
+    let room = room
     router.get("/assets/:version/:name") { request, context -> Response in
       guard let file = room.assets.file(context.parameters.get("name") ?? "") else {
         return ErrorPage.notFound(Visit(request, room))

@@ -140,7 +140,7 @@ extension EvidenceLog {
   ///
   /// - Throws: `Conflict` where that cannot be done yet, or the city has no treaty of witnesses.
   func requireProof(of entry: UInt64) throws(Problem) {
-    guard !policy.isQuorum([]) else {
+    guard !policy.isQuorum({ _ in false }) else {
       throw Problem(
         .conflict, "this city has no treaty of witnesses ('evidence' in the manifest): nothing proves an approval")
     }

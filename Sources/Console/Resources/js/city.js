@@ -1,11 +1,12 @@
 // The city page: lists, map and live stream together.
 
 import "./clock.js";
-import { byId, getJSON, throttle } from "./dom.js";
+import { byId, throttle } from "./dom.js";
 import { CityModel } from "./city-model.js";
 import { startFind, refreshFound } from "./find.js";
 import { startMap } from "./map.js";
 import { refreshOverview } from "./overview.js";
+import { getJSON } from "./requests.js";
 import { follow } from "./stream.js";
 
 const model = new CityModel();

@@ -1,9 +1,10 @@
 // The page of one entity: its history, and a word when it changes.
 
 import "./clock.js";
-import { byId, getJSON, setText, text, throttle } from "./dom.js";
+import { byId, setText, text, throttle } from "./dom.js";
 import { showChart, showTable } from "./chart.js";
 import { mostValues, readHistory } from "./history.js";
+import { getJSON } from "./requests.js";
 import { currentCursor, follow } from "./stream.js";
 
 const article = byId("entity");

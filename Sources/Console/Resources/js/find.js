@@ -1,6 +1,7 @@
 // Search with type and words: asks the server a moment after the last key, shows one page at a time.
 
-import { byId, getJSON, setText, text, throttle } from "./dom.js";
+import { byId, setText, text, throttle } from "./dom.js";
+import { getJSON } from "./requests.js";
 import { showRows } from "./rows.js";
 
 const pageSize = 20;

@@ -1,7 +1,7 @@
 // The history of an entity's numbers, read from the city's NGSI-LD API (clauses 5.7.3, 4.5.9 and 4.5.19).
 
 import { cityNow, zoneOffset } from "./clock.js";
-import { getJSON } from "./dom.js";
+import { getJSON } from "./requests.js";
 
 const hour = 3600e3;
 const spans = { hour, day: 24 * hour, week: 168 * hour, year: 8766 * hour, all: null };

@@ -1,9 +1,10 @@
 // The map of the city.
 
-import { byId, getJSON, text, throttle } from "./dom.js";
+import { byId, text, throttle } from "./dom.js";
 import { makeRow } from "./rows.js";
 import { addIcons } from "./map-icons.js";
 import { colours, grid, mapStyle, recolour, stateNames } from "./map-style.js";
+import { getJSON } from "./requests.js";
 
 function positions(geometry) {
   if (!geometry) return [];

@@ -1,6 +1,7 @@
 // What is wrong, and how many of each state: read again soon after a change.
 
-import { byId, getJSON, setText, throttle } from "./dom.js";
+import { byId, setText, throttle } from "./dom.js";
+import { getJSON } from "./requests.js";
 import { showRows } from "./rows.js";
 
 async function read() {

@@ -1,7 +1,8 @@
 // The live stream of the city and the sign in the header that says how it is.
 
-import { byId, getJSON, setText, text } from "./dom.js";
+import { byId, setText, text } from "./dom.js";
 import { setCityNow } from "./clock.js";
+import { getJSON } from "./requests.js";
 
 const silentAfter = 15000;
 
