@@ -21,12 +21,15 @@ public final class CityRules: AccessRules {
     /// With those that grants make.
     var policies: PolicySet
     var notes: RuleNotes
+    /// Whether a rule names a place.
+    var asksPlaces: Bool
 
     init(_ base: PolicySet, _ grants: [Grant] = []) {
       self.base = base
       let made = grants.flatMap(GrantRules.policies)
       policies = made.isEmpty ? base : PolicySet(base.policies + made)
       notes = RuleNotes(policies, grants)
+      asksPlaces = base.policies.contains { $0.names(type: "Place") }
     }
     /// Rules that concern a requester and an action.
     var narrowed: [NarrowedKey: Narrowed] = [:]
@@ -48,30 +51,62 @@ public final class CityRules: AccessRules {
   private let recorder: Recorder
   private let present: @Sendable (Caller) -> Caller?
   private let prover: Prover
+  private let places: [Place]
+  /// What stands in the manifest; further rules come after it.
+  private let standingText: String
 
   /// - Parameters:
   ///   - text: rules in Cedar's language.
   ///   - standing: gives who once made something as he stands today; `nil` when he is no more.
+  ///   - places: parts of the city that the rules may name.
   ///   - prover: says whether enough witnesses have seen an entry of the evidence log.
   ///   - recorder: keeps what rules want recorded.
   public init(
-    _ text: String, now: @escaping @Sendable () -> DateTime,
+    _ text: String, places: [Place] = [], now: @escaping @Sendable () -> DateTime,
     standing: @escaping @Sendable (Caller) -> Caller? = { $0 },
     prover: @escaping Prover = { _ throws(Problem) in throw Problem(.conflict, "there are no witnesses") },
     recorder: @escaping Recorder
   ) throws(PolicySyntaxError) {
     self.prover = prover
+    self.places = places
+    standingText = text
     present = standing
     state = Mutex(State(try PolicySet(parsing: text)))
     self.now = now
     self.recorder = recorder
   }
 
-  /// Puts other rules in place of these, for all requests from now on.
+  /// Puts other rules in place of all.
   public func replace(_ text: String) throws(PolicySyntaxError) {
     let policies = try PolicySet(parsing: text)
     let grants = granted.withLock { $0 }
     state.withLock { $0 = State(policies, grants) }
+  }
+
+  public func check(added text: String, by caller: Caller) throws(Problem) {
+    let policies: PolicySet
+    do throws(PolicySyntaxError) {
+      // Read alone first, so that places in the text are told as they stand in it.
+      _ = try PolicySet(parsing: text)
+      policies = try PolicySet(parsing: standingText + "\n" + text)
+    } catch { throw .badRequest("line \(error.line), column \(error.column): \(error.problem)") }
+    guard caller.kind != .city else { return }
+    let directory = Directory(
+      caller, resource: Directory.uid(of: Tenant.default), PolicyEntity(attributes: ["name": .string("")]))
+    let decision = policies.decide(
+      AccessRequest(
+        principal: directory.principal, action: Self.uid(of: .administer), resource: directory.resource,
+        context: Directory.context(of: caller, at: now())), directory)
+    guard decision.isAllowed else {
+      throw Problem(
+        .conflict, "with these rules you could not change them again: you would no longer administer the city")
+    }
+  }
+
+  public func use(added text: String) throws(Problem) {
+    do throws(PolicySyntaxError) { try replace(standingText + "\n" + text) } catch {
+      throw Problem(.internalError, "the rules that were kept cannot be read: line \(error.line): \(error.problem)")
+    }
   }
 
   public func admit(_ grants: [Grant]) {
@@ -92,6 +127,8 @@ public final class CityRules: AccessRules {
   /// Rules that may say something to a requester's action, and what they look at.
   struct Narrowed: Sendable {
     var policies: PolicySet
+    /// Those that rules name.
+    var places: [Place]
     /// Without those that an approval lifts; `nil` where there are none.
     var approved: PolicySet?
     var notes: RuleNotes
@@ -115,7 +152,8 @@ public final class CityRules: AccessRules {
       let policies = state.policies.narrowed(to: directory.principal, Self.uid(of: action), directory)
       let lifted = policies.policies.filter { state.notes.approvals[$0.id] == nil }
       let narrowed = Narrowed(
-        policies: policies, approved: lifted.count < policies.policies.count ? PolicySet(lifted) : nil,
+        policies: policies, places: state.asksPlaces ? places : [],
+        approved: lifted.count < policies.policies.count ? PolicySet(lifted) : nil,
         notes: state.notes,
         sight: policies.policies.map(\.sight).max() ?? .nothing,
         asksAttributes: policies.policies.contains { $0.asksContext(for: "attribute") },
@@ -210,7 +248,7 @@ public final class CityRules: AccessRules {
 
     private func verdict(_ entity: Entity) -> AccessVerdict {
       guard narrowed.sight < .content else { return decide(entity) }
-      let groups = Directory.groups(of: entity, in: tenant)
+      let groups = narrowed.groups(of: entity, in: tenant)
       if let verdict = known.withLock({ $0[groups] }) { return verdict }
       let verdict = decide(entity)
       known.withLock { $0[groups] = verdict }
@@ -286,7 +324,14 @@ extension CityRules.Narrowed {
   func policyEntity(_ entity: Entity, in tenant: Tenant) -> PolicyEntity {
     PolicyEntity(
       attributes: sight == .content ? Directory.attributes(of: entity) : [:],
-      parents: Directory.groups(of: entity, in: tenant))
+      parents: groups(of: entity, in: tenant))
+  }
+
+  /// The groups that an entity is in, places included.
+  func groups(of entity: Entity, in tenant: Tenant) -> [EntityUID] {
+    let groups = Directory.groups(of: entity, in: tenant)
+    guard !places.isEmpty else { return groups }
+    return groups + places.filter { $0.holds(entity) }.map { EntityUID("Place", ExactText($0.name)) }
   }
 
   /// Whether a rule permits to read whatever there is, unwatched.

@@ -36,7 +36,7 @@ enum GrantRules {
       let text = """
         @id(\(Quoted.text(name))) @evidence("\(evidence)")
         permit(\(principal(grant.grantee)), action in [\(list(actions.map { "Action::" + Quoted.text($0.rawValue) }))],
-          resource in \(Directory.uid(of: grant.tenant.owner).literal))
+          resource in \(Directory.uid(of: grant.tenant.owner)))
         when { \(things.map(condition).joined(separator: " || ")) }
         when { context.time >= datetime("\(time(grant.from))") && context.time < datetime("\(time(grant.to))") }
         \(attributes.isEmpty ? "" : only(attributes));
@@ -74,10 +74,6 @@ enum GrantRules {
   private static func time(_ time: DateTime) -> String {
     DateTime(microseconds: time.microseconds / 1000 * 1000).description
   }
-}
-
-extension EntityUID {
-  fileprivate var literal: String { "\(type.text)::\(Quoted.text(id.text))" }
 }
 
 extension AccessVerdict {

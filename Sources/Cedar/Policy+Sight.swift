@@ -26,7 +26,29 @@ extension Policy {
   public func asksContext(for name: ExactText) -> Bool { conditions.contains { $0.expression.asksContext(for: name) } }
 }
 
+extension Policy {
+  /// Whether it names a thing or a group of this type.
+  public func names(type: ExactText) -> Bool {
+    let scoped: Bool =
+      switch resource {
+      case .any: false
+      case .equal(let uid), .within(let uid): uid.type == type
+      case .isType(let one): one == type
+      case .isTypeWithin(let one, let uid): one == type || uid.type == type
+      }
+    return scoped || conditions.contains { $0.expression.names(type) }
+  }
+}
+
 extension Expression {
+  fileprivate func names(_ type: ExactText) -> Bool {
+    switch self {
+    case .value(let value): value.names(type)
+    case .isType(let part, let one, let group): one == type || part.names(type) || group?.names(type) ?? false
+    default: parts.contains { $0.names(type) }
+    }
+  }
+
   /// The expressions that it is made of.
   fileprivate var parts: [Expression] {
     switch self {
@@ -57,6 +79,17 @@ extension Expression {
     case .member(.variable(.context), let member), .has(.variable(.context), let member): member == name
     case .variable(.context): true
     default: parts.contains { $0.asksContext(for: name) }
+    }
+  }
+}
+
+extension Value {
+  fileprivate func names(_ type: ExactText) -> Bool {
+    switch self {
+    case .entity(let uid): uid.type == type
+    case .set(let values): values.contains { $0.names(type) }
+    case .record(let members): members.values.contains { $0.names(type) }
+    default: false
     }
   }
 }

@@ -91,6 +91,7 @@ public final class Hub: Sendable {
     try resumeRefusals()
     try await resumeModels()
     try resumeSnapshots()
+    try resumeRules()
     try resumeGrants()
     try await resumeRegistrations()
     try resumeSourceSubscriptions()

@@ -123,6 +123,7 @@ struct CityServer {
         HubService(federation: federation), IdentityService(provider: identity), IdleMemory(), evidence,
         EvidenceAlarms(log: evidence.log, hub: hub), app,
       ]
+      if access != nil { services.append(ReviewAlarms(hub: hub)) }
       if let devices {
         services.append(devices)
         services.append(

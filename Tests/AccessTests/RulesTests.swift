@@ -65,14 +65,14 @@ final class RuledHub {
 
   func move(_ seconds: Double) { clock.move(seconds) }
 
-  init(_ text: String, sender: any NotificationSending = NoNotifications()) throws {
+  init(_ text: String, places: [Place] = [], sender: any NotificationSending = NoNotifications()) throws {
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     store = try SQLiteStore(path: folder + "/city.sqlite")
     let recorded = recorded
     let (today, clock) = (today, clock)
     let proofs = proofs
     rules = try CityRules(
-      text, now: { clock.now }, standing: { today.standing(of: $0) },
+      text, places: places, now: { clock.now }, standing: { today.standing(of: $0) },
       prover: { entry throws(Problem) in
         guard entry < proofs.size else { throw Problem(.conflict, "not seen yet") }
       }, recorder: { disclosures, _ in try recorded.add(disclosures) })

@@ -85,6 +85,8 @@ public struct Manifest: Codable, Sendable, Hashable {
 
     /// File with rules in the Cedar policy language, relative to the manifest.
     public var rules: String?
+    /// Parts of the city that rules may name: corners as longitude and latitude (WGS 84).
+    public var places: [String: [[Double]]]?
     public var grants: Grants?
   }
 

@@ -196,6 +196,10 @@ enum ManifestShape {
       .object([
         .optional("rules", path, "rules in the Cedar policy language, relative to the manifest"),
         .optional(
+          "places",
+          .map(.list(.position, count: 3...1000), keyPattern: "[A-Za-z0-9_-]{1,60}", count: 1...100),
+          "parts of the city that rules may name (Place::\"name\"): the corners of each"),
+        .optional(
           "grants",
           .object([
             .optional("approvals", .integer(1...10), "others who have to approve a grant; 1 where it is not said"),

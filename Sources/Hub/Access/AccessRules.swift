@@ -31,6 +31,14 @@ public protocol AccessRules: Sendable {
   @discardableResult
   func record(_ disclosures: [Disclosure], _ writer: any StoreWriter) throws -> [UInt64]
 
+  /// Whether rules can stand beside those of the manifest.
+  ///
+  /// - Throws: `BadRequestData` that names the place; `Conflict` when who sends them could not change them again.
+  func check(added text: String, by caller: Caller) throws(Problem)
+
+  /// Takes further rules beside those of the manifest, in place of those before.
+  func use(added text: String) throws(Problem)
+
   /// Takes the grants that give something now or later, in place of those before.
   func admit(_ grants: [Grant])
 

@@ -118,6 +118,17 @@ extension Hub {
     return found
   }
 
+  /// Grants that somebody took, and that should have been reviewed by now; none where the caller may not see them.
+  public func overdueReviews() throws(Problem) -> [Grant] {
+    let rules = try grantingRules()
+    let latest = now().adding(seconds: -grantSettings.review)
+    var overdue: [Grant] = []
+    for tenant in try read({ try $0.tenants() }) {
+      overdue += try storedGrants(in: tenant).filter { $0.isBreakGlass && $0.review == nil && $0.from <= latest }
+    }
+    return overdue.filter { maySee($0, Caller.current, rules) }
+  }
+
   private func maySee(_ grant: Grant, _ caller: Caller, _ rules: any AccessRules) -> Bool {
     if caller.kind == .city || Self.isParty(caller, to: grant) { return true }
     if rules.decide(.administer, by: caller, in: grant.tenant.owner).isAllowed { return true }

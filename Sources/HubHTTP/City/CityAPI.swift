@@ -14,6 +14,7 @@ import Store
 /// - `GET|PUT catalogue`: all datasets in DCAT-AP 3.0, as JSON-LD or, by `Accept`, as Turtle.
 /// - `GET|POST grants`, `GET grants/{id}`, `POST grants/{id}/approve|refuse|revoke|review`: leave for what one otherwise
 ///   may not.
+/// - `GET|PUT rules`: `{"rules": "…"}`, rules of access beside those of the manifest, in the Cedar policy language.
 /// - `POST ingest/{id}`: messages of other standards (``IngestDoor``).
 /// - `GET adapters`, `GET adapters/{id}`: how the adapters fare that fetch or listen.
 /// - `POST notifications/{token}`: what context sources tell of what this hub has subscribed to at them.
@@ -77,6 +78,7 @@ public struct CityAPI: Sendable {
     case "datasets": return try await datasets(exchange, path.first)
     case "catalogue": return try await catalogue(exchange)
     case "grants": return try await grants(exchange, path)
+    case "rules": return try await rules(exchange)
     default: return try await refusals(exchange, path.first)
     }
   }
@@ -93,6 +95,7 @@ public struct CityAPI: Sendable {
     case ("datasets", 0): "GET, HEAD, POST, OPTIONS"
     case ("datasets", 1): "GET, HEAD, PUT, DELETE, OPTIONS"
     case ("catalogue", 0): "GET, HEAD, PUT, OPTIONS"
+    case ("rules", 0): "GET, HEAD, PUT, OPTIONS"
     case ("grants", 0): "GET, HEAD, POST, OPTIONS"
     case ("grants", 1): "GET, HEAD, OPTIONS"
     case ("grants", 2) where ["approve", "refuse", "revoke", "review"].contains(path[1]): "POST, OPTIONS"
@@ -124,6 +127,24 @@ public struct CityAPI: Sendable {
     var response = APIResponse(status: 200)
     if counts { response.headers[first: HeaderName.resultsCount] = String(items.count) }
     return (items.dropFirst(page.offset).prefix(page.limit), response)
+  }
+}
+
+// MARK: - Rules of access
+
+extension CityAPI {
+  private func rules(_ exchange: Exchange) async throws(Problem) -> APIResponse {
+    try exchange.takes(Parameters.none)
+    switch exchange.request.method {
+    case .GET: return Self.json(["rules": .string(try hub.addedRules())])
+    case .PUT:
+      guard case .object(let body) = try Self.body(exchange), body.members.map(\.key) == ["rules"],
+        let text = body["rules"]?.string
+      else { throw .badRequest("the body is {\"rules\": \"…\"}") }
+      try await hub.setRules(text)
+      return .noContent
+    default: throw API.notAllowed(exchange)
+    }
   }
 }
 

@@ -41,10 +41,16 @@ struct CityAccess {
       }
       text += String(decoding: data, as: UTF8.self)
     }
+    var places: [Place] = []
+    for (name, ring) in file.manifest.access?.places ?? [:] {
+      do throws(Problem) { places.append(try Place(name: name, ring: ring)) } catch {
+        throw Failure("access.places: \(error.detail).")
+      }
+    }
     do throws(PolicySyntaxError) {
       return CityAccess(
         rules: try CityRules(
-          text, now: now, standing: { standings.standing(of: $0) },
+          text, places: places, now: now, standing: { standings.standing(of: $0) },
           prover: { entry throws(Problem) in try evidence.requireProof(of: entry) },
           recorder: { disclosures, writer in Array(try evidence.record(disclosures.map(Act.init), writer)) }),
         grants: GrantSettings(file.manifest.access?.grants))

@@ -95,25 +95,10 @@ struct EvidenceAlarms: Service {
   }
 
   private func put(_ alarm: EvidenceAlarm, isOver: Bool) async -> Bool {
-    let name = alarm.id.map { $0.isLetter || $0.isNumber ? String($0) : "-" }.joined()
-    let document: JSON = [
-      "id": .string("urn:ngsi-ld:Alert:evidence:" + name), "type": "Alert",
-      "category": ["type": "Property", "value": "security"],
-      "subCategory": ["type": "Property", "value": "evidenceLog"],
-      "severity": [
-        "type": "Property", "value": .string(isOver ? "informational" : alarm.isGrave ? "critical" : "medium"),
-      ],
-      "description": ["type": "Property", "value": .string(isOver ? "Over: " + alarm.sentence : alarm.sentence)],
-      "dateIssued": [
-        "type": "Property", "value": ["@type": "DateTime", "@value": .string(hub.time.description)],
-      ],
-      "alertSource": ["type": "Property", "value": .string(log.key.name)],
-    ]
-    do throws(Problem) {
-      let entity = try EntityReader(context: .core).entity(document)
-      let item = BatchItem(id: entity.id ?? "", content: .success(entity))
-      return try await hub.batch(.upsertReplace, [item], in: .default).errors.isEmpty
-    } catch { return false }
+    let alert = CityAlert(
+      id: "evidence:" + alarm.id, subCategory: "evidenceLog", isGrave: alarm.isGrave, sentence: alarm.sentence,
+      source: log.key.name)
+    return await alert.put(isOver: isOver, hub)
   }
 }
 
