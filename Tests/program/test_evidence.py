@@ -4,9 +4,11 @@ import base64
 import contextlib
 import csv
 import hashlib
+import html
 import http.server
 import io
 import json
+import re
 import subprocess
 import threading
 import time
@@ -376,6 +378,29 @@ def test_a_proof_of_another_log_is_not_one_of_this(watched, tmp_path):
         (tmp_path / "proof").write_text(text, encoding="utf-8")
         told = watched.run("verify", tmp_path / "proof", "--policy", policy)
         assert told.returncode != 0 and "not proved" in told.stderr, (name, told.stderr)
+
+
+def test_the_page_for_checking_is_open_to_strangers(watched):
+    """In a city whose other pages are not: a judge has no account. It may connect to nothing, and offers the city's policy."""
+    site = watched.city.url
+    assert requests.get(site + "/", timeout=10, allow_redirects=False).status_code == 303
+    page = requests.get(site + "/verify", timeout=10, headers={"Accept-Language": "ko"}, allow_redirects=False)
+    assert page.status_code == 200 and 'lang="ko"' in page.text
+    rules = dict(one.strip().split(" ", 1) for one in page.headers["Content-Security-Policy"].split(";"))
+    assert rules["default-src"] == "'none'" and "connect-src" not in rules and rules["form-action"] == "'none'"
+    assert rules["script-src"] == "'self'" and "<script>" not in page.text
+    offered = html.unescape(re.search(r'data-policy="([^"]*)"', page.text)[1])
+    assert offered == requests.get(watched.log + "/policy", timeout=10).text
+    # Everything that it brings is there for strangers, too.
+    brought = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', page.text))
+    assert any(one.endswith("/js/verify.js") for one in brought) and any(one.endswith("/css/verify.css") for one in brought)
+    for one in brought:
+        assert requests.get(site + one, timeout=10, allow_redirects=False).status_code == 200, one
+    saved = requests.get(site + "/verify/saved?lang=ko", timeout=10, allow_redirects=False)
+    assert saved.headers["Content-Disposition"] == 'attachment; filename="madang-verify-ko.html"'
+    assert hashlib.sha256(saved.content).hexdigest() in page.text
+    # It names no city: the same file from all.
+    assert ORIGIN not in saved.text and site not in saved.text and "/static/" not in saved.text
 
 
 def test_the_report_of_a_month(watched):
