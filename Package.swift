@@ -51,7 +51,7 @@ let package = Package(
     .target(
       name: "Witness",
       dependencies: [
-        "TransparencyLog",
+        "TransparencyLog", "WholeFile",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Hummingbird", package: "hummingbird"),
@@ -61,6 +61,7 @@ let package = Package(
     .target(
       name: "Devices",
       dependencies: [
+        "WholeFile",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "SwiftASN1", package: "swift-asn1"),
         .product(name: "X509", package: "swift-certificates"),
@@ -87,7 +88,8 @@ let package = Package(
       ],
       resources: [.copy("Resources")]),
     .target(name: "Egress"),
-    .target(name: "Firmware", dependencies: ["NGSI", .product(name: "Crypto", package: "swift-crypto")]),
+    .target(name: "WholeFile"),
+    .target(name: "Firmware", dependencies: ["NGSI", "WholeFile", .product(name: "Crypto", package: "swift-crypto")]),
     .target(name: "Federation", dependencies: ["Egress", "Hub", "NGSI", "Query", "Store"]),
     .target(
       name: "HubHTTP",
@@ -139,7 +141,8 @@ let package = Package(
       dependencies: [
         "Access", "Bench", "City", "CMalloc", "Console", "Devices", "Egress", "Evidence", "Federation", "Firmware",
         "Hub",
-        "HubHTTP", "Identity", "Ingest", "NGSI", "Query", "Store", "StoreSQLite", "TransparencyLog", "Witness",
+        "HubHTTP", "Identity", "Ingest", "NGSI", "Query", "Store", "StoreSQLite", "TransparencyLog", "WholeFile",
+        "Witness",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "Hummingbird", package: "hummingbird"),

@@ -9,7 +9,15 @@ public struct ObjectHash: Sendable, Hashable, CustomStringConvertible {
 
   /// `sha256:` and hexadecimal digits.
   public var description: String {
-    "sha256:" + bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+    let digits = Array("0123456789abcdef".utf8)
+    return "sha256:"
+      + String(unsafeUninitializedCapacity: 64) { text in
+        for (place, byte) in bytes.enumerated() {
+          text[2 * place] = digits[Int(byte >> 4)]
+          text[2 * place + 1] = digits[Int(byte & 15)]
+        }
+        return 64
+      }
   }
 }
 
@@ -70,18 +78,30 @@ public enum Commitment {
   }
 }
 
-/// Base 64 with the alphabet for URLs, without padding (RFC 4648 section 5).
+/// Base 64 with the alphabet for URLs, without padding (RFC 4648 section 5). Each statement has several.
 enum Base64URL {
+  private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
+
   static func text(_ bytes: [UInt8]) -> String {
-    Data(bytes).base64EncodedString()
-      .replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
+    let length = (bytes.count * 4 + 2) / 3
+    return String(unsafeUninitializedCapacity: length) { text in
+      for place in 0..<length {
+        // Six bits, which may lie in two bytes.
+        let (byte, shift) = ((place * 6) / 8, (place * 6) % 8)
+        let next = byte + 1 < bytes.count ? bytes[byte + 1] : 0
+        let pair = UInt16(bytes[byte]) << 8 | UInt16(next)
+        text[place] = alphabet[Int(pair >> UInt16(10 - shift) & 63)]
+      }
+      return length
+    }
   }
 
   /// - Returns: `nil` for other than the one spelling of some bytes.
   static func bytes(_ text: some StringProtocol) -> [UInt8]? {
-    let plain = String(text).replacing("-", with: "+").replacing("_", with: "/")
-    let padded = plain + String(repeating: "=", count: (4 - plain.utf8.count % 4) % 4)
-    guard let data = Data(base64Encoded: padded), Self.text(Array(data)) == text else { return nil }
-    return Array(data)
+    var plain = text.utf8.map { $0 == 0x2D ? 0x2B : $0 == 0x5F ? 0x2F : $0 }
+    plain += Array(repeating: UInt8(ascii: "="), count: (4 - plain.count % 4) % 4)
+    guard let data = Data(base64Encoded: Data(plain)) else { return nil }
+    let bytes = Array(data)
+    return Self.text(bytes) == text ? bytes : nil
   }
 }

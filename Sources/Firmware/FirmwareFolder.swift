@@ -1,4 +1,5 @@
 import Foundation
+import WholeFile
 
 /// A repository on the disk.
 public struct FirmwareFolder: Sendable {
@@ -18,7 +19,7 @@ public struct FirmwareFolder: Sendable {
   /// Writes files in their order, each whole and on the disk before the next: a power cut in between leaves the repository
   /// as it was, since the timestamp, the last one, is what makes the others count.
   public func write(_ files: [FirmwareRepository.Output]) throws(FirmwareError) {
-    for file in files { try WholeFile.write(file.bytes, to: "\(path)/\(file.path)", mode: 0o644) }
+    for file in files { try keep(file.bytes, at: "\(path)/\(file.path)", mode: 0o644) }
   }
 }
 
@@ -32,7 +33,7 @@ public struct KeyFolder: Sendable {
   public func make(_ role: FirmwareRole) throws(FirmwareError) -> FirmwareKey {
     let key = FirmwareKey()
     let file = "\(path)/\(role.rawValue)-\(key.publicKey.id.prefix(16)).pem"
-    try WholeFile.write(Array(key.pem.utf8), to: file, mode: 0o600)
+    try keep(Array(key.pem.utf8), at: file, mode: 0o600)
     return key
   }
 
@@ -54,37 +55,10 @@ public struct KeyFolder: Sendable {
   }
 }
 
-/// Files that are there whole or not at all.
-enum WholeFile {
-  static func write(_ bytes: [UInt8], to path: String, mode: mode_t) throws(FirmwareError) {
-    let folder = (path as NSString).deletingLastPathComponent
-    do { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) } catch {
-      throw .failed("\(folder) cannot be made: \(error.localizedDescription)")
-    }
-    let new = path + ".new"
-    unlink(new)
-    let descriptor = open(new, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
-    guard descriptor >= 0 else { throw failure(new) }
-    var rest = bytes[...]
-    while !rest.isEmpty {
-      let written = rest.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
-      guard written > 0 else {
-        let error = failure(new)
-        close(descriptor)
-        throw error
-      }
-      rest = rest.dropFirst(written)
-    }
-    let isSynced = fsync(descriptor) == 0
-    close(descriptor)
-    guard isSynced, rename(new, path) == 0 else { throw failure(path) }
-    let directory = open(folder, O_RDONLY | O_CLOEXEC)
-    guard directory >= 0 else { throw failure(folder) }
-    defer { close(directory) }
-    guard fsync(directory) == 0 else { throw failure(folder) }
-  }
-
-  private static func failure(_ path: String) -> FirmwareError {
-    .failed("\(path): \(String(cString: strerror(errno)))")
-  }
+/// Writes a file whole, and makes the folder that it lies in.
+private func keep(_ bytes: [UInt8], at path: String, mode: mode_t) throws(FirmwareError) {
+  do throws(WholeFile.Failure) {
+    try WholeFile.makeFolder((path as NSString).deletingLastPathComponent)
+    try WholeFile.write(bytes, to: path, mode: mode)
+  } catch { throw .failed(error.description) }
 }

@@ -1,6 +1,7 @@
 import Crypto
 import Foundation
 import TransparencyLog
+import WholeFile
 
 /// What keeps a witness from its work.
 public struct WitnessFailure: Error, Sendable, CustomStringConvertible {
@@ -21,23 +22,7 @@ struct WitnessState: Sendable {
   /// Makes the folder where it is missing.
   init(folder: String) throws(WitnessFailure) {
     self.folder = folder
-    do { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) } catch {
-      throw WitnessFailure("\(folder) cannot be made: \(error.localizedDescription)")
-    }
-    // The folder's own name too: without it all that was remembered would be gone after a power cut.
-    var place = URL(fileURLWithPath: folder).standardizedFileURL
-    while place.path != "/" {
-      place = place.deletingLastPathComponent()
-      guard access(place.path, W_OK) == 0 else { break }
-      try Self.sync(place.path)
-    }
-  }
-
-  private static func sync(_ folder: String) throws(WitnessFailure) {
-    let directory = open(folder, O_RDONLY | O_CLOEXEC)
-    guard directory >= 0 else { throw WitnessFailure(system: folder) }
-    defer { close(directory) }
-    guard fsync(directory) == 0 else { throw WitnessFailure(system: folder) }
+    do throws(WholeFile.Failure) { try WholeFile.makeFolder(folder) } catch { throw WitnessFailure(error.description) }
   }
 
   /// Hash by which the protocol names a log.
@@ -61,22 +46,8 @@ struct WitnessState: Sendable {
 
   /// Puts a checkpoint on the disk: whole, or not at all.
   func remember(_ note: SignedNote, _ name: String) throws(WitnessFailure) {
-    let path = path(name)
-    let new = path + ".new"
-    let descriptor = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-    guard descriptor >= 0 else { throw WitnessFailure(system: new) }
-    var bytes = Array(note.description.utf8)[...]
-    while !bytes.isEmpty {
-      let written = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
-      guard written > 0 else {
-        close(descriptor)
-        throw WitnessFailure(system: new)
-      }
-      bytes = bytes.dropFirst(written)
-    }
-    let isSynced = fsync(descriptor) == 0
-    close(descriptor)
-    guard isSynced, rename(new, path) == 0 else { throw WitnessFailure(system: path) }
-    try Self.sync(folder)
+    do throws(WholeFile.Failure) {
+      try WholeFile.write(Array(note.description.utf8), to: path(name), mode: 0o600)
+    } catch { throw WitnessFailure(error.description) }
   }
 }

@@ -95,6 +95,7 @@ struct CityServer {
         kpis: manifest.map { KPIWatch(hub: hub, manifest: $0.manifest) }, evidencePolicy: evidence.log.policyText)
       let console = try Console(source: source, assets: WebAssets.folder)
       console.addOpenRoutes(to: router)
+      if let firmware = command.firmware { try FirmwareShelf(firmware).addRoutes(to: router) }
       let devices = command.tlsPort == nil ? nil : try await DeviceTrust(command, folder, store, evidence.log)
       devices?.addPages(to: router)
       let keeper = access.map { _ in CityDoorkeeper(identity: identity) }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Crypto
 import Devices
 import Foundation
+import WholeFile
 
 struct DevicesCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -41,15 +42,17 @@ struct MosquittoCommand: AsyncParsableCommand {
     let key = P256.Signing.PrivateKey()
     let certificate = try authority.issue(toServer: host, key: key.publicKey, at: Date())
     let target = URL(fileURLWithPath: out).path
-    try DeviceFile.makeFolder(target)
+    try WholeFile.makeFolder(target, mode: 0o700)
     let chain = certificate.pem + authority.chainPEM
-    try DeviceFile.write(key.pemRepresentation + "\n" + chain, to: target + "/broker.pem", isSecret: true)
-    try DeviceFile.write(
-      MosquittoConfiguration.rules(city: AuthorityFolder.cityName), to: target + "/acl", isSecret: true)
-    try DeviceFile.write(
+    func write(_ text: String, to name: String, mode: mode_t) throws {
+      try WholeFile.write(Array(text.utf8), to: "\(target)/\(name)", mode: mode)
+    }
+    try write(key.pemRepresentation + "\n" + chain, to: "broker.pem", mode: 0o600)
+    try write(MosquittoConfiguration.rules(city: AuthorityFolder.cityName), to: "acl", mode: 0o600)
+    try write(
       MosquittoConfiguration.text(
         port: port, authorities: folder.chain, revocations: folder.revocations, certificate: target + "/broker.pem",
-        rules: target + "/acl"), to: target + "/mosquitto.conf")
+        rules: target + "/acl"), to: "mosquitto.conf", mode: 0o644)
     Terminal.print("mosquitto -c \(target)/mosquitto.conf")
   }
 }

@@ -46,6 +46,9 @@ struct UpCommand: AsyncParsableCommand {
   @Option(help: "Key to that certificate (PEM).")
   var tlsKey: String?
 
+  @Option(help: "Folder of a firmware repository, served to devices at /firmware/.", completion: .directory)
+  var firmware: String?
+
   func validate() throws {
     guard empty != (manifest != nil) else {
       throw ValidationError("Give a manifest, or --empty: madang up Examples/demo.city.yaml")

@@ -71,6 +71,7 @@ enum KeyFile {
       guard write(descriptor, bytes, bytes.count) == bytes.count, fsync(descriptor) == 0 else {
         throw .malformed("\(path): \(String(cString: strerror(errno)))")
       }
+      try? Disk.sync(URL(fileURLWithPath: path).deletingLastPathComponent().path)
       return signer
     } catch {
       throw ValidationError("the key file \(path) cannot be used: \(error)")

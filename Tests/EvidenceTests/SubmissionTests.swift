@@ -71,4 +71,21 @@ import TransparencyLog
     #expect(try box.store.read { try $0.evidenceCount() } == 1)
     await box.end()
   }
+
+  /// Against Foundation's encoder; and what is no spelling of any bytes.
+  @Test func base64ForURLs() {
+    var random = SystemRandomNumberGenerator()
+    for length in 0...70 {
+      for _ in 0..<4 {
+        let bytes = (0..<length).map { _ in UInt8.random(in: 0...255, using: &random) }
+        let expected = Data(bytes).base64EncodedString()
+          .replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
+        #expect(Base64URL.text(bytes) == expected)
+        #expect(Base64URL.bytes(expected) == bytes)
+      }
+    }
+    for wrong in ["A", "AB", "AAAAA", "AA==", "A+AA", "A/AA", "AA A", "ÀAAA", "AAF", "\u{212A}AAA"] {
+      #expect(Base64URL.bytes(wrong) == nil, "\(wrong)")
+    }
+  }
 }

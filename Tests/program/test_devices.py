@@ -7,7 +7,6 @@ import datetime
 import json
 import os
 import shutil
-import socket
 import stat
 import subprocess
 import time
@@ -22,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import pkcs7
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 from test_evidence import MANIFEST
-from test_mqtt import BROKER, free_port
+from test_mqtt import BROKER, Broker, free_port
 
 TOOLS = ["openssl", "curl"]
 pytestmark = pytest.mark.skipif(not all(map(shutil.which, TOOLS)), reason="devices: no openssl or curl; make setup")
@@ -419,7 +418,7 @@ def test_rules_know_a_device_by_its_certificate(start, tmp_path):
     assert len(trust.revocations()) == 0
 
 
-class TrustedBroker:
+class TrustedBroker(Broker):
     """A mosquitto that runs as the city tells it to."""
 
     def __init__(self, binary, trust):
@@ -430,20 +429,6 @@ class TrustedBroker:
         text = self.conf.read_text(encoding="utf-8").replace(f"listener {self.port}", f"listener {self.port} 127.0.0.1")
         self.conf.write_text(text + "user root\npersistence false\n", encoding="utf-8")
         self.start()
-
-    def start(self):
-        self.process = subprocess.Popen([BROKER, "-c", self.conf], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for _ in range(200):
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-                return
-            except OSError:
-                time.sleep(0.025)
-        raise AssertionError("mosquitto does not start")
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait(timeout=20)
 
     def client(self, program, *options):
         return [program, "-h", "localhost", "-p", str(self.port), "--cafile", str(self.trust.ca), *map(str, options)]

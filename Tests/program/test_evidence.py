@@ -1,11 +1,14 @@
 """The evidence log of a running city, held against another implementation of its formats (tlog-scales)."""
 
 import base64
+import contextlib
 import csv
 import hashlib
+import html
 import http.server
 import io
 import json
+import re
 import subprocess
 import threading
 import time
@@ -272,14 +275,16 @@ class Liar(http.server.ThreadingHTTPServer):
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self):
             asked = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            self.server.asked += 1
             status, body, more = self.server.answer(asked)
             self.send_response(status)
             for name, value in more.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
-            self.server.asked += 1
+            # Who is asked for no more than a megabyte hangs up before the end.
+            with contextlib.suppress(ConnectionError):
+                self.wfile.write(body)
 
         def log_message(self, *_):
             pass
@@ -306,7 +311,7 @@ def test_a_witness_that_lies_over_http(watched):
         return 200, f"— agency2.example/witness {payload}\n".encode(), {}
 
     def stalls(_):
-        time.sleep(30)
+        time.sleep(60)
         return 200, b"", {}
 
     answers = {
@@ -325,16 +330,15 @@ def test_a_witness_that_lies_over_http(watched):
     for number, (name, answer) in enumerate(answers.items()):
         liar.answer = answer
         before, begun = liar.asked, time.monotonic()
-        assert watched.add(number).status_code == 200
+        assert watched.add(number).status_code == 200, name
         size += 1
+        # It waits 30 s at most; one that stalls does so for as long.
         _, checkpoint = watched.reader(size)
-        taken = time.monotonic() - begun
-        assert taken < 10, (name, taken)
         assert not any(watched.witnesses[2].key.match(one) for one in checkpoint.signatures), name
         for one in watched.witnesses[:2]:
             checkpoint.verify(one.key)
         assert requests.get(f"{watched.log}/proof/{size - 1}", timeout=10).status_code == 200, name
-        while name != "nothing for long" and liar.asked == before and time.monotonic() - begun < 20:
+        while name != "nothing for long" and liar.asked == before and time.monotonic() - begun < 60:
             time.sleep(0.02)
         assert liar.asked > before or name == "nothing for long", name
     alarms = requests.get(watched.city.url + "/health.json", timeout=10).json()["evidence"]["alarms"]
@@ -376,6 +380,29 @@ def test_a_proof_of_another_log_is_not_one_of_this(watched, tmp_path):
         (tmp_path / "proof").write_text(text, encoding="utf-8")
         told = watched.run("verify", tmp_path / "proof", "--policy", policy)
         assert told.returncode != 0 and "not proved" in told.stderr, (name, told.stderr)
+
+
+def test_the_page_for_checking_is_open_to_strangers(watched):
+    """In a city whose other pages are not: a judge has no account. It may connect to nothing, and offers the city's policy."""
+    site = watched.city.url
+    assert requests.get(site + "/", timeout=10, allow_redirects=False).status_code == 303
+    page = requests.get(site + "/verify", timeout=10, headers={"Accept-Language": "ko"}, allow_redirects=False)
+    assert page.status_code == 200 and 'lang="ko"' in page.text
+    rules = dict(one.strip().split(" ", 1) for one in page.headers["Content-Security-Policy"].split(";"))
+    assert rules["default-src"] == "'none'" and "connect-src" not in rules and rules["form-action"] == "'none'"
+    assert rules["script-src"] == "'self'" and "<script>" not in page.text
+    offered = html.unescape(re.search(r'data-policy="([^"]*)"', page.text)[1])
+    assert offered == requests.get(watched.log + "/policy", timeout=10).text
+    # Everything that it brings is there for strangers, too.
+    brought = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', page.text))
+    assert any(one.endswith("/js/verify.js") for one in brought) and any(one.endswith("/css/verify.css") for one in brought)
+    for one in brought:
+        assert requests.get(site + one, timeout=10, allow_redirects=False).status_code == 200, one
+    saved = requests.get(site + "/verify/saved?lang=ko", timeout=10, allow_redirects=False)
+    assert saved.headers["Content-Disposition"] == 'attachment; filename="madang-verify-ko.html"'
+    assert hashlib.sha256(saved.content).hexdigest() in page.text
+    # It names no city: the same file from all.
+    assert ORIGIN not in saved.text and site not in saved.text and "/static/" not in saved.text
 
 
 def test_the_report_of_a_month(watched):

@@ -4,6 +4,7 @@
 
 import datetime
 import functools
+import http.client
 import http.server
 import json
 import shutil
@@ -11,6 +12,7 @@ import subprocess
 import threading
 
 import pytest
+import requests
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from securesystemslib.signer import CryptoSigner
 from tuf.api.exceptions import (BadVersionNumberError, DownloadError, ExpiredMetadataError, LengthOrHashMismatchError,
@@ -131,6 +133,44 @@ def test_a_device_updates(publisher, device):
     assert device.get("odd") == b"x"
     assert device.updater().get_targetinfo("odd").custom == {name: value or "-" for name, value in odd.items()}
     assert publisher.keys.stat().st_mode and all(file.stat().st_mode & 0o077 == 0 for file in publisher.keys.iterdir())
+
+
+def test_the_city_serves_a_repository_and_nothing_else(publisher, device, start, tmp_path):
+    """What devices need of the folder, to everybody; the way out of it to nobody."""
+    publisher.add("noise/v1.bin", b"first" * 100_000)
+    secret = tmp_path / "secret"
+    secret.write_text("secret", encoding="utf-8")
+    (publisher.repository / "notes.txt").write_text("secret", encoding="utf-8")
+    (publisher.repository / "metadata" / "link.json").symlink_to(secret)
+    (publisher.repository / "targets" / "out").symlink_to(tmp_path)
+    (publisher.repository / "targets" / ".hidden").write_text("secret", encoding="utf-8")
+    city = start("--empty", "--firmware", publisher.repository)
+    device.publisher = type("City", (), {"url": city.url + "/firmware"})()
+    assert device.get("noise/v1.bin") == b"first" * 100_000
+    publisher.add("noise/v1.bin", b"second")
+    assert device.get("noise/v1.bin") == b"second"
+    answer = requests.get(city.url + "/firmware/metadata/timestamp.json", timeout=10)
+    assert answer.content == publisher.path("timestamp").read_bytes()
+    assert (answer.headers["Content-Type"], answer.headers["Cache-Control"]) == ("application/json", "no-cache")
+    host, port = city.url.removeprefix("http://").split(":")
+    for path in ["", "/", "metadata", "metadata/", "metadata//timestamp.json", "notes.txt", "metadata/../notes.txt", "metadata/./x",
+                 "metadata/..%2fnotes.txt", "metadata/%2e%2e/notes.txt", "targets/..%5c..%5csecret", "metadata/link.json", "targets/out/secret",
+                 "targets/.hidden", "targets/../../secret", "../version", "targets/out/keys", "metadata/timestamp.json%00", "targets",
+                 "metadata/timestamp.json/", "metadata/" + "a" * 5000, "%6detadata/timestamp.json"]:
+        # As it stands: clients tidy paths up.
+        connection = http.client.HTTPConnection(host, int(port), timeout=10)
+        connection.request("GET", "/firmware/" + path)
+        answered = connection.getresponse()
+        body = answered.read()
+        assert answered.status in (400, 404, 414) and b"secret" not in body.replace(b"secret\"", b""), (path, answered.status, body)
+        connection.close()
+    for method in ("POST", "PUT", "DELETE"):
+        assert requests.request(method, city.url + "/firmware/metadata/timestamp.json", timeout=10).status_code in (404, 405)
+
+
+def test_a_city_without_the_repository_it_was_promised_does_not_start(binary, tmp_path):
+    done = subprocess.run([binary, "up", "--empty", "--firmware", tmp_path, "--port", "0"], capture_output=True, text=True, timeout=30)
+    assert done.returncode != 0 and "no firmware repository" in done.stderr
 
 
 def test_what_cannot_be_published_is_said(publisher, tmp_path):

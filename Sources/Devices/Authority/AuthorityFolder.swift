@@ -1,6 +1,7 @@
 import Crypto
 import Foundation
 import SwiftASN1
+import WholeFile
 import X509
 
 /// The folder where the authority's keys are, `devices` of a city's data.
@@ -21,7 +22,6 @@ public struct AuthorityFolder: Sendable {
   ///
   /// - Throws: ``DeviceError/failed(_:)`` for files that are damaged: an authority never begins anew over another.
   public func authority(settings: AuthoritySettings, at now: Date) throws(DeviceError) -> CertificateAuthority {
-    try DurableFile.makeFolder(path)
     let root = try holder("root.pem") { () throws(DeviceError) in try CertificateAuthority.makeRoot(settings, at: now) }
     let issuing = try holder("issuing.pem") { () throws(DeviceError) in
       try CertificateAuthority.makeIssuing(settings, under: root, at: now)
@@ -32,7 +32,7 @@ public struct AuthorityFolder: Sendable {
     let authority = CertificateAuthority(root: root, issuing: issuing, settings: settings)
     let text = Array(authority.chainPEM.utf8)
     if FileManager.default.contents(atPath: chain).map(Array.init) != text {
-      try DurableFile.write(text, to: chain, mode: 0o644)
+      try keep(text, at: chain, mode: 0o644)
     }
     return authority
   }
@@ -47,7 +47,7 @@ public struct AuthorityFolder: Sendable {
   public func write(list: [UInt8]) throws(DeviceError) {
     let text = PEMDocument(type: "X509 CRL", derBytes: list).pemString + "\n"
     guard FileManager.default.contents(atPath: revocations) != Data(text.utf8) else { return }
-    try DurableFile.write(Array(text.utf8), to: revocations, mode: 0o644)
+    try keep(Array(text.utf8), at: revocations, mode: 0o644)
   }
 
   /// Makes the city's own certificate where there is none, or half of its time is over.
@@ -64,7 +64,7 @@ public struct AuthorityFolder: Sendable {
     let key = P256.Signing.PrivateKey()
     let certificate = try authority.issue(toServer: [Self.cityName], key: key.publicKey, isClient: true, at: now)
     let text = key.pemRepresentation + "\n" + certificate.pem + authority.issuing.certificate.pem
-    try DurableFile.write(Array(text.utf8), to: city, mode: 0o600)
+    try keep(Array(text.utf8), at: city, mode: 0o600)
   }
 
   private func holder(
@@ -73,8 +73,8 @@ public struct AuthorityFolder: Sendable {
     let file = "\(path)/\(name)"
     guard FileManager.default.fileExists(atPath: file) else {
       let made = try make()
-      try DurableFile.write(
-        Array((made.key.pemRepresentation + "\n" + made.certificate.pem).utf8), to: file, mode: 0o600)
+      try keep(
+        Array((made.key.pemRepresentation + "\n" + made.certificate.pem).utf8), at: file, mode: 0o600)
       return made
     }
     let mode = (try? FileManager.default.attributesOfItem(atPath: file))?[.posixPermissions] as? Int
@@ -99,47 +99,11 @@ public struct AuthorityFolder: Sendable {
   }
 }
 
-/// Files that are there whole or not at all, power cut or no, for programs that set up others.
-public enum DeviceFile {
-  public static func makeFolder(_ path: String) throws(DeviceError) { try DurableFile.makeFolder(path) }
-
-  /// - Parameter isSecret: whether only the owner may read it.
-  public static func write(_ text: String, to path: String, isSecret: Bool = false) throws(DeviceError) {
-    try DurableFile.write(Array(text.utf8), to: path, mode: isSecret ? 0o600 : 0o644)
+extension AuthorityFolder {
+  private func keep(_ bytes: [UInt8], at path: String, mode: mode_t) throws(DeviceError) {
+    do throws(WholeFile.Failure) {
+      try WholeFile.makeFolder(self.path, mode: 0o700)
+      try WholeFile.write(bytes, to: path, mode: mode)
+    } catch { throw .failed(error.description) }
   }
-}
-
-enum DurableFile {
-  static func makeFolder(_ path: String) throws(DeviceError) {
-    do {
-      try FileManager.default.createDirectory(
-        atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-    } catch { throw .failed("\(path) cannot be made: \(error.localizedDescription)") }
-  }
-
-  static func write(_ bytes: [UInt8], to path: String, mode: mode_t) throws(DeviceError) {
-    let new = path + ".new"
-    unlink(new)
-    let descriptor = open(new, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
-    guard descriptor >= 0 else { throw failure(new) }
-    var rest = bytes[...]
-    while !rest.isEmpty {
-      let written = rest.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
-      guard written > 0 else {
-        let error = failure(new)
-        close(descriptor)
-        throw error
-      }
-      rest = rest.dropFirst(written)
-    }
-    let isSynced = fsync(descriptor) == 0
-    close(descriptor)
-    guard isSynced, rename(new, path) == 0 else { throw failure(path) }
-    let folder = open((path as NSString).deletingLastPathComponent, O_RDONLY | O_CLOEXEC)
-    guard folder >= 0 else { throw failure(path) }
-    defer { close(folder) }
-    guard fsync(folder) == 0 else { throw failure(path) }
-  }
-
-  private static func failure(_ path: String) -> DeviceError { .failed("\(path): \(String(cString: strerror(errno)))") }
 }
