@@ -158,6 +158,8 @@ struct CityServer {
     router.get("/version") { _, _ in
       json(["name": "madang", "version": .string(Madang.version), "ngsiLd": "1.9.1"])
     }
+    let description = OpenAPI.document(version: Madang.version)
+    router.get("/openapi.json") { _, _ in json(description) }
     router.get("/health.json") { _, _ in
       do throws(Problem) {
         return json(try health())
