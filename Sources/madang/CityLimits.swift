@@ -36,9 +36,20 @@ struct LimitedPages: RouterMiddleware {
   ) async throws -> Response {
     let isWrite = ![.get, .head, .options].contains(request.method)
     let source = isBehindProxy ? Self.forwarded(request) ?? context.source : context.source
+    // The evidence log is files for whoever watches it, and statements that show by their signatures whose they are.
+    if request.uri.path.hasPrefix("/log/") {
+      if isWrite, let outcome = limiter.refusalForWrongProofs(from: source) { return Self.refusal(outcome) }
+      let response = try await next(request, context)
+      if isWrite, response.status == .badRequest { limiter.noteWrongProof(from: source) }
+      return response
+    }
     guard let outcome = limiter.take(source: source, isWrite: isWrite), !outcome.isAllowed else {
       return try await next(request, context)
     }
+    return Self.refusal(outcome)
+  }
+
+  private static func refusal(_ outcome: RateLimiter.Outcome) -> Response {
     let (fields, body) = outcome.refusal
     var headers = HTTPFields()
     for (name, value) in fields { if let name = HTTPField.Name(name) { headers[name] = value } }

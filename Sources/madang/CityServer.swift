@@ -165,6 +165,8 @@ struct CityServer {
     router.get("/version") { _, _ in
       json(["name": "madang", "version": .string(Madang.version), "ngsiLd": "1.9.1"])
     }
+    let description = OpenAPI.document(version: Madang.version)
+    router.get("/openapi.json") { _, _ in json(description) }
     router.get("/health.json") { request, context in
       do throws(Problem) {
         let report = try health()

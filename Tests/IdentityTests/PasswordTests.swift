@@ -1,5 +1,6 @@
 import CryptoExtras
 import Foundation
+import Synchronization
 import Testing
 
 @testable import Identity
@@ -105,15 +106,32 @@ struct PasswordTests {
     #expect(attempts.figures.buckets <= attempts.mostBuckets)
   }
 
+  /// Holds up who waits until so many were counted; a minute at most, so that a wrong count ends the test.
+  private final class Refusals: Sendable {
+    private let seen = Mutex(0)
+
+    func count() { seen.withLock { $0 += 1 } }
+
+    func wait(for number: Int) {
+      let end = Date(timeIntervalSinceNow: 60)
+      while seen.withLock({ $0 < number }), Date() < end { usleep(1000) }
+    }
+  }
+
   @Test func thePoolIsBoundedForEachSource() async throws {
     let pool = HashingPool(limits: HashingPool.Limits(threads: 1, waiting: 6, waitingOfOneSource: 2))
+    // Nobody is done before all the others were refused.
+    let refusals = Refusals()
     let results = await withTaskGroup(of: Bool.self) { group in
       for number in 0..<20 {
         group.addTask {
           do throws(HashingPool.Refusal) {
-            try await pool.run(for: "source \(number % 2)") { Thread.sleep(forTimeInterval: 0.2) }
+            try await pool.run(for: "source \(number % 2)") { refusals.wait(for: 16) }
             return true
-          } catch { return false }
+          } catch {
+            refusals.count()
+            return false
+          }
         }
       }
       return await group.reduce(into: [Bool]()) { $0.append($1) }

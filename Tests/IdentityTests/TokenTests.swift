@@ -120,7 +120,7 @@ struct TokenTests {
     }
     #expect(status(nil) == 401)
     #expect(status("") == 400 && status("Bearer") == 400 && status("Bearer a b") == 400 && status("Basic YTpi") == 400)
-    #expect(TokenRefusal(.none, "").challenge == "Bearer realm=\"madang\"")
+    #expect(TokenRefusal(nil, "").challenge == "Bearer realm=\"madang\"")
   }
 
   /// RFC 7515 appendix A.3: a token that the standard made, with its key.

@@ -170,10 +170,10 @@ public final class RateLimiter: Sendable {
   }
 
   /// Notes that an address has shown a proof that is none.
-  func noteWrongProof(from source: String?) { _ = take(wrongHasher(source), wrong) }
+  public func noteWrongProof(from source: String?) { _ = take(wrongHasher(source), wrong) }
 
   /// What an address is told that has shown too many wrong proofs; `nil` for all others.
-  func refusalForWrongProofs(from source: String?) -> Outcome? {
+  public func refusalForWrongProofs(from source: String?) -> Outcome? {
     let outcome = take(wrongHasher(source), wrong, keeps: false)
     return outcome.isAllowed ? nil : counted(outcome)
   }

@@ -80,7 +80,7 @@ extension IdentityProvider {
     do throws(TokenRefusal) {
       // A token may also come in a form (RFC 6750 section 2.2), never in the query, where it would be noted down.
       let header = request.authorization ?? request.form["access_token"].map { "Bearer " + $0 }
-      guard let header else { throw TokenRefusal(.none, "send an access token") }
+      guard let header else { throw TokenRefusal(nil, "send an access token") }
       let caller = try verifier.verify(authorization: header)
       guard caller.scopes.contains(Scopes.openid) else {
         throw TokenRefusal(.insufficientScope, "the token has not the scope openid", scope: Scopes.openid)

@@ -45,37 +45,28 @@ public struct Authenticated: Sendable, Hashable {
 
 /// Why a caller is not let in (RFC 6750 section 3).
 public struct TokenRefusal: Error, Sendable, Hashable {
-  public enum Code: String, Sendable {
-    /// Nothing was shown at all; the standard then names no error.
-    case none
-    case invalidRequest = "invalid_request"
-    case invalidToken = "invalid_token"
-    case insufficientScope = "insufficient_scope"
-  }
-
-  public let code: Code
+  /// `invalid_request`, `invalid_token` or `insufficient_scope`; `nil` when nothing was shown at all: the standard then
+  /// names no error.
+  public let code: OAuthError.Code?
   public let description: String
-  /// The scopes that would do, for ``Code/insufficientScope``.
+  /// The scopes that would do, for `insufficient_scope`.
   public var scope: String?
 
-  public init(_ code: Code, _ description: String, scope: String? = nil) {
+  public init(_ code: OAuthError.Code?, _ description: String, scope: String? = nil) {
     self.code = code
     self.description = description
     self.scope = scope
   }
 
-  public var status: Int {
-    switch code {
-    case .none, .invalidToken: 401
-    case .invalidRequest: 400
-    case .insufficientScope: 403
-    }
-  }
+  /// The same as the body of an answer says it.
+  var error: OAuthError { OAuthError(code ?? .invalidToken, description) }
+
+  public var status: Int { error.status }
 
   /// The header `WWW-Authenticate` of the answer.
   public var challenge: String {
-    guard code != .none else { return "Bearer realm=\"madang\"" }
-    let text = OAuthError(.invalidToken, description).json["error_description"]?.string ?? ""
+    guard let code else { return "Bearer realm=\"madang\"" }
+    let text = error.json["error_description"]?.string ?? ""
     var challenge = "Bearer realm=\"madang\", error=\"\(code.rawValue)\", error_description=\"\(text)\""
     if let scope { challenge += ", scope=\"\(scope)\"" }
     return challenge

@@ -31,7 +31,7 @@ public struct TokenVerifier: Sendable {
   ) throws(TokenRefusal) -> Authenticated {
     if let authorization { return try verify(bearer: authorization, audience: audience) }
     guard let session = try provider.session(inCookie: cookie) else {
-      throw TokenRefusal(.none, "log in, or send a token")
+      throw TokenRefusal(nil, "log in, or send a token")
     }
     guard !session.person.mustChangePassword else {
       throw TokenRefusal(.invalidToken, "choose a password of your own first")

@@ -96,14 +96,7 @@ enum Reply {
 
   /// The error of a door that takes access tokens (RFC 6750 section 3).
   static func refusal(_ refusal: TokenRefusal) -> Response {
-    let code: OAuthError.Code =
-      switch refusal.code {
-      case .none, .invalidToken: .invalidToken
-      case .invalidRequest: .invalidRequest
-      case .insufficientScope: .insufficientScope
-      }
-    var response = json(
-      OAuthError(code, refusal.description).json, status: HTTPResponse.Status(code: refusal.status))
+    var response = json(refusal.error.json, status: HTTPResponse.Status(code: refusal.status))
     response.headers[.wwwAuthenticate] = refusal.challenge
     return response
   }

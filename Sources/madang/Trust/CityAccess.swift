@@ -177,7 +177,7 @@ struct CityDoorkeeper: Doorkeeper {
           csrf: request.headers.first(name: "X-CSRF-Token"), changes: changes),
         of: identity.issuer)
     } catch {
-      guard error.code == .none else {
+      guard error.code == nil else {
         let kind: Problem.Kind =
           switch error.status {
           case 400: .invalidRequest
