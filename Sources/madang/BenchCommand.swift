@@ -6,7 +6,9 @@ import Foundation
 struct BenchCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench", abstract: "Measures a running hub beside its anchors; or the evidence log.",
-    subcommands: [BenchHubCommand.self, BenchAccessCommand.self, BenchEvidenceCommand.self, BenchSubmissionsCommand.self],
+    subcommands: [
+      BenchHubCommand.self, BenchAccessCommand.self, BenchEvidenceCommand.self, BenchSubmissionsCommand.self,
+    ],
     defaultSubcommand: BenchHubCommand.self)
 }
 
