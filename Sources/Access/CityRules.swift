@@ -24,9 +24,8 @@ public final class CityRules: AccessRules {
     /// Whether a rule names a place.
     var asksPlaces: Bool
 
-    init(_ base: PolicySet, _ grants: [Grant] = []) {
+    init(_ base: PolicySet, _ grants: [Grant] = [], made: [Policy] = []) {
       self.base = base
-      let made = grants.flatMap(GrantRules.policies)
       policies = made.isEmpty ? base : PolicySet(base.policies + made)
       notes = RuleNotes(policies, grants)
       asksPlaces = base.policies.contains { $0.names(type: "Place") }
@@ -46,7 +45,21 @@ public final class CityRules: AccessRules {
   private static let mostNarrowed = 10_000
 
   private let state: Mutex<State>
-  private let granted = Mutex<[Grant]>([])
+  private let granted = Mutex<Granted>(Granted())
+
+  /// What is granted, and the rules that it makes: what a grant gives does not change while it lives.
+  private struct Granted {
+    var grants: [Grant] = []
+    var rules: [String: [Policy]] = [:]
+
+    mutating func admit(_ new: [Grant]) {
+      let known = rules
+      grants = new
+      rules = Dictionary(new.map { ($0.id, known[$0.id] ?? GrantRules.policies(of: $0)) }) { first, _ in first }
+    }
+
+    var made: [Policy] { grants.flatMap { rules[$0.id] ?? [] } }
+  }
   private let now: @Sendable () -> DateTime
   private let recorder: Recorder
   private let present: @Sendable (Caller) -> Caller?
@@ -79,8 +92,8 @@ public final class CityRules: AccessRules {
   /// Puts other rules in place of all.
   public func replace(_ text: String) throws(PolicySyntaxError) {
     let policies = try PolicySet(parsing: text)
-    let grants = granted.withLock { $0 }
-    state.withLock { $0 = State(policies, grants) }
+    let granted = granted.withLock { $0 }
+    state.withLock { $0 = State(policies, granted.grants, made: granted.made) }
   }
 
   public func check(added text: String, by caller: Caller) throws(Problem) {
@@ -110,8 +123,11 @@ public final class CityRules: AccessRules {
   }
 
   public func admit(_ grants: [Grant]) {
-    granted.withLock { $0 = grants }
-    state.withLock { $0 = State($0.base, grants) }
+    let granted = granted.withLock { granted in
+      granted.admit(grants)
+      return granted
+    }
+    state.withLock { $0 = State($0.base, granted.grants, made: granted.made) }
   }
 
   public func record(_ disclosures: [Disclosure], _ writer: any StoreWriter) throws -> [UInt64] {

@@ -9,10 +9,10 @@ extension CityAPI {
     switch (exchange.request.method, path.first, path.dropFirst().first) {
     case (.GET, nil, _):
       try exchange.takes(Parameters.page.union(["status"]))
-      var (shown, response) = try Self.window(try hub.grants(selection(exchange), in: exchange.tenant), exchange)
-      response = Self.json(.array(shown.map(self.shown)), headersOf: response)
-      shown = []
-      return response
+      let (selection, tenant) = (try selection(exchange), exchange.tenant)
+      let found = try await hub.offLoop { hub throws(Problem) in try hub.grants(selection, in: tenant) }
+      let (page, response) = try Self.window(found, exchange)
+      return Self.json(.array(page.map(shown)), headersOf: response)
     case (.GET, let id?, nil):
       try exchange.takes(Parameters.none)
       return Self.json(shown(try hub.grant(id, in: exchange.tenant)))

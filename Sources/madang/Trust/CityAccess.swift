@@ -122,7 +122,8 @@ extension Act {
   init(_ disclosure: Disclosure) {
     self.init(Kind(rawValue: disclosure.kind) ?? .access, action: disclosure.step ?? disclosure.action.rawValue)
     agency = disclosure.caller.agency
-    actor = disclosure.caller.account
+    // The city itself has no account.
+    actor = disclosure.caller.kind == .city ? nil : disclosure.caller.account
     actorKind = disclosure.caller.kind.rawValue
     source = disclosure.caller.source
     purpose = disclosure.caller.purpose ?? disclosure.purpose
