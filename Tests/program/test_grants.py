@@ -53,7 +53,7 @@ class Granting(Guarded):
                 "  - {id: clerk, name: {ko: 담당, en: Clerk}, may: [write]}\n"
         self.manifest = folder / "granting.city.yaml"
         self.manifest.write_text(
-            MANIFEST + roles + "access: {rules: rules.cedar, grants: {longestBreakGlass: 1h}}\n"
+            MANIFEST + roles + "access: {rules: rules.cedar, grants: {longestBreakGlass: 1h, review: 1s}}\n"
             + f"evidence: {{origin: {ORIGIN}, treaty: treaty.policy}}\n", encoding="utf-8")
         super(Guarded, self).__init__(binary, self.data)
         self.api = self.url + "/ngsi-ld/v1"
@@ -141,6 +141,19 @@ def test_the_glass_is_broken_for_an_incident_and_ends_with_it(city):
                             json={"status": {"type": "Property", "value": "closed"}})
     assert closed.status_code == 204, closed.text
     assert requests.get(f"{city.api}/entities/{CAMERA}", headers=kim, timeout=30).status_code == 404
+    # Nobody has judged it in time: the operators are told.
+    operator, _ = city.somebody("operator", "control")
+
+    def severity(wanted):
+        for _ in range(600):
+            alerts = requests.get(city.api + "/entities?type=Alert&options=keyValues&limit=100", headers=operator, timeout=30).json()
+            found = [one["severity"] for one in alerts if made.json()["id"] in one["description"]]
+            if found == [wanted]:
+                return True
+            time.sleep(0.1)
+        return False
+
+    assert severity("medium")
     owed = requests.get(city.grants + "?status=unreviewed", headers=privacy, timeout=30).json()
     assert [one["id"] for one in owed] == [made.json()["id"]]
     review = f"{city.grants}/{made.json()['id']}/review"
@@ -148,6 +161,7 @@ def test_the_glass_is_broken_for_an_incident_and_ends_with_it(city):
     answer = requests.post(review, json={"justified": True, "note": "실종 아동"}, headers=privacy, timeout=30)
     assert answer.status_code == 200 and answer.json()["reviewed"] is True
     assert requests.get(city.grants + "?status=unreviewed", headers=privacy, timeout=30).json() == []
+    assert severity("informational")
 
 
 def test_a_command_runs_when_two_approvals_are_cosigned(city):
