@@ -38,6 +38,7 @@ public final class CityRules: AccessRules {
     var principal: EntityUID
     var roles: [String]
     var agency: String?
+    var tenants: [String]
     var action: HubAction
   }
 
@@ -105,7 +106,8 @@ public final class CityRules: AccessRules {
     } catch { throw .badRequest("line \(error.line), column \(error.column): \(error.problem)") }
     guard caller.kind != .city else { return }
     let directory = Directory(
-      caller, resource: Directory.uid(of: Tenant.default), PolicyEntity(attributes: ["name": .string("")]))
+      Directory.Principal(caller), resource: Directory.uid(of: Tenant.default),
+      PolicyEntity(attributes: ["name": .string("")]))
     let decision = policies.decide(
       AccessRequest(
         principal: directory.principal, action: Self.uid(of: .administer), resource: directory.resource,
@@ -142,6 +144,8 @@ public final class CityRules: AccessRules {
 
   /// Rules that may say something to a requester's action, and what they look at.
   struct Narrowed: Sendable {
+    var principal: Directory.Principal
+    var action: EntityUID
     var policies: PolicySet
     /// Those that rules name.
     var places: [Place]
@@ -161,14 +165,16 @@ public final class CityRules: AccessRules {
 
   private func narrowed(_ caller: Caller, _ action: HubAction) -> Narrowed {
     let key = NarrowedKey(
-      principal: Directory.uid(of: caller), roles: caller.roles, agency: caller.agency, action: action)
+      principal: Directory.uid(of: caller), roles: caller.roles, agency: caller.agency, tenants: caller.tenants,
+      action: action)
     return state.withLock { state in
       if let known = state.narrowed[key] { return known }
-      let directory = Directory(caller, resource: EntityUID("", ""), PolicyEntity())
+      let principal = Directory.Principal(caller)
+      let directory = Directory(principal, resource: EntityUID("", ""), PolicyEntity())
       let policies = state.policies.narrowed(to: directory.principal, Self.uid(of: action), directory)
       let lifted = policies.policies.filter { state.notes.approvals[$0.id] == nil }
       let narrowed = Narrowed(
-        policies: policies, places: state.asksPlaces ? places : [],
+        principal: principal, action: Self.uid(of: action), policies: policies, places: state.asksPlaces ? places : [],
         approved: lifted.count < policies.policies.count ? PolicySet(lifted) : nil,
         notes: state.notes,
         sight: policies.policies.map(\.sight).max() ?? .nothing,
@@ -196,7 +202,8 @@ public final class CityRules: AccessRules {
   public func decide(_ action: HubAction, by caller: Caller, in tenant: Tenant) -> AccessVerdict {
     let narrowed = narrowed(caller, action)
     let directory = Directory(
-      caller, resource: Directory.uid(of: tenant), PolicyEntity(attributes: ["name": .string(ExactText(tenant.name))]))
+      narrowed.principal, resource: Directory.uid(of: tenant),
+      PolicyEntity(attributes: ["name": .string(ExactText(tenant.name))]))
     return narrowed.verdict(directory, action, Directory.context(of: caller, at: now()))
   }
 
@@ -204,17 +211,20 @@ public final class CityRules: AccessRules {
     _ action: HubAction, before: Entity?, after: Entity?, attributes: [String], by caller: Caller, in tenant: Tenant
   ) -> AccessVerdict {
     let narrowed = narrowed(caller, action)
-    let time = now()
+    var context = Directory.context(of: caller, at: now())
     var last = AccessVerdict(isAllowed: false, reasons: [])
     // A change must be permitted of what the entity is and of what it becomes: nothing is moved out of sight, or in.
     for entity in [before, after].compactMap({ $0 }) {
-      let directory = Directory(caller, resource: Directory.uid(of: entity), narrowed.policyEntity(entity, in: tenant))
-      let verdict = narrowed.verdict(directory, action, Directory.context(of: caller, at: time))
+      let directory = Directory(
+        narrowed.principal, resource: Directory.uid(of: entity), narrowed.policyEntity(entity, in: tenant))
+      context["attribute"] = nil
+      let verdict = narrowed.verdict(directory, action, context)
       guard verdict.isAllowed else { return verdict }
       last = verdict.joined(with: last)
       guard narrowed.asksAttributes else { continue }
       for name in attributes {
-        let verdict = narrowed.verdict(directory, action, Directory.context(of: caller, at: time, attribute: name))
+        context["attribute"] = .string(ExactText(Directory.short(name)))
+        let verdict = narrowed.verdict(directory, action, context)
         guard verdict.isAllowed else { return verdict }
         last = last.joined(with: verdict)
       }
@@ -272,7 +282,7 @@ public final class CityRules: AccessRules {
     }
 
     private func directory(_ entity: Entity) -> Directory {
-      Directory(caller, resource: Directory.uid(of: entity), narrowed.policyEntity(entity, in: tenant))
+      Directory(narrowed.principal, resource: Directory.uid(of: entity), narrowed.policyEntity(entity, in: tenant))
     }
 
     private func decide(_ entity: Entity) -> AccessVerdict { narrowed.verdict(directory(entity), .read, context) }
@@ -318,7 +328,7 @@ public final class CityRules: AccessRules {
 extension CityRules.Narrowed {
   func verdict(_ directory: Directory, _ action: HubAction, _ context: [ExactText: Value]) -> AccessVerdict {
     let request = AccessRequest(
-      principal: directory.principal, action: CityRules.uid(of: action), resource: directory.resource, context: context)
+      principal: directory.principal, action: self.action, resource: directory.resource, context: context)
     var decision = policies.decide(request, directory)
     var approvals = 0
     // What is forbidden only until others approve it is decided without that, and needs them.
@@ -369,7 +379,7 @@ extension CityRules.Narrowed {
   /// Which of these rules, which look at no resource, permit.
   private func apply(_ blind: [Policy], _ caller: Caller, _ action: HubAction, _ time: DateTime) -> [String] {
     guard !blind.isEmpty else { return [] }
-    let directory = Directory(caller, resource: EntityUID("", ""), PolicyEntity())
+    let directory = Directory(principal, resource: EntityUID("", ""), PolicyEntity())
     return PolicySet(blind).decide(
       AccessRequest(
         principal: directory.principal, action: CityRules.uid(of: action), resource: directory.resource,

@@ -20,9 +20,20 @@ struct Directory: EntitySource {
   private let principalEntity: PolicyEntity
   private let resourceEntity: PolicyEntity
 
-  init(_ caller: Caller, resource: EntityUID, _ entity: PolicyEntity) {
-    principal = Self.uid(of: caller)
-    principalEntity = Self.entity(of: caller)
+  /// Who asks, made once for all that he asks about.
+  struct Principal: Sendable {
+    let uid: EntityUID
+    fileprivate let entity: PolicyEntity
+
+    init(_ caller: Caller) {
+      uid = Directory.uid(of: caller)
+      entity = Directory.entity(of: caller)
+    }
+  }
+
+  init(_ principal: Principal, resource: EntityUID, _ entity: PolicyEntity) {
+    self.principal = principal.uid
+    principalEntity = principal.entity
     self.resource = resource
     resourceEntity = entity
   }
