@@ -297,7 +297,7 @@ class Liar(http.server.ThreadingHTTPServer):
 
 def test_a_witness_that_lies_over_http(watched):
     """The third agency's address is taken over; the other two go on."""
-    watched.reader(1)
+    watched.reader(len(OWN))
     port = int(watched.witnesses[2].url.rsplit(":", 1)[1])
     watched.witnesses[2].stop()
     liar = Liar(("127.0.0.1", port))
@@ -326,7 +326,7 @@ def test_a_witness_that_lies_over_http(watched):
         "another history": lambda _: (422, b"", {}),
         "nothing for long": stalls,
     }
-    size = 1
+    size = len(OWN)
     for number, (name, answer) in enumerate(answers.items()):
         liar.answer = answer
         before, begun = liar.asked, time.monotonic()
