@@ -69,7 +69,7 @@ def test_each_caller_has_limits_of_his_own(limited):
     assert 429 in {one.status_code for one in asked}
     assert requests.get(limited.api + "/types", headers=calm, timeout=30).status_code == 200
     assert requests.get(limited.url + "/version", timeout=30).status_code == 200
-    health = requests.get(limited.url + "/health.json", timeout=30).json()["limits"]
+    health = limited.administrator.get("/health.json").json()["limits"]
     assert health["refused"] >= 12 and 0 < health["buckets"]["value"] < health["buckets"]["bound"]
     # The log is for whoever watches it, however much he reads; wrong statements are few.
     with requests.Session() as session:
