@@ -422,6 +422,17 @@ private struct TestServer {
   }
 }
 
+/// Event loops of servers that were stopped stay: a server ends in a task of its own, which may still need them.
+private enum EventLoops {
+  private static let made = Mutex<[MultiThreadedEventLoopGroup]>([])
+
+  static func make(_ threads: Int) -> MultiThreadedEventLoopGroup {
+    let group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
+    made.withLock { $0.append(group) }
+    return group
+  }
+}
+
 private func withServer(
   limits: Limits = Limits(), idle: TimeAmount = .seconds(20), farewell: TimeAmount = .seconds(8), loops: Int = 2,
   _ body: @escaping @Sendable (TestServer) async throws -> Void
@@ -447,7 +458,7 @@ private func withServer(
     let (ports, port) = AsyncStream.makeStream(of: Int.self)
     var log = Logger(label: "test")
     log.logLevel = .critical
-    let eventLoops = MultiThreadedEventLoopGroup(numberOfThreads: loops)
+    let eventLoops = EventLoops.make(loops)
     let app = Application(
       responder: router.buildResponder(),
       server: .api(of: Federation(hub: hub.hub), idleTimeout: idle, farewell: farewell),
@@ -467,7 +478,6 @@ private func withServer(
     }
     run.cancel()
     _ = await run.result
-    try await eventLoops.shutdownGracefully()
     if let failure { throw failure }
   }
 }
