@@ -168,7 +168,7 @@ def test_gos_own_packages_verify_it(large, served, tmp_path):
 
 def test_statements_signed_one_by_one(large, served, binary):
     count = max(500, ENTRIES // 40)
-    before = TilesReader(HttpBackend(served.url + "/log")).get_checkpoint().size
+    before = watched(large, served.url + "/log")[1].size
     sent = subprocess.run([binary, "bench", "submissions", "--to", served.url, "--key", large.folder / "submitter.key",
                            "--entries", str(count)], capture_output=True, text=True, timeout=600)
     assert sent.returncode == 0, sent.stderr
