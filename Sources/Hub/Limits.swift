@@ -63,6 +63,8 @@ public struct Limits: Sendable {
   public var datasets = 500
   /// Grants of a tenant that are kept, those that are over included.
   public var grants = 10_000
+  /// Grants that one may have asked for and that are not over, so that nobody takes the room of others.
+  public var grantsOfRequester = 100
   /// EntityMaps in memory, entities in all of them, and in one. The maps that were not used for longest go first.
   public var entityMaps = 1_000
   public var entityMapEntries = 500_000

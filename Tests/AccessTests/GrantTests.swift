@@ -262,6 +262,15 @@ import Testing
     // It approves this change and no other, of this person and no other.
     #expect(await shut("open wide", operatorCaller)?.kind == .forbidden)
     #expect(await shut("shut", operatorCaller, more: ["flow": 9])?.kind == .forbidden)
+    // Nor one that would end the valve itself a moment later.
+    let ending = await LeakTests.problem(operatorCaller) {
+      let text =
+        "{\"command\": {\"type\": \"Property\", \"value\": \"shut\"}, \"expiresAt\": \"\(RuledHub.time.adding(seconds: 2))\"}"
+      try await city.hub.merge(
+        "urn:ngsi-ld:Valve:1", with: EntityReader(context: .core).entity(.object(object(text))),
+        options: MergeOptions(), types: nil, in: .default)
+    }
+    #expect(ending?.kind == .forbidden)
     var other = RuledHub.caller("op2", roles: ["operator"], agency: "water")
     other.approval = asked.id
     #expect(await shut("shut", other)?.kind == .forbidden)
@@ -277,6 +286,27 @@ import Testing
         "urn:ngsi-ld:Valve:1", RuledHub.fragment("Valve:1", "Valve", ["command": "open"]), types: nil, in: .default)
     }
     #expect(await shut("shut", operatorCaller) != nil)
+    await city.end()
+  }
+
+  @Test func nobodyTakesTheRoomOfOthers() async throws {
+    let city = try await Self.made()
+    let (kim, lee) = (Self.police("kim"), Self.police("lee"))
+    let to = RuledHub.time.adding(seconds: 60).description
+    func ask(_ caller: Caller) async -> Problem? {
+      await LeakTests.problem(caller) {
+        _ = try await city.hub.requestGrant(Self.ask(Self.cameras, to: to), in: .default)
+      }
+    }
+    for _ in 0..<city.hub.limits.grantsOfRequester { #expect(await ask(kim) == nil) }
+    #expect(await ask(kim)?.kind == .tooManyResults)
+    #expect(await ask(lee) == nil)
+    city.move(61)
+    let later = RuledHub.time.adding(seconds: 120).description
+    #expect(
+      await LeakTests.problem(kim) {
+        _ = try await city.hub.requestGrant(Self.ask(Self.cameras, to: later), in: .default)
+      } == nil)
     await city.end()
   }
 

@@ -110,6 +110,9 @@ public struct Grant: Sendable, Hashable {
   public var review: Step? { steps.last { $0.kind == .review } }
   var requester: Party? { steps.first?.by }
 
+  /// Whether it waits to be decided, or gives something.
+  func isOpen(at time: DateTime) -> Bool { (state == .requested || state == .approved) && time < to }
+
   /// Whether it gives anything, now or later.
   func isLive(at time: DateTime) -> Bool { state == .approved && time < to }
 
@@ -271,7 +274,7 @@ extension Grant.Command {
   /// Whether a change does nothing beyond this.
   func covers(_ update: EntityUpdate) -> Bool {
     guard update.entity.id == entityId, update.before != nil, update.entity.deletedAt == nil,
-      update.addedTypes.isEmpty, update.removedTypes.isEmpty, !update.scopesChanged
+      update.addedTypes.isEmpty, update.removedTypes.isEmpty, !update.scopesChanged, !update.expiresAtChanged
     else { return false }
     return update.changes.allSatisfy { change in
       guard let new = change.new else { return false }

@@ -2,26 +2,32 @@ import NGSI
 import Store
 import Synchronization
 
-/// The grants that give something now or later.
+/// The grants that wait to be decided, or give something now or later.
 final class GrantBook: Sendable {
-  private let live = Mutex<[String: Grant]>([:])
+  private let open = Mutex<[String: Grant]>([:])
 
-  func grants(at time: DateTime) -> [Grant] {
-    live.withLock { live in
-      live = live.filter { $0.value.isLive(at: time) }
-      return live.values.sorted { $0.id < $1.id }
+  /// Those that give something.
+  func live(at time: DateTime) -> [Grant] {
+    open.withLock { open in
+      open = open.filter { $0.value.isOpen(at: time) }
+      return open.values.filter { $0.isLive(at: time) }.sorted { $0.id < $1.id }
     }
   }
 
   func put(_ grant: Grant, at time: DateTime) {
-    live.withLock { $0[grant.id] = grant.isLive(at: time) ? grant : nil }
+    open.withLock { $0[grant.id] = grant.isOpen(at: time) ? grant : nil }
+  }
+
+  /// How many somebody has asked for that are open.
+  func count(askedBy party: Grant.Party, at time: DateTime) -> Int {
+    open.withLock { $0.values.count { $0.isOpen(at: time) && $0.requester?.isSame(as: party) ?? false } }
   }
 
   /// The grants that end with one of these entities.
   func grants(for incidents: Set<String>, in tenant: Tenant) -> [Grant] {
-    live.withLock { live in
-      guard !live.isEmpty else { return [] }
-      return live.values.filter { $0.tenant == tenant && $0.incident.map(incidents.contains) ?? false }
+    open.withLock { open in
+      guard !open.isEmpty else { return [] }
+      return open.values.filter { $0.tenant == tenant && $0.incident.map(incidents.contains) ?? false }
     }
   }
 }

@@ -13,12 +13,12 @@ public enum GrantSelection: Sendable, Hashable {
 extension Hub {
   static let grantCollection = "grants"
 
-  /// Takes up the grants that still give something.
+  /// Takes up the grants that wait to be decided, or still give something.
   func resumeGrants() throws(Problem) {
     let tenants = try read { try $0.tenants() }
     let at = now()
     for tenant in tenants { for grant in try storedGrants(in: tenant) { grants.put(grant, at: at) } }
-    rules?.admit(grants.grants(at: at))
+    rules?.admit(grants.live(at: at))
   }
 
   // MARK: - Asking
@@ -33,6 +33,10 @@ extension Hub {
     let id = "urn:ngsi-ld:Grant:" + Identifier.random()
     let asked = try parser.grant(object, id: id, by: caller, in: tenant)
     try permit(asked.isBreakGlass ? .breakGlass : .request, on: asked, caller, rules)
+    guard grants.count(askedBy: Grant.Party(caller), at: now()) < limits.grantsOfRequester else {
+      throw Problem(
+        .tooManyResults, "\(caller.id) has \(limits.grantsOfRequester) grants open; that is the most, end some first")
+    }
     return try await write { writer in
       try self.requireRoom(for: tenant, writer)
       try self.requireIncident(of: asked, writer)
@@ -213,7 +217,7 @@ extension Hub {
     writer.afterCommit {
       let at = now()
       book.put(kept, at: at)
-      rules.admit(book.grants(at: at))
+      rules.admit(book.live(at: at))
     }
     return grant
   }
