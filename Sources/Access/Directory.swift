@@ -60,14 +60,20 @@ struct Directory: EntitySource {
     return PolicyEntity(attributes: attributes, parents: parents)
   }
 
-  static func context(of caller: Caller, at time: DateTime, attribute: String? = nil) -> [ExactText: Value] {
-    var context: [ExactText: Value] = ["time": .time(time.microseconds / 1000)]
-    context["methods"] = .set(Set(caller.methods.map { .string(ExactText($0)) }))
+  /// The circumstances of a caller: all but the time.
+  static func context(of caller: Caller) -> [ExactText: Value] {
+    var context: [ExactText: Value] = ["methods": .set(Set(caller.methods.map { .string(ExactText($0)) }))]
     context["scopes"] = caller.scopes.map { .set(Set($0.map { .string(ExactText($0)) })) }
     context["purpose"] = caller.purpose.map { .string(ExactText($0)) }
     context["source"] = caller.source.map { .string(ExactText($0)) }
     context["reason"] = caller.reason.map { .string(ExactText($0)) }
-    context["attribute"] = attribute.map { .string(ExactText(short($0))) }
+    return context
+  }
+
+  /// The same with the time.
+  static func context(_ circumstances: [ExactText: Value], at time: DateTime) -> [ExactText: Value] {
+    var context = circumstances
+    context["time"] = .time(time.microseconds / 1000)
     return context
   }
 
@@ -77,15 +83,15 @@ struct Directory: EntitySource {
 
   static func uid(of entity: Entity) -> EntityUID { EntityUID("Entity", ExactText(entity.id)) }
 
-  /// The groups that an entity is in.
-  static func groups(of entity: Entity, in tenant: Tenant) -> [EntityUID] {
+  /// The groups that an entity with these types and scopes is in.
+  static func groups(types: [String], scopes: [String], in tenant: Tenant) -> [EntityUID] {
     var groups = [uid(of: tenant)]
-    for type in entity.types {
+    for type in types {
       groups.append(EntityUID("EntityType", ExactText(type)))
       let short = short(type)
       if short != type { groups.append(EntityUID("EntityType", ExactText(short))) }
     }
-    for scope in entity.scopes {
+    for scope in scopes {
       var path = scope[...]
       while !path.isEmpty {
         groups.append(EntityUID("Scope", ExactText(String(path))))

@@ -69,7 +69,7 @@ public struct Benchmark: Sendable {
   }
 
   private func fleet(on group: MultiThreadedEventLoopGroup) -> Fleet {
-    Fleet(door: door, seed: settings.seed, group: group)
+    Fleet(door: door, seed: settings.seed, token: settings.token, group: group)
   }
 
   private func measure(
@@ -107,7 +107,7 @@ public struct Benchmark: Sendable {
   private func point(_ operation: HubOperation, _ size: Int, _ clients: Int, on group: MultiThreadedEventLoopGroup)
     async throws -> Report.Point
   {
-    let requests = Requests(host: door.host, size: size, seed: settings.seed)
+    let requests = Requests(host: door.host, size: size, seed: settings.seed, token: settings.token)
     let load = Load(
       address: door.address, format: .http, clients: clients,
       extent: .time(warmup: settings.warmup, seconds: settings.duration), clock: door.clock

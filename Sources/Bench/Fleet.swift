@@ -6,13 +6,14 @@ import NIOPosix
 struct Fleet: Sendable {
   let door: Door
   let seed: UInt64
+  let token: String?
   let group: MultiThreadedEventLoopGroup
 
   /// Entities in one request.
   static let perRequest = 500
   static let clients = 4
 
-  private var requests: Requests { Requests(host: door.host, size: Int.max, seed: seed) }
+  private var requests: Requests { Requests(host: door.host, size: Int.max, seed: seed, token: token) }
 
   func add(_ indices: Range<Int>) async throws -> Report.LoadFigures {
     let requests = requests

@@ -5,6 +5,8 @@ struct Requests: Sendable {
   let host: String
   let size: Int
   let seed: UInt64
+  /// Who asks; `nil` for nobody.
+  var token: String?
 
   /// The request with this number.
   func request(_ operation: HubOperation, _ number: Int) -> ByteBuffer {
@@ -48,13 +50,15 @@ struct Requests: Sendable {
   func count() -> ByteBuffer { get("entities?type=\(Device.type)&count=true&limit=0") }
 
   private func get(_ target: String) -> ByteBuffer {
-    ByteBuffer(string: "GET /ngsi-ld/v1/\(target) HTTP/1.1\r\nHost: \(host)\r\n\r\n")
+    ByteBuffer(string: "GET /ngsi-ld/v1/\(target) HTTP/1.1\r\nHost: \(host)\r\n\(proof)\r\n")
   }
+
+  private var proof: String { token.map { "Authorization: Bearer \($0)\r\n" } ?? "" }
 
   private func send(_ method: String, _ target: String, _ body: String) -> ByteBuffer {
     ByteBuffer(
       string: """
-        \(method) /ngsi-ld/v1/\(target) HTTP/1.1\r\nHost: \(host)\r\nContent-Type: application/json\r\n\
+        \(method) /ngsi-ld/v1/\(target) HTTP/1.1\r\nHost: \(host)\r\n\(proof)Content-Type: application/json\r\n\
         Content-Length: \(body.utf8.count)\r\n\r\n\(body)
         """)
   }

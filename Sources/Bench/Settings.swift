@@ -19,6 +19,12 @@ public struct Settings: Codable, Sendable {
   public var allowsRemote = false
   /// The hub's data folder: the raw SQLite anchor works on the same disk.
   public var dataFolder: String?
+  /// An access token that each request shows; it is not written to the report.
+  public var token: String?
+
+  private enum CodingKeys: String, CodingKey {
+    case duration, warmup, entities, clients, operations, seed, keeps, reuses, allowsRemote, dataFolder
+  }
 
   public init(
     duration: Double = 2, warmup: Double = 0.4, entities: [Int] = [10_000, 100_000], clients: [Int] = [1, 16, 64],
@@ -41,6 +47,9 @@ public struct Settings: Codable, Sendable {
     }
     guard !clients.isEmpty, clients.allSatisfy({ (1...1000).contains($0) }) else {
       throw BenchError("numbers of clients must be from 1 to 1000")
+    }
+    if let token, token.isEmpty || !token.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) {
+      throw BenchError("a token is one word of ASCII characters")
     }
     guard !operations.isEmpty else { throw BenchError("at least one operation is needed") }
   }

@@ -11,15 +11,16 @@ public enum ResourceSight: Int, Sendable, Hashable, Comparable {
 }
 
 extension Policy {
-  /// What the rule looks at of a resource.
-  public var sight: ResourceSight {
+  /// What the rule looks at of a resource of a type.
+  public func sight(of type: ExactText) -> ResourceSight {
     let scope: ResourceSight =
       switch resource {
       case .any: .nothing
-      case .within, .isType, .isTypeWithin: .groups
+      case .isType: .groups
+      case .within(let group), .isTypeWithin(_, let group): group.type == type ? .content : .groups
       case .equal: .content
       }
-    return conditions.reduce(scope) { max($0, $1.expression.sight) }
+    return conditions.reduce(scope) { max($0, $1.expression.sight(of: type)) }
   }
 
   /// Whether a condition looks at a member of the context.
@@ -41,7 +42,7 @@ extension Policy {
 }
 
 extension Expression {
-  fileprivate func names(_ type: ExactText) -> Bool {
+  func names(_ type: ExactText) -> Bool {
     switch self {
     case .value(let value): value.names(type)
     case .isType(let part, let one, let group): one == type || part.names(type) || group?.names(type) ?? false
@@ -65,16 +66,27 @@ extension Expression {
     }
   }
 
-  fileprivate var sight: ResourceSight {
+  /// What it looks at of a resource of a type. Who is named might be the resource, and a group that is found out might be
+  /// it as well.
+  func sight(of type: ExactText) -> ResourceSight {
     switch self {
-    case .variable(.resource): return .content
-    case .isType(.variable(.resource), _, let group): return max(.groups, group?.sight ?? .nothing)
-    case .compare(.within, .variable(.resource), let group): return max(.groups, group.sight)
-    default: return parts.reduce(.nothing) { max($0, $1.sight) }
+    case .value(let value): value.names(type) ? .content : .nothing
+    case .variable(.resource): .content
+    case .isType(.variable(.resource), _, let group): max(.groups, group?.sightAsGroup(of: type) ?? .nothing)
+    case .compare(.within, .variable(.resource), let group): max(.groups, group.sightAsGroup(of: type))
+    default: parts.reduce(.nothing) { max($0, $1.sight(of: type)) }
     }
   }
 
-  fileprivate func asksContext(for name: ExactText) -> Bool {
+  private func sightAsGroup(of type: ExactText) -> ResourceSight {
+    switch self {
+    case .value: sight(of: type)
+    case .set(let members): members.reduce(.nothing) { max($0, $1.sightAsGroup(of: type)) }
+    default: .content
+    }
+  }
+
+  func asksContext(for name: ExactText) -> Bool {
     switch self {
     case .member(.variable(.context), let member), .has(.variable(.context), let member): member == name
     case .variable(.context): true
@@ -95,13 +107,6 @@ extension Value {
 }
 
 extension PolicySet {
-  /// The rules that may say something of a request by this principal for this action, whatever its resource.
-  public func narrowed(to principal: EntityUID, _ action: EntityUID, _ entities: any EntitySource) -> PolicySet {
-    var evaluator = Evaluator(
-      AccessRequest(principal: principal, action: action, resource: EntityUID("", "")), entities)
-    return PolicySet(policies.filter { evaluator.concernsRequester($0) })
-  }
-
   /// The names of the rules with an annotation, by what it says.
   public func annotated(_ name: String) -> [String: String] {
     Dictionary(policies.compactMap { policy in policy.annotations[name].map { (policy.id, $0) } }) { first, _ in first }

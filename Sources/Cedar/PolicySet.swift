@@ -86,6 +86,9 @@ extension Evaluator {
     isAbout(policy.principal, request.principal) && isAbout(policy.action)
   }
 
+  /// Whether a rule is about what is asked for.
+  mutating func concernsResource(_ policy: Policy) -> Bool { isAbout(policy.resource, request.resource) }
+
   private mutating func isAbout(_ scope: Policy.Scope, _ uid: EntityUID) -> Bool {
     switch scope {
     case .any: true

@@ -24,10 +24,11 @@ public protocol Store: Sendable {
   ///
   /// - Parameters:
   ///   - time: an entity whose `expiresAt` is not after it does not count.
+  ///   - visibility: what of it may be seen; an entity that may not be seen does not count.
   ///   - embeddedContext: what to write as `@context`.
   func write(
-    _ id: String, in tenant: Tenant, at time: DateTime, as form: EntityWriter, embeddedContext: JSON?,
-    to writer: inout JSONWriter
+    _ id: String, in tenant: Tenant, at time: DateTime, as form: EntityWriter, under visibility: EntityVisibility?,
+    embeddedContext: JSON?, to writer: inout JSONWriter
   ) throws -> Bool
 
   /// Runs a read-modify-write in order with all others; returns when it is durable.
@@ -47,10 +48,11 @@ extension Store {
   public func entity(_ id: String, in tenant: Tenant) throws -> Entity? { try read { try $0.entity(id, in: tenant) } }
 
   public func write(
-    _ id: String, in tenant: Tenant, at time: DateTime, as form: EntityWriter, embeddedContext: JSON?,
-    to writer: inout JSONWriter
+    _ id: String, in tenant: Tenant, at time: DateTime, as form: EntityWriter, under visibility: EntityVisibility?,
+    embeddedContext: JSON?, to writer: inout JSONWriter
   ) throws -> Bool {
-    guard let entity = try entity(id, in: tenant), entity.expiresAt.map({ $0 > time }) ?? true else { return false }
+    guard let stored = try entity(id, in: tenant), stored.expiresAt.map({ $0 > time }) ?? true else { return false }
+    guard let entity = visibility?.given(stored) ?? (visibility == nil ? stored : nil) else { return false }
     form.write(entity, embeddedContext: embeddedContext, to: &writer)
     return true
   }

@@ -19,7 +19,8 @@ extension StoreContract {
             form.write(one, embeddedContext: embedded, to: &expected)
             var written = JSONWriter()
             let isThere = try subject.store.write(
-              one.id, in: .default, at: subject.clock.now, as: form, embeddedContext: embedded, to: &written)
+              one.id, in: .default, at: subject.clock.now, as: form, under: nil, embeddedContext: embedded, to: &written
+            )
             try expect(isThere, "\(one.id) is not there")
             try expectEqual(
               String(decoding: written.bytes, as: UTF8.self), String(decoding: expected.bytes, as: UTF8.self),
@@ -27,6 +28,47 @@ extension StoreContract {
           }
         }
       }
+    },
+    Case("an entity is written as far as it may be seen, alone and in a page") { subject in
+      let whole = entity(1, [("open", 1), ("secret", 2)])
+      let open = entity(1, [("open", 1)])
+      try await subject.store.write { try $0.put(whole, replacing: nil, in: .default) }
+      let store = subject.store
+      let form = EntityWriter(context: .core, representation: Representation())
+      let now = subject.clock.now
+      func expectSeen(_ expected: Entity?, _ glance: EntityVisibility.Glance, isGiven: Bool = true) throws {
+        let visibility = EntityVisibility { _, _ in
+          .attributes([open.attributes[0].name])
+        } glance: { types, scopes in
+          types == whole.types && scopes == whole.scopes ? glance : .nothing
+        } give: { _ in
+          isGiven
+        }
+        var shown = JSONWriter()
+        if let expected { form.write(expected, embeddedContext: nil, to: &shown) }
+        var alone = JSONWriter()
+        let isThere = try store.write(
+          whole.id, in: .default, at: now, as: form, under: visibility, embeddedContext: nil, to: &alone)
+        try expectEqual(isThere, expected != nil, "\(glance)")
+        try expectEqual(String(decoding: alone.bytes, as: UTF8.self), String(decoding: shown.bytes, as: UTF8.self))
+        guard isGiven else { return }
+        var query = EntityQuery()
+        query.visibility = visibility
+        let asked = query
+        let page = try store.read { reader in
+          var page = JSONWriter()
+          let extent = try reader.write(
+            asked, in: .default, page: Page(limit: 10), countsTotal: true, as: form, embeddedContext: nil, to: &page)
+          try expectEqual(extent.total, expected == nil ? 0 : 1, "\(glance)")
+          return page.bytes
+        }
+        try expectEqual(String(decoding: page, as: UTF8.self), String(decoding: shown.bytes, as: UTF8.self))
+      }
+      try expectSeen(whole, .whole)
+      try expectSeen(open, .unclear)
+      try expectSeen(open, .attributes { $0 == open.attributes[0].name })
+      try expectSeen(nil, .nothing)
+      try expectSeen(nil, .unclear, isGiven: false)
     },
     Case("an entity that is not there, or whose time has come, is not written") { subject in
       var brief = entity(1, [("a", 1)])
@@ -37,7 +79,8 @@ extension StoreContract {
       func isWritten(_ id: String, in tenant: Tenant = .default, at time: DateTime) throws -> Bool {
         var writer = JSONWriter()
         let form = EntityWriter(context: .core, representation: Representation())
-        let isThere = try store.write(id, in: tenant, at: time, as: form, embeddedContext: nil, to: &writer)
+        let isThere = try store.write(
+          id, in: tenant, at: time, as: form, under: nil, embeddedContext: nil, to: &writer)
         try expectEqual(writer.bytes.isEmpty, !isThere, "what was written")
         return isThere
       }

@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import NGSI
+import Query
 import Store
 import Synchronization
 
@@ -95,11 +96,12 @@ public final class SQLiteStore: Store {
   }
 
   public func write(
-    _ id: String, in tenant: Tenant, at time: DateTime, as form: EntityWriter, embeddedContext: JSON?,
-    to writer: inout JSONWriter
+    _ id: String, in tenant: Tenant, at time: DateTime, as form: EntityWriter, under visibility: EntityVisibility?,
+    embeddedContext: JSON?, to writer: inout JSONWriter
   ) throws -> Bool {
     try readers.readOnce { session in
-      try session.write(id, in: tenant, at: time, as: form, embeddedContext: embeddedContext, to: &writer)
+      try session.write(
+        id, in: tenant, at: time, as: form, under: visibility, embeddedContext: embeddedContext, to: &writer)
     }
   }
 

@@ -56,6 +56,9 @@ struct BenchHubCommand: AsyncParsableCommand {
   @Flag(help: "Measure a hub on another machine, which may belong to others.")
   var allowRemote = false
 
+  @Option(help: "File with an access token that each request shows, for a city with rules of access.")
+  var tokenFile: String?
+
   func run() async throws {
     let report = try await Benchmark(url: to, settings: settings()) { line in Self.tell(line) }.run()
     Self.tell("\n\(Table(report))")
@@ -77,6 +80,12 @@ struct BenchHubCommand: AsyncParsableCommand {
       }
     }
     settings.dataFolder = dataDir
+    if let tokenFile {
+      guard let data = FileManager.default.contents(atPath: tokenFile) else {
+        throw ValidationError("--token-file: \(tokenFile) cannot be read")
+      }
+      settings.token = String(decoding: data, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+    }
     settings.keeps = keep
     settings.reuses = reuse
     settings.allowsRemote = allowRemote

@@ -27,6 +27,85 @@ import Testing
     }
   }
 
+  // MARK: What was decided before
+
+  /// What is remembered of entities in the same groups does not hold for those that a rule names.
+  @Test func aRuleForOneEntityIsNoRuleForItsKind() async throws {
+    let city = try RuledHub(
+      """
+      permit(principal == Person::"scope", action in [Action::"read", Action::"update"], resource in Entity::"urn:ngsi-ld:Room:2");
+      permit(principal == Person::"word", action == Action::"read", resource)
+      when { resource in [Entity::"urn:ngsi-ld:Room:2", EntityType::"Patient"] };
+      permit(principal == Person::"is", action == Action::"read", resource is Entity in Entity::"urn:ngsi-ld:Room:2");
+      permit(principal == Person::"all", action == Action::"read", resource);
+      forbid(principal == Person::"all", action == Action::"read", resource in Entity::"urn:ngsi-ld:Room:2");
+      """)
+    try await city.fill()
+    func seen(_ id: String) throws -> [String] {
+      try Caller.$current.withValue(RuledHub.caller(id)) { try city.ids() }
+    }
+    for _ in 0..<2 {
+      #expect(try seen("scope") == ["Room:2"])
+      #expect(try seen("word") == ["Room:2", "Patient:1"])
+      #expect(try seen("is") == ["Room:2"])
+      #expect(try seen("all") == ["Room:1", "Room:3", "Room:4", "Patient:1"])
+    }
+    await city.end()
+  }
+
+  /// Purpose, time and rules that change are asked about again.
+  @Test func whatIsRememberedHoldsForTheSameCircumstancesOnly() async throws {
+    let city = try RuledHub(
+      """
+      permit(principal == Person::"care", action == Action::"read", resource in EntityType::"Patient")
+      when { context has purpose && context.purpose == "care" };
+      permit(principal == Person::"late", action == Action::"read", resource in EntityType::"Patient")
+      when { context.time >= datetime("2026-11-18T11:07:00Z") };
+      permit(principal == Person::"there", action == Action::"read", resource in EntityType::"Patient")
+      when { context has source && ip(context.source).isInRange(ip("10.0.0.0/8")) };
+      """)
+    try await city.fill()
+    func seen(_ caller: Caller) throws -> [String] { try Caller.$current.withValue(caller) { try city.ids() } }
+    var care = RuledHub.caller("care")
+    for purpose in [nil, "care", "research", "care", nil] {
+      care.purpose = purpose
+      #expect(try seen(care) == (purpose == "care" ? ["Patient:1"] : []))
+    }
+    var there = RuledHub.caller("there")
+    for source in ["10.0.0.7", "192.0.2.1", "10.0.0.8"] {
+      there.source = source
+      #expect(try seen(there) == (source.hasPrefix("10.") ? ["Patient:1"] : []))
+    }
+    let late = RuledHub.caller("late")
+    #expect(try seen(late) == [])
+    city.move(60)
+    #expect(try seen(late) == ["Patient:1"])
+    try city.rules.replace("permit(principal, action == Action::\"read\", resource in EntityType::\"Room\");")
+    #expect(try seen(late).count == 4)
+    await city.end()
+  }
+
+  /// More that is decided than there is room for is decided again, and the same.
+  @Test func whatIsRememberedIsBounded() throws {
+    let rules = try CityRules(
+      """
+      permit(principal, action == Action::"read", resource in EntityType::"Room");
+      forbid(principal, action == Action::"read", resource in EntityType::"Room")
+      when { context has attribute && context.attribute == "code" };
+      """, now: { RuledHub.time }, recorder: { _, _ in [] })
+    for number in 0..<300 {
+      var caller = RuledHub.caller("\(number)")
+      caller.agency = "a"
+      let visibility = try #require(rules.visibility(for: caller, in: .default))
+      for kind in 0..<100 {
+        let room = Entity(id: "urn:1", types: [iri("Room"), "urn:type:\(kind)"])
+        #expect(visibility.part(of: room, asking: [iri("code"), iri("level")]) == .attributes([iri("level")]))
+        #expect(visibility.part(of: Entity(id: "urn:2", types: ["urn:type:\(kind)"]), asking: []) == nil)
+      }
+    }
+    #expect(rules.remembered <= 50_000)
+  }
+
   // MARK: Histories
 
   /// Rules on contents and scopes hold for histories, and for those of entities that are gone.

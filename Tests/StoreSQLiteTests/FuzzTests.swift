@@ -46,7 +46,8 @@ import Testing
           var names = ShownNames(.core)
           var text = JSONWriter()
           let form = EntityWriter(context: .core, representation: Representation(.normalized))
-          try? shown.show(as: form, &names, embeddedContext: nil, to: &text, iri: Self.name)
+          try? shown.show(
+            as: form, &names, embeddedContext: nil, to: &text, shows: { $0 % 2 == 0 }, iri: Self.name)
           var reader = ByteReader(bytes)
           _ = try reader.entity(iri: Self.name)
         }

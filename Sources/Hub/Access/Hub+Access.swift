@@ -3,6 +3,9 @@ import Query
 import Store
 
 extension Hub {
+  /// Whether rules say who may do what; otherwise everybody may do everything.
+  public var hasRules: Bool { rules != nil }
+
   /// Runs a body as the city itself.
   public static func asCity<Value>(
     isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> Value

@@ -25,13 +25,11 @@ extension Hub {
   public func write(
     _ id: String, in tenant: Tenant, as form: EntityWriter, embeddedContext: JSON?, to writer: inout JSONWriter
   ) throws(Problem) {
-    if try visibility(in: tenant) != nil {
-      return form.write(try entity(id, in: tenant), embeddedContext: embeddedContext, to: &writer)
-    }
+    let visibility = try visibility(in: tenant)
     let isFound: Bool
     do {
       isFound = try store.write(
-        id, in: tenant, at: now(), as: form, embeddedContext: embeddedContext, to: &writer)
+        id, in: tenant, at: now(), as: form, under: visibility, embeddedContext: embeddedContext, to: &writer)
     } catch { throw Problem(storeFailure: error) }
     guard isFound else { throw try noEntity(id, in: tenant) }
   }

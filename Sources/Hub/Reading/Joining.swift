@@ -123,8 +123,7 @@ extension Hub {
         found: found
       ) { linked in
         guard let visibility else { return linked }
-        guard let seen = visibility.visible(linked), visibility.isGiven(seen) else { return nil }
-        return seen
+        return visibility.given(linked)
       }
       switch join {
       case .flat: return try joiner.flat(entities, projecting, levels: levels)

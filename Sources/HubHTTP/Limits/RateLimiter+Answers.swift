@@ -54,10 +54,12 @@ extension HubDoors {
     guard let keeper, door != .enrolment else {
       return count(request.peer.map(Caller.init) ?? .nobody, &request)
     }
-    if let limiter, !keeper.knows(request), let refusal = limiter.refusalForWrongProofs(from: request.remote) {
-      return refusal.response
+    guard let caller = keeper.known(request) else {
+      if let refusal = limiter?.refusalForWrongProofs(from: request.remote) { return refusal.response }
+      guard let caller = try? keeper.caller(of: request) else { return nil }
+      request.caller = caller
+      return count(caller, &request)
     }
-    guard let caller = try? keeper.caller(of: request) else { return nil }
     request.caller = caller
     return count(caller, &request)
   }

@@ -9,8 +9,9 @@ public protocol Doorkeeper: Sendable {
   /// - Throws: `Unauthorized` when what it brings as proof is none.
   func caller(of request: APIRequest) throws(Problem) -> Caller
 
-  /// Whether what a request brings as proof was found good before, or it brings none: judging it then costs next to nothing.
-  func knows(_ request: APIRequest) -> Bool
+  /// Who asks, where what the request brings as proof was found good before, or it brings none: that costs next to
+  /// nothing. `nil` for everyone else.
+  func known(_ request: APIRequest) -> Caller?
 
   /// Makes ready what ``caller(of:)`` needs for this request and may have to be fetched.
   func prepare(for request: APIRequest) async
@@ -19,7 +20,7 @@ public protocol Doorkeeper: Sendable {
 extension Doorkeeper {
   public func prepare(for request: APIRequest) async {}
 
-  public func knows(_ request: APIRequest) -> Bool { true }
+  public func known(_ request: APIRequest) -> Caller? { try? caller(of: request) }
 }
 
 extension HubDoors {

@@ -13,30 +13,50 @@ public final class EntityVisibility: Sendable, Hashable {
     case attributes(Set<String>)
   }
 
+  /// What is known of what may be seen of an entity before its attributes are read.
+  public enum Glance: Sendable {
+    case nothing
+    /// All of it, and nobody wants to hear of it.
+    case whole
+    /// It is there, and these attributes of it, by their expanded names, whatever else they have; nobody wants to hear of it.
+    case attributes(@Sendable (String) -> Bool)
+    /// It has to be looked at.
+    case unclear
+  }
+
   /// Whether nothing may be seen whatever there is.
   public let isNothing: Bool
   private let show: @Sendable (Entity, [String]) -> Part?
+  private let glance: @Sendable (_ types: [String], _ scopes: [String]) -> Glance
   private let give: @Sendable (Entity) -> Bool
 
   /// - Parameters:
   ///   - show: gives the part of an entity that may be seen, of the attributes with these expanded names, whether it has
   ///     them now or had them once; `nil` when it may not be known that it is there.
+  ///   - glance: the same of all entities of these types and scopes, where that is known without more of them.
   ///   - give: hears of each entity that is given, as it is given; false when no more may be.
   public init(
-    _ show: @escaping @Sendable (Entity, [String]) -> Part?, give: @escaping @Sendable (Entity) -> Bool = { _ in true }
+    _ show: @escaping @Sendable (Entity, [String]) -> Part?,
+    glance: @escaping @Sendable (_ types: [String], _ scopes: [String]) -> Glance = { _, _ in .unclear },
+    give: @escaping @Sendable (Entity) -> Bool = { _ in true }
   ) {
     isNothing = false
     self.show = show
+    self.glance = glance
     self.give = give
   }
 
   private init() {
     isNothing = true
+    glance = { _, _ in .nothing }
     show = { _, _ in nil }
     give = { _ in false }
   }
 
   public static let nothing = EntityVisibility()
+
+  /// What is known by an entity's types and scopes alone.
+  public func glance(_ head: Entity) -> Glance { glance(head.types, head.scopes) }
 
   /// The entity as far as it may be seen; `nil` when it may not be known that it is there.
   public func visible(_ entity: Entity) -> Entity? {
@@ -58,6 +78,12 @@ public final class EntityVisibility: Sendable, Hashable {
   ///
   /// - Returns: false when the answer may have no more such entities.
   public func isGiven(_ entity: Entity) -> Bool { give(entity) }
+
+  /// What may be seen of an entity that becomes a part of an answer by that; `nil` for nothing.
+  public func given(_ entity: Entity) -> Entity? {
+    guard let shown = visible(entity), isGiven(shown) else { return nil }
+    return shown
+  }
 
   public static func == (left: EntityVisibility, right: EntityVisibility) -> Bool { left === right }
 

@@ -278,9 +278,12 @@ public struct EntityQuery: Sendable, Hashable {
     idPattern == nil && geo == nil && order.isEmpty && selectors.isEmpty && filter?.isSimple ?? true
   }
 
-  /// Whether nothing of an entity is looked at but its types.
-  public var asksTypesOnly: Bool {
+  /// Whether nothing of an entity decides whether it is selected but its types.
+  public var selectsByTypesOnly: Bool {
     ids.isEmpty && idPattern == nil && attributes.isEmpty && filter == nil && scope == nil && geo == nil
-      && selectors.isEmpty && visibility == nil
+      && selectors.isEmpty
   }
+
+  /// Whether nothing of an entity is looked at but its types.
+  public var asksTypesOnly: Bool { selectsByTypesOnly && visibility == nil }
 }

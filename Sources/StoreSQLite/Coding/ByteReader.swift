@@ -101,6 +101,15 @@ struct ByteReader {
     }
   }
 
+  /// The bytes that a body goes behind.
+  mutating func passed(_ body: (inout ByteReader) throws(StoreError) -> Void) throws(StoreError)
+    -> UnsafeRawBufferPointer
+  {
+    let start = position
+    try body(&self)
+    return UnsafeRawBufferPointer(rebasing: bytes[start..<position])
+  }
+
   mutating func descend() throws(StoreError) {
     guard depthLeft > 0 else { throw ByteReader.damaged }
     depthLeft -= 1

@@ -88,15 +88,20 @@ extension ByteReader {
   /// - Parameters:
   ///   - form: one that takes parts.
   ///   - names: of the form's context.
+  ///   - shows: whether the attribute whose name has a number is among what is written.
   mutating func show(
     as form: EntityWriter, _ names: inout ShownNames, embeddedContext: JSON?, to writer: inout JSONWriter,
-    iri: (Int64) throws(StoreError) -> String
+    shows: (Int64) throws(StoreError) -> Bool, iri: (Int64) throws(StoreError) -> String
   ) throws(StoreError) {
     let shown = ShownForm(form)
     try showHead(as: shown, &names, to: &writer, iri: iri)
     try descend()
     for _ in 0..<(try count()) {
       let number = Int64(truncatingIfNeeded: try unsigned())
+      guard try shows(number) else {
+        try skipInstances()
+        continue
+      }
       try showInstances(number, as: shown, &names, to: &writer, iri: iri)
     }
     ascend()

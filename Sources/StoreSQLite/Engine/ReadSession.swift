@@ -1,4 +1,5 @@
 import NGSI
+import Query
 import Store
 
 /// One connection's view of the store inside a transaction. The writer's session adds to it.
@@ -120,29 +121,24 @@ class ReadSession: StoreReader, @unchecked Sendable {
 
   /// Writes an entity as ``Store/write(_:in:at:as:embeddedContext:to:)`` does.
   func write(
-    _ id: String, in tenant: Tenant, at time: DateTime, as form: EntityWriter, embeddedContext: JSON?,
-    to writer: inout JSONWriter
+    _ id: String, in tenant: Tenant, at time: DateTime, as form: EntityWriter, under visibility: EntityVisibility?,
+    embeddedContext: JSON?, to writer: inout JSONWriter
   ) throws(StoreError) -> Bool {
     guard let tenant = try number(of: tenant) else { return false }
-    guard form.takesParts else {
-      guard let (entity, _) = try entity(id, tenant: tenant), entity.expiresAt.map({ $0 > time }) ?? true else {
-        return false
-      }
-      form.write(entity, embeddedContext: embeddedContext, to: &writer)
-      return true
-    }
     return try withShownNames(of: form.context) { names throws(StoreError) in
       let statement = try connection.statement(.entityById).bind(1, tenant)
       return try statement.withBound(2, id) { statement throws(StoreError) in
         guard try statement.step() else { return false }
         if let expires = statement.optionalInteger(2), expires <= max(time, clock()).microseconds { return false }
-        try statement.withBytes(0) { bytes throws(StoreError) in
-          var reader = ByteReader(bytes)
-          try reader.show(as: form, &names, embeddedContext: embeddedContext, to: &writer) {
-            number throws(StoreError) in try self.iri(number)
+        return try statement.withBytes(0) { bytes throws(StoreError) in
+          let stored = FoundEntity(key: 0, bytes: bytes, session: self)
+          guard let found = try visibility.map(Onlooker.init)?.seen(stored) ?? (visibility == nil ? stored : nil) else {
+            return false
           }
+          if let shown = found.shown, visibility?.isGiven(shown) == false { return false }
+          try found.write(as: form, &names, embeddedContext: embeddedContext, to: &writer)
+          return true
         }
-        return true
       }
     }
   }

@@ -7,14 +7,27 @@ struct FoundEntity {
   let key: Int64
   let bytes: UnsafeRawBufferPointer
   let session: ReadSession
-  /// The part that may be seen, where not all may.
+  /// The part that may be seen, where that had to be looked at.
   var shown: Entity?
+  /// Knows which attributes may be seen, where not all may and that can be told by their names.
+  var onlooker: Onlooker?
+
+  init(key: Int64, bytes: UnsafeRawBufferPointer, session: ReadSession) {
+    (self.key, self.bytes, self.session) = (key, bytes, session)
+  }
 
   /// All of it that may be seen.
   func whole() throws(StoreError) -> Entity {
     if let shown { return shown }
     var reader = ByteReader(bytes)
-    return try reader.entity { number throws(StoreError) in try session.iri(number) }
+    let entity = try reader.entity { number throws(StoreError) in try session.iri(number) }
+    return onlooker?.shown(entity) ?? entity
+  }
+
+  /// The entity without its attributes.
+  func head() throws(StoreError) -> Entity {
+    var reader = ByteReader(bytes)
+    return try reader.head { number throws(StoreError) in try session.iri(number) }
   }
 
   /// The entity with no other attributes than these.
@@ -23,7 +36,8 @@ struct FoundEntity {
   func part(_ attributes: [Int64]) throws(StoreError) -> Entity {
     if let shown { return shown }
     var reader = ByteReader(bytes)
-    return try reader.entity(with: attributes) { number throws(StoreError) in try session.iri(number) }
+    let part = try reader.entity(with: attributes) { number throws(StoreError) in try session.iri(number) }
+    return onlooker?.shown(part) ?? part
   }
 
   /// Writes it, in parts where the form takes them.
@@ -35,19 +49,10 @@ struct FoundEntity {
     }
     var reader = ByteReader(bytes)
     try reader.show(as: form, &names, embeddedContext: embeddedContext, to: &writer) { number throws(StoreError) in
+      try onlooker?.shows(number, of: session) ?? true
+    } iri: { number throws(StoreError) in
       try session.iri(number)
     }
-  }
-}
-
-extension EntityQuery {
-  /// What of an entity the query may see; `nil` for nothing.
-  func seen(_ found: FoundEntity) throws(StoreError) -> FoundEntity? {
-    guard let visibility else { return found }
-    guard let shown = visibility.visible(try found.whole()) else { return nil }
-    var seen = found
-    seen.shown = shown
-    return seen
   }
 }
 

@@ -39,8 +39,7 @@ struct PreparedQuery {
       do {
         guard let linked = try session.entity(id, tenant: tenant)?.entity else { return nil }
         guard let visibility else { return linked }
-        guard let seen = visibility.visible(linked), visibility.isGiven(seen) else { return nil }
-        return seen
+        return visibility.given(linked)
       } catch {
         failure = error
         return nil

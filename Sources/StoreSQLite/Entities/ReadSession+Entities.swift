@@ -35,8 +35,8 @@ extension ReadSession {
       _ = try EntityMatcher(query)
       return PageExtent(total: countsTotal ? 0 : nil, hasMore: false)
     }
-    if order == nil, query.asksTypesOnly,
-      let extent = try forEachOfType(query.types, tenant: tenant, page: page, countsTotal: countsTotal, body)
+    if order == nil, query.selectsByTypesOnly,
+      let extent = try forEachOfType(query, tenant: tenant, page: page, countsTotal: countsTotal, body)
     {
       return extent
     }
@@ -44,14 +44,14 @@ extension ReadSession {
     return if let order { try run.sorted(order, body) } else { try run.inOrderOfCreation(body) }
   }
 
-  /// The page of all entities, or all of one type: nothing to evaluate, and the total is known. `nil` when it has to be
-  /// evaluated all the same.
+  /// The page of all entities, or all of one type: nothing to evaluate, and where all may be seen the total is known.
+  /// `nil` when it has to be evaluated all the same.
   private func forEachOfType(
-    _ types: TypeSelection?, tenant: Int64, page: Page, countsTotal: Bool, _ body: (FoundEntity) throws -> Void
+    _ query: EntityQuery, tenant: Int64, page: Page, countsTotal: Bool, _ body: (FoundEntity) throws -> Void
   ) throws -> PageExtent? {
     var source = (sql: SQL.pageInTenant, number: tenant)
     var counted: Int64 = 0
-    switch types {
+    switch query.types {
     case nil, .anything?: break
     case .type(let iri)?:
       guard let type = try number(of: iri, in: tenant) else {
@@ -63,6 +63,9 @@ extension ReadSession {
     }
     let now = clock().microseconds
     guard try keys(.anyExpired, { $0.bind(1, now).bind(2, tenant) }).isEmpty else { return nil }
+    if query.visibility != nil {
+      return try forEachSeen(query, source.sql, source.number, page: page, countsTotal: countsTotal, body)
+    }
     let limit = max(0, page.limit)
     let rows = try connection.statement(source.sql)
       .bind(1, source.number).bind(2, limit + 1).bind(3, max(0, page.offset))
@@ -75,6 +78,68 @@ extension ReadSession {
     let hasMore = try given == limit && rows.step()
     return PageExtent(total: countsTotal ? try count(ofType: counted, tenant: tenant) : nil, hasMore: hasMore)
   }
+
+  /// The page of those that may be seen.
+  private func forEachSeen(
+    _ query: EntityQuery, _ source: SQL, _ number: Int64, page: Page, countsTotal: Bool,
+    _ body: (FoundEntity) throws -> Void
+  ) throws -> PageExtent {
+    let window = SeenPage(query, page, countsTotal: countsTotal)
+    var budget = EntityQueryRun.most(query, self)
+    let rows = try connection.statement(source).bind(1, number).bind(2, -1).bind(3, 0)
+    defer { rows.reset() }
+    while try rows.step() {
+      budget -= 1
+      guard budget >= 0 else { throw EntityQueryRun.tooComplex(EntityQueryRun.most(query, self)) }
+      let goesOn = try rows.withBytes(1) { bytes in
+        let stored = FoundEntity(key: rows.integer(0), bytes: bytes, session: self)
+        guard let found = try window.seen(stored) else { return true }
+        return try window.take(found, body)
+      }
+      guard goesOn else { break }
+    }
+    return window.extent
+  }
+}
+
+/// A page of what may be seen, as it fills.
+private final class SeenPage {
+  private let query: EntityQuery
+  private let page: Page
+  private let countsTotal: Bool
+  private let onlooker: Onlooker?
+  private var found = 0
+  private var hasMore = false
+
+  init(_ query: EntityQuery, _ page: Page, countsTotal: Bool) {
+    (self.query, self.page, self.countsTotal) = (query, page, countsTotal)
+    onlooker = query.visibility.map(Onlooker.init)
+  }
+
+  /// What of an entity may be seen; `nil` for nothing.
+  func seen(_ stored: FoundEntity) throws(StoreError) -> FoundEntity? {
+    guard let onlooker else { return stored }
+    return try onlooker.seen(stored)
+  }
+
+  /// Takes an entity that is selected and may be seen.
+  ///
+  /// - Returns: whether the next one matters.
+  func take(_ entity: FoundEntity, _ body: (FoundEntity) throws -> Void) throws -> Bool {
+    defer { found += 1 }
+    // That it is there is told by a total, too.
+    if countsTotal { try entity.give(under: query) }
+    guard found >= page.offset else { return true }
+    try entity.give(under: query)
+    if found - page.offset < page.limit {
+      try body(entity)
+      return true
+    }
+    hasMore = true
+    return countsTotal
+  }
+
+  var extent: PageExtent { PageExtent(total: countsTotal ? found : nil, hasMore: hasMore) }
 }
 
 /// A class, because a struct of its size would be copied for each entity that is looked at.
@@ -100,30 +165,25 @@ private final class EntityQueryRun {
   /// Entities that are read in order before a long list of candidates is fetched after all: about 10 ms.
   private static let patience = 2_000
 
+  /// Entities that may be looked at.
+  static func most(_ query: EntityQuery, _ session: ReadSession) -> Int {
+    min(query.patience ?? Int.max, session.options.maxScanned)
+  }
+
+  static func tooComplex(_ most: Int) -> StoreError {
+    .tooComplex("the query looks at more than \(most) entities; narrow it by type, id or an attribute")
+  }
+
   func inOrderOfCreation(_ body: (FoundEntity) throws -> Void) throws -> PageExtent {
-    var extent = PageExtent(total: nil, hasMore: false)
-    var found = 0
-    try forEachMatch(readsAll: countsTotal) { entity in
-      defer { found += 1 }
-      // That it is there is told by a total, too.
-      if countsTotal { try entity.give(under: query) }
-      guard found >= page.offset else { return true }
-      if found - page.offset < page.limit {
-        try entity.give(under: query)
-        try body(entity)
-        return true
-      }
-      try entity.give(under: query)
-      extent.hasMore = true
-      return countsTotal
-    }
-    if countsTotal { extent.total = found }
-    return extent
+    let window = SeenPage(query, page, countsTotal: countsTotal)
+    try forEachMatch(readsAll: countsTotal, window.seen) { try window.take($0, body) }
+    return window.extent
   }
 
   func sorted(_ order: EntityOrder, _ body: (FoundEntity) throws -> Void) throws -> PageExtent {
     var keyed: [(key: Int64, order: EntityOrder.SortKey)] = []
-    try forEachMatch(readsAll: true) { entity in
+    let window = SeenPage(query, page, countsTotal: countsTotal)
+    try forEachMatch(readsAll: true, window.seen) { entity in
       guard keyed.count < session.options.maxSorted else {
         throw StoreError.tooComplex(
           "more than \(session.options.maxSorted) entities would have to be sorted; narrow the query")
@@ -133,30 +193,29 @@ private final class EntityQueryRun {
       return true
     }
     keyed.sort { order.precedes($0.order, $1.order) }
-    let window = keyed.dropFirst(max(0, page.offset))
-    for (key, _) in window.prefix(max(0, page.limit)) {
+    let rest = keyed.dropFirst(max(0, page.offset))
+    for (key, _) in rest.prefix(max(0, page.limit)) {
       try session.found(key: key) { stored in
-        guard let seen = try query.seen(stored) else { return }
+        guard let seen = try window.seen(stored) else { return }
         try seen.give(under: query)
         try body(seen)
       }
     }
-    return PageExtent(total: countsTotal ? keyed.count : nil, hasMore: window.count > page.limit)
+    return PageExtent(total: countsTotal ? keyed.count : nil, hasMore: rest.count > page.limit)
   }
 
   /// Gives every entity that matches, by ascending key, until the body returns false.
-  private func forEachMatch(readsAll: Bool, _ body: (FoundEntity) throws -> Bool) throws {
-    let most = min(query.patience ?? Int.max, session.options.maxScanned)
+  private func forEachMatch(
+    readsAll: Bool, _ seen: (FoundEntity) throws(StoreError) -> FoundEntity?, _ body: (FoundEntity) throws -> Bool
+  ) throws {
+    let most = Self.most(query, session)
     var budget = most
     let now = session.clock()
     func offer(_ key: Int64) throws -> Bool {
       budget -= 1
-      guard budget >= 0 else {
-        throw StoreError.tooComplex(
-          "the query looks at more than \(most) entities; narrow it by type, id or an attribute")
-      }
+      guard budget >= 0 else { throw Self.tooComplex(most) }
       let goesOn = try session.found(key: key) { stored in
-        guard let found = try query.seen(stored) else { return true }
+        guard let found = try seen(stored) else { return true }
         let entity = try found.part(prepared.attributes)
         if let expires = entity.expiresAt, expires <= now { return true }
         return try prepared.matches(entity) ? try body(found) : true

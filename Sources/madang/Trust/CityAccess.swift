@@ -189,15 +189,23 @@ struct CityDoorkeeper: Doorkeeper {
       }
       caller = request.peer.map(Caller.init) ?? .nobody
     }
-    caller.source = request.remote
-    caller.purpose = try Self.text("Purpose", request)
-    caller.reason = try Self.text("Reason", request)
-    caller.approval = try Self.text("Approval", request)
-    return caller
+    return try Self.stated(caller, request)
   }
 
-  func knows(_ request: APIRequest) -> Bool {
-    identity.verifier.knows(authorization: request.headers.first(name: "Authorization"))
+  func known(_ request: APIRequest) -> Caller? {
+    guard let header = request.headers.first(name: "Authorization") else { return try? caller(of: request) }
+    guard let proven = identity.verifier.known(authorization: header) else { return nil }
+    return try? Self.stated(Caller(proven, of: identity.issuer), request)
+  }
+
+  /// A caller with what the request says of him and he says himself.
+  private static func stated(_ caller: Caller, _ request: APIRequest) throws(Problem) -> Caller {
+    var caller = caller
+    caller.source = request.remote
+    caller.purpose = try text("Purpose", request)
+    caller.reason = try text("Reason", request)
+    caller.approval = try text("Approval", request)
+    return caller
   }
 
   /// Fetches the keys of an outside provider whose token the request brings, where they are not known.

@@ -1,0 +1,278 @@
+import Cedar
+import Hub
+import NGSI
+import Store
+import Synchronization
+
+/// The rules as far as they concern one requester, in his circumstances, and one action; with what they said of each kind
+/// of entity before. His requests share it.
+final class Concern: Sendable {
+  /// What all decisions look at.
+  struct Asker: Sendable {
+    var principal: Directory.Principal
+    var action: EntityUID
+    var isWrite: Bool
+    /// All but the time and the attribute.
+    var context: [ExactText: Value]
+    var notes: RuleNotes
+  }
+
+  let asker: Asker
+  /// Rules for what is about no entity.
+  let ofTenants: Judgement
+  /// Rules for entities, before it is looked at which.
+  let ofEntities: RemainingRules
+  /// Places that rules for entities name.
+  let places: [Place]
+  /// Whether something that is permitted is to be recorded.
+  let isWatched: Bool
+  let permitsSomething: Bool
+  /// Rules that forbid some entities and not others.
+  private let forbidsSomething: Bool
+  /// Rules that look at no entity, an approval does not lift, and forbid.
+  private let blindForbids: BlindRules
+  private let blindPermits: BlindRules
+
+  private struct Kind: Hashable {
+    var tenant: String
+    var types: [String]
+    var scopes: [String]
+    var places: [String]
+  }
+
+  private let judgements = Mutex<[Kind: Judgement]>([:])
+  private let room: Room
+
+  init(_ caller: Caller, _ action: HubAction, _ rules: PolicySet, _ notes: RuleNotes, _ places: [Place], _ room: Room) {
+    let asker = Asker(
+      principal: Directory.Principal(caller), action: CityRules.uid(of: action), isWrite: action.isWrite,
+      context: Directory.context(of: caller), notes: notes)
+    self.asker = asker
+    self.room = room
+    ofEntities = RemainingRules(rules, of: "Entity", asker)
+    ofTenants = Judgement(RemainingRules(rules, of: "Tenant", asker), room)
+    self.places = ofEntities.policies.policies.contains { $0.names(type: "Place") } ? places : []
+    let rules = ofEntities.policies.policies
+    isWatched = rules.contains { $0.effect == .permit && notes.evidence[$0.id] != nil }
+    permitsSomething = rules.contains { $0.effect == .permit }
+    forbidsSomething = rules.contains { $0.effect == .forbid && (!$0.isBlind || notes.approvals[$0.id] != nil) }
+    blindForbids = BlindRules(rules.filter { $0.effect == .forbid && $0.isBlind && notes.approvals[$0.id] == nil })
+    blindPermits = BlindRules(rules.filter { $0.effect == .permit && $0.isBlind })
+  }
+
+  // MARK: Tenants
+
+  func verdict(on tenant: Tenant, at time: @autoclosure () -> DateTime) -> AccessVerdict {
+    ofTenants.verdict(asker, asking: nil, about: tenant.name, at: time()) {
+      Directory(
+        asker.principal, resource: Directory.uid(of: tenant),
+        PolicyEntity(attributes: ["name": .string(ExactText(tenant.name))]))
+    }
+  }
+
+  // MARK: Entities
+
+  /// What is decided of all entities of its kind.
+  func judgement(of entity: Entity, in tenant: Tenant) -> Judgement {
+    judgement(
+      types: entity.types, scopes: entity.scopes, in: tenant,
+      places: places.isEmpty ? [] : places.filter { $0.holds(entity) }.map(\.name))
+  }
+
+  func judgement(types: [String], scopes: [String], in tenant: Tenant, places: [String] = []) -> Judgement {
+    let kind = Kind(tenant: tenant.name, types: types, scopes: scopes, places: places)
+    if let known = judgements.withLock({ $0[kind] }) { return known }
+    let groups =
+      Directory.groups(types: types, scopes: scopes, in: tenant)
+      + places.map { EntityUID("Place", ExactText($0)) }
+    let made = Judgement(ofEntities.settled(by: groups, asker), room, groups: groups)
+    judgements.withLock { judgements in
+      guard room.takes(1) else { return judgements = [:] }
+      judgements[kind] = made
+    }
+    return made
+  }
+
+  /// Whether an action on an entity is permitted.
+  ///
+  /// - Parameter attribute: expanded name of the one that is asked about; `nil` for the entity as such.
+  func verdict(
+    on entity: Entity, _ judgement: Judgement, asking attribute: String?, in tenant: Tenant,
+    at time: @autoclosure () -> DateTime
+  ) -> AccessVerdict {
+    judgement.verdict(asker, asking: attribute, about: "", at: time()) {
+      Directory(
+        asker.principal, resource: Directory.uid(of: entity),
+        PolicyEntity(
+          attributes: judgement.rules.sight == .content ? Directory.attributes(of: entity) : [:],
+          parents: judgement.groups))
+    }
+  }
+
+  // MARK: Whatever it is about
+
+  /// The rules that forbid whatever entity it is about.
+  func forbidsEverything(at time: @autoclosure () -> DateTime) -> [String] { blindForbids.applying(asker, at: time()) }
+
+  /// Whether all entities can be read, unwatched.
+  func permitsEverything(at time: @autoclosure () -> DateTime) -> Bool {
+    !isWatched && !forbidsSomething && !blindPermits.applying(asker, at: time()).isEmpty
+  }
+}
+
+/// Rules that say the same of every entity.
+private struct BlindRules: Sendable {
+  private let rules: [Policy]
+  /// Their names, where all of them apply at all times.
+  private let always: [String]?
+
+  init(_ rules: [Policy]) {
+    self.rules = rules
+    always = rules.allSatisfy(\.isUnconditional) ? rules.map(\.id) : nil
+  }
+
+  /// The names of those that apply now.
+  func applying(_ asker: Concern.Asker, at time: @autoclosure () -> DateTime) -> [String] {
+    if let always { return always }
+    let nothing = EntityUID("Entity", "")
+    let request = AccessRequest(
+      principal: asker.principal.uid, action: asker.action, resource: nothing,
+      context: Directory.context(asker.context, at: time()))
+    let directory = Directory(asker.principal, resource: nothing, PolicyEntity())
+    return rules.filter { rule in
+      var permit = rule
+      permit.effect = .permit
+      return PolicySet([permit]).decide(request, directory).isAllowed
+    }.map(\.id)
+  }
+}
+
+/// Room for what was decided, shared by all requesters: when it is used up all of it is forgotten.
+final class Room: Sendable {
+  private let left: Atomic<Int>
+
+  init(_ count: Int) { left = Atomic(count) }
+
+  func takes(_ count: Int) -> Bool { left.subtract(count, ordering: .relaxed).newValue >= 0 }
+
+  /// Less than nothing once it is used up.
+  var free: Int { left.load(ordering: .relaxed) }
+
+  var isUsedUp: Bool { free < 0 }
+}
+
+/// Rules that may still say something, and what they look at.
+struct RemainingRules: Sendable {
+  private static let open: Set<ExactText> = ["time", "attribute"]
+
+  let policies: PolicySet
+  /// Without those that an approval lifts; `nil` where there are none.
+  let approved: PolicySet?
+  /// Of a resource whose groups are known.
+  let sight: ResourceSight
+  let asksTime: Bool
+  let asksAttributes: Bool
+  private let type: ExactText
+
+  /// What the asker's circumstances leave of the rules.
+  ///
+  /// - Parameter type: of the resources.
+  init(_ rules: PolicySet, of type: ExactText, _ asker: Concern.Asker) {
+    let nothing = EntityUID(type, "")
+    self.init(
+      settled: rules.settled(
+        by: KnownPart(Self.request(asker, nothing), resource: .nothing, open: Self.open),
+        Directory(asker.principal, resource: nothing, PolicyEntity())), of: type, asker)
+  }
+
+  private init(settled policies: PolicySet, of type: ExactText, _ asker: Concern.Asker) {
+    self.policies = policies
+    self.type = type
+    let lifted = policies.policies.filter { asker.notes.approvals[$0.id] == nil }
+    approved = asker.isWrite && lifted.count < policies.policies.count ? PolicySet(lifted) : nil
+    sight = policies.policies.map { $0.sight(of: type) }.max() ?? .nothing
+    asksTime = policies.policies.contains { $0.asksContext(for: "time") }
+    asksAttributes = policies.policies.contains { $0.asksContext(for: "attribute") }
+  }
+
+  /// What resources in these groups leave of them.
+  func settled(by groups: [EntityUID], _ asker: Concern.Asker) -> RemainingRules {
+    let standIn = EntityUID(type, "")
+    return RemainingRules(
+      settled: policies.settled(
+        by: KnownPart(Self.request(asker, standIn), resource: .groups, open: Self.open),
+        Directory(asker.principal, resource: standIn, PolicyEntity(parents: groups))), of: type, asker)
+  }
+
+  private static func request(_ asker: Concern.Asker, _ resource: EntityUID) -> AccessRequest {
+    AccessRequest(
+      principal: asker.principal.uid, action: asker.action, resource: resource, context: asker.context)
+  }
+
+  func verdict(_ asker: Concern.Asker, _ directory: Directory, _ context: [ExactText: Value]) -> AccessVerdict {
+    let request = AccessRequest(
+      principal: asker.principal.uid, action: asker.action, resource: directory.resource, context: context)
+    var decision = policies.decide(request, directory)
+    var approvals = 0
+    // What is forbidden only until others approve it is decided without that, and needs them.
+    if let approved, !decision.isAllowed, !decision.reasons.isEmpty {
+      let needed = decision.reasons.map { asker.notes.approvals[$0] }
+      let lifted = needed.contains(nil) ? nil : approved.decide(request, directory)
+      if let lifted, lifted.isAllowed { (decision, approvals) = (lifted, needed.compactMap { $0 }.max() ?? 0) }
+    }
+    guard decision.isAllowed else { return AccessVerdict(isAllowed: false, reasons: decision.reasons) }
+    let notes = asker.notes
+    // A grant is what permits only where nothing else does.
+    let standing = decision.reasons.filter { notes.purposes[$0] == nil }
+    let deciding = standing.isEmpty ? decision.reasons : standing
+    return AccessVerdict(
+      isAllowed: true, reasons: decision.reasons, evidence: deciding.compactMap { notes.evidence[$0] }.first,
+      purpose: deciding.compactMap { notes.purposes[$0] }.first, approvals: approvals)
+  }
+}
+
+/// What is decided of resources of one kind, once for as many as it can be.
+final class Judgement: Sendable {
+  let rules: RemainingRules
+  let groups: [EntityUID]
+  private struct Question: Hashable {
+    var attribute: String?
+    var name: String
+  }
+
+  private let known = Mutex<[Question: AccessVerdict]>([:])
+  private let room: Room
+
+  init(_ rules: RemainingRules, _ room: Room, groups: [EntityUID] = []) {
+    self.rules = rules
+    self.groups = groups
+    self.room = room
+  }
+
+  /// Whether the same is decided of all of them, now and later.
+  var isLasting: Bool { rules.sight < .content && !rules.asksTime }
+
+  /// - Parameters:
+  ///   - attribute: that is asked about, expanded.
+  ///   - name: of what is decided on, where it is not the same for all of a kind.
+  ///   - directory: knows the resource.
+  func verdict(
+    _ asker: Concern.Asker, asking attribute: String?, about name: String, at time: @autoclosure () -> DateTime,
+    _ directory: () -> Directory
+  ) -> AccessVerdict {
+    let question = Question(attribute: rules.asksAttributes ? attribute : nil, name: name)
+    if isLasting, let verdict = known.withLock({ $0[question] }) { return verdict }
+    var context = rules.asksTime ? Directory.context(asker.context, at: time()) : asker.context
+    if let attribute = question.attribute { context["attribute"] = .string(ExactText(Directory.short(attribute))) }
+    let verdict = rules.verdict(asker, directory(), context)
+    if isLasting {
+      known.withLock { known in if room.takes(1) { known[question] = verdict } else { known = [:] } }
+    }
+    return verdict
+  }
+}
+
+extension Policy {
+  /// Whether it says the same of every entity and attribute.
+  fileprivate var isBlind: Bool { sight(of: "Entity") == .nothing && !asksContext(for: "attribute") }
+}
