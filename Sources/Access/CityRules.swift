@@ -21,8 +21,10 @@ public final class CityRules: AccessRules {
     /// With those that grants make.
     var policies: PolicySet
     var notes: RuleNotes
-    /// Members of the context that a rule looks at.
-    var asked: Set<ExactText>
+    /// Whether a rule looks at what callers state, or at where they ask from.
+    let asksPurpose: Bool
+    let asksSource: Bool
+    let asksReason: Bool
     var concerns: [ConcernKey: Concern] = [:]
     var room = Room(CityRules.mostRemembered)
 
@@ -31,8 +33,9 @@ public final class CityRules: AccessRules {
       policies = made.isEmpty ? base : PolicySet(base.policies + made)
       notes = RuleNotes(policies, grants)
       let policies = policies.policies
-      let members: Set<ExactText> = ["scopes", "methods", "purpose", "source", "reason"]
-      asked = members.filter { name in policies.contains { $0.asksContext(for: name) } }
+      asksPurpose = policies.contains { $0.asksContext(for: "purpose") }
+      asksSource = policies.contains { $0.asksContext(for: "source") }
+      asksReason = policies.contains { $0.asksContext(for: "reason") }
     }
   }
 
@@ -153,11 +156,9 @@ public final class CityRules: AccessRules {
     state.withLock { state in
       var key = ConcernKey(caller: caller, action: action)
       key.caller.approval = nil
-      if !state.asked.contains("scopes") { key.caller.scopes = nil }
-      if !state.asked.contains("methods") { key.caller.methods = [] }
-      if !state.asked.contains("purpose") { key.caller.purpose = nil }
-      if !state.asked.contains("source") { key.caller.source = nil }
-      if !state.asked.contains("reason") { key.caller.reason = nil }
+      if !state.asksPurpose { key.caller.purpose = nil }
+      if !state.asksSource { key.caller.source = nil }
+      if !state.asksReason { key.caller.reason = nil }
       if state.room.isUsedUp {
         state.concerns = [:]
         state.room = Room(Self.mostRemembered)

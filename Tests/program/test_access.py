@@ -115,6 +115,23 @@ def test_nobody_is_let_in_without_a_proof(guarded, patients):
     assert guarded.administrator.get("/").status_code == 200
 
 
+def test_a_connection_does_not_remember_too_much(guarded, patients):
+    """What one request proved holds for the next one on its connection only while it shows the same, and that is good."""
+    one = f"{guarded.api}/entities/{patients[0]}?options=keyValues"
+    operator, client = guarded.client("operator")
+    meter, _ = guarded.client("meter")
+    with requests.Session() as line:
+        for _ in range(3):
+            assert line.get(one, headers=operator, timeout=30).status_code == 200
+        assert line.get(one, headers=meter, timeout=30).status_code == 404
+        assert line.get(one, timeout=30).status_code == 401
+        assert line.get(one, headers={"Authorization": operator["Authorization"][:-2]}, timeout=30).status_code == 401
+        assert line.get(one, headers=operator, timeout=30).status_code == 200
+        # All tokens of the client end with it.
+        assert guarded.administrator.session.delete(f"{guarded.url}/oauth/register/{client}", timeout=30).status_code in (200, 204)
+        assert line.get(one, headers=operator, timeout=30).status_code == 401
+
+
 def test_roles_and_rules_say_what_is_seen(guarded, patients):
     operator, _ = guarded.client("operator")
     found = requests.get(guarded.api + "/entities?type=Patient&options=keyValues", headers=operator, timeout=30).json()

@@ -12,19 +12,9 @@ public struct Caller: Sendable, Hashable {
     case nobody = "Nobody"
   }
 
-  public var kind: Kind
-  /// Account, client or device; unique within its kind.
-  public var id: String
-  /// Names of its roles.
-  public var roles: [String] = []
-  /// The agency it acts for.
-  public var agency: String?
-  /// The only tenants that it may reach; any where none are said.
-  public var tenants: [String] = []
-  /// What it was given leave for, where that is less than what its roles may; `nil` for all of it.
-  public var scopes: [String]?
-  /// How it proved who it is (RFC 8176): `pwd`, `otp`, `mfa` …
-  public var methods: [String] = []
+  /// What is proved of it: one reference, as a caller is passed on many times for each request.
+  private var who: Who
+
   /// A code out of the city's purposes, as the caller states it.
   public var purpose: String?
   /// Where it asks from: an address.
@@ -34,9 +24,61 @@ public struct Caller: Sendable, Hashable {
   /// The grant by which others have approved what it is about to do.
   public var approval: String?
 
-  public init(_ kind: Kind, id: String) {
-    self.kind = kind
-    self.id = id
+  private struct Identity: Hashable {
+    var kind: Kind
+    var id: String
+    var roles: [String] = []
+    var agency: String?
+    var tenants: [String] = []
+    var scopes: [String]?
+    var methods: [String] = []
+  }
+
+  private final class Who: Sendable, Hashable {
+    let identity: Identity
+
+    init(_ identity: Identity) { self.identity = identity }
+
+    static func == (left: Who, right: Who) -> Bool { left === right || left.identity == right.identity }
+
+    func hash(into hasher: inout Hasher) { hasher.combine(identity) }
+  }
+
+  public init(_ kind: Kind, id: String) { who = Who(Identity(kind: kind, id: id)) }
+
+  private mutating func change(_ body: (inout Identity) -> Void) {
+    var identity = who.identity
+    body(&identity)
+    who = Who(identity)
+  }
+
+  public var kind: Kind { who.identity.kind }
+  /// Account, client or device; unique within its kind.
+  public var id: String { who.identity.id }
+  /// Names of its roles.
+  public var roles: [String] {
+    get { who.identity.roles }
+    set { change { $0.roles = newValue } }
+  }
+  /// The agency it acts for.
+  public var agency: String? {
+    get { who.identity.agency }
+    set { change { $0.agency = newValue } }
+  }
+  /// The only tenants that it may reach; any where none are said.
+  public var tenants: [String] {
+    get { who.identity.tenants }
+    set { change { $0.tenants = newValue } }
+  }
+  /// What it was given leave for, where that is less than what its roles may; `nil` for all of it.
+  public var scopes: [String]? {
+    get { who.identity.scopes }
+    set { change { $0.scopes = newValue } }
+  }
+  /// How it proved who it is (RFC 8176): `pwd`, `otp`, `mfa` …
+  public var methods: [String] {
+    get { who.identity.methods }
+    set { change { $0.methods = newValue } }
   }
 
   public static let nobody = Caller(.nobody, id: "")

@@ -48,13 +48,14 @@ extension HubDoors {
   ///
   /// A proof that cannot be judged at once, or is none, is left to ``answer(_:at:isSecure:)``.
   ///
+  /// - Parameter shown: what the connection's requests showed before.
   /// - Returns: the refusal; `nil` where the request may come in.
-  func admit(_ request: inout APIRequest, at door: Door) -> APIResponse? {
+  func admit(_ request: inout APIRequest, at door: Door, _ shown: inout ShownProof?) -> APIResponse? {
     if trustsForwarded { request.remote = Self.forwarded(request.headers) ?? request.remote }
     guard let keeper, door != .enrolment else {
       return count(request.peer.map(Caller.init) ?? .nobody, &request)
     }
-    guard let caller = keeper.known(request) else {
+    guard let caller = keeper.known(request, &shown) else {
       if let refusal = limiter?.refusalForWrongProofs(from: request.remote) { return refusal.response }
       guard let caller = try? keeper.caller(of: request) else { return nil }
       request.caller = caller

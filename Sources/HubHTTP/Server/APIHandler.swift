@@ -73,6 +73,7 @@ final class APIHandler: ChannelInboundHandler, ChannelOutboundHandler {
   private var lastActive = NIODeadline.now()
   private var idleCheck: Scheduled<Void>?
   private var remoteAddress: String?
+  private var shownProof: ShownProof?
   /// Who the client proved to be, looked at once for the connection.
   private var peer: Result<PeerIdentity?, DeviceError>?
 
@@ -331,7 +332,7 @@ extension APIHandler {
     if head.method != .GET || doors.areKept { request.remote = remote(context) }
     if case .success(let known) = peer { request.peer = known }
     let keepsAlive = Self.keepsAlive(head)
-    if let response = doors.admit(&request, at: door) ?? doors.answerAtOnce(request, at: door) {
+    if let response = doors.admit(&request, at: door, &shownProof) ?? doors.answerAtOnce(request, at: door) {
       return finish(response, keepsAlive: keepsAlive, context)
     }
     let loop = context.eventLoop

@@ -11,16 +11,33 @@ public protocol Doorkeeper: Sendable {
 
   /// Who asks, where what the request brings as proof was found good before, or it brings none: that costs next to
   /// nothing. `nil` for everyone else.
-  func known(_ request: APIRequest) -> Caller?
+  ///
+  /// - Parameter shown: what the connection's requests showed before; kept for its next one.
+  func known(_ request: APIRequest, _ shown: inout ShownProof?) -> Caller?
 
   /// Makes ready what ``caller(of:)`` needs for this request and may have to be fetched.
   func prepare(for request: APIRequest) async
 }
 
+/// A proof that a connection has shown, and who was found to show it: most connections show the same again and again.
+public struct ShownProof: Sendable {
+  /// The header `Authorization`.
+  public var header: String
+  public var caller: Caller
+  /// Whether it has neither run out nor been revoked since.
+  public var holds: @Sendable () -> Bool
+
+  public init(header: String, caller: Caller, holds: @escaping @Sendable () -> Bool) {
+    self.header = header
+    self.caller = caller
+    self.holds = holds
+  }
+}
+
 extension Doorkeeper {
   public func prepare(for request: APIRequest) async {}
 
-  public func known(_ request: APIRequest) -> Caller? { try? caller(of: request) }
+  public func known(_ request: APIRequest, _ shown: inout ShownProof?) -> Caller? { try? caller(of: request) }
 }
 
 extension HubDoors {

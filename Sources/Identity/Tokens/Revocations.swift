@@ -33,6 +33,7 @@ final class Revocations: Sendable {
   static let most = 100_000
 
   private let entries = Mutex<[String: Entry]>([:])
+  private let added = Atomic<Int>(0)
 
   init(_ storage: any IdentityStorage) throws {
     var known: [String: Entry] = [:]
@@ -52,7 +53,13 @@ final class Revocations: Sendable {
   }
 
   /// Makes it known, once it is written.
-  func add(_ target: Target, _ entry: Entry) { entries.withLock { $0[target.key] = entry } }
+  func add(_ target: Target, _ entry: Entry) {
+    entries.withLock { $0[target.key] = entry }
+    added.add(1, ordering: .releasing)
+  }
+
+  /// How many were made known since the start: a token that was good at this count is good while it stays.
+  var changes: Int { added.load(ordering: .acquiring) }
 
   /// Forgets what has run out.
   func forget(before now: Int) { entries.withLock { $0 = $0.filter { $0.value.until > now } } }

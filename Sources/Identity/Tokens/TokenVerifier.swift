@@ -43,8 +43,10 @@ public struct TokenVerifier: Sendable {
   }
 
   /// Who shows a token that was found good before and still is; `nil` for everyone else. Costs about a microsecond.
-  public func known(authorization header: String) -> Authenticated? {
-    provider.checked[header].flatMap { try? provider.judged($0, nil) }
+  public func known(authorization header: String) -> KnownToken? {
+    let changes = provider.revocations.changes
+    guard let token = provider.checked[header], (try? provider.judged(token, nil)) != nil else { return nil }
+    return KnownToken(token: token, provider: provider, changes: changes)
   }
 
   private func verify(bearer header: String, audience: String?) throws(TokenRefusal) -> Authenticated {
@@ -55,6 +57,23 @@ public struct TokenVerifier: Sendable {
     }
     guard parts.count == 2 else { throw TokenRefusal(.invalidRequest, "the header Authorization is malformed") }
     return try provider.authenticated(by: String(parts[1]), in: header, audience: audience)
+  }
+}
+
+/// A token that was found good.
+public struct KnownToken: Sendable {
+  fileprivate let token: CheckedToken
+  fileprivate let provider: IdentityProvider
+  /// Revocations before it was judged.
+  fileprivate let changes: Int
+
+  public var authenticated: Authenticated { token.authenticated }
+
+  /// Whether it still is.
+  public var holds: Bool {
+    guard provider.revocations.changes == changes else { return (try? provider.judged(token, nil)) != nil }
+    let now = provider.now()
+    return token.token.expiresAt > now && token.token.issuedAt <= now + provider.settings.clockSkew
   }
 }
 

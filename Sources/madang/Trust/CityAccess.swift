@@ -192,10 +192,13 @@ struct CityDoorkeeper: Doorkeeper {
     return try Self.stated(caller, request)
   }
 
-  func known(_ request: APIRequest) -> Caller? {
+  func known(_ request: APIRequest, _ shown: inout ShownProof?) -> Caller? {
     guard let header = request.headers.first(name: "Authorization") else { return try? caller(of: request) }
-    guard let proven = identity.verifier.known(authorization: header) else { return nil }
-    return try? Self.stated(Caller(proven, of: identity.issuer), request)
+    if let proof = shown, proof.header == header, proof.holds() { return try? Self.stated(proof.caller, request) }
+    guard let known = identity.verifier.known(authorization: header) else { return nil }
+    let proof = ShownProof(header: header, caller: Caller(known.authenticated, of: identity.issuer)) { known.holds }
+    shown = proof
+    return try? Self.stated(proof.caller, request)
   }
 
   /// A caller with what the request says of him and he says himself.
