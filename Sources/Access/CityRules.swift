@@ -170,8 +170,9 @@ public final class CityRules: AccessRules {
     }
   }
 
-  /// Things decided that are remembered now.
-  var remembered: Int { state.withLock { Self.mostRemembered - max(0, $0.room.free) } }
+  public var remembered: (count: Int, bound: Int) {
+    (state.withLock { Self.mostRemembered - max(0, $0.room.free) }, Self.mostRemembered)
+  }
 
   static func uid(of action: HubAction) -> EntityUID { EntityUID("Action", ExactText(action.rawValue)) }
 

@@ -10,12 +10,13 @@ extension Hub {
   /// Each member that is an object is a section; a member of a section is a number or
   /// `{"value": …, "bound": …, "unit": …}`.
   public func health() throws(Problem) -> JSON {
-    let (tenants, entities, waiting, deadLetters) = try read { reader in
+    let (tenants, entities, waiting, deadLetters, kept) = try read { reader in
       let all = try reader.tenants()
       let tenants = all.filter { !$0.isSpace }
       return (
         tenants.count, try tenants.reduce(0) { try $0 + reader.entityCount(in: $1) }, try reader.outboxCount(),
-        try all.reduce(0) { try $0 + reader.documentCount(Notifier.deadLetterCollection, in: $1) }
+        try all.reduce(0) { try $0 + reader.documentCount(Notifier.deadLetterCollection, in: $1) },
+        try tenants.reduce(0) { try $0 + reader.documentCount(Self.grantCollection, in: $1) }
       )
     }
     let store = store.statistics
@@ -65,6 +66,13 @@ extension Hub {
         "bytesBound": .count(limits.snapshotBytes, unit: "B"), "instancesBound": .count(limits.snapshotInstances),
         "longestSeconds": .count(Int(limits.longestSnapshotSeconds), unit: "s"),
       ],
+      "grants": [
+        "open": .gauge(grants.mostOpen(at: now()), limits.grants), "kept": .count(kept),
+        "requesterBound": .count(limits.grantsOfRequester),
+      ],
+      "access": rules.map { rules in
+        ["remembered": .gauge(rules.remembered.count, rules.remembered.bound)]
+      } ?? [:],
       "sourceSubscriptions": [
         "count": .gauge(atSources.count, limits.sourceSubscriptions), "failing": .count(atSources.failing),
         "withoutRoom": .count(atSources.unmade),

@@ -200,6 +200,10 @@ import Testing
     #expect(try Self.seen(kim, city) == [])
     try await city.hub.resume()
     #expect(try Self.seen(kim, city).count == 2)
+    func gauge(_ section: String, _ name: String) throws -> JSON? { try city.hub.health()[section]?[name] }
+    #expect(try gauge("grants", "open") == ["value": 1, "bound": 10_000])
+    #expect(try gauge("grants", "kept") == 1)
+    #expect(try gauge("access", "remembered")?["value"]?.integer ?? 0 > 0)
     try await Hub.asCity {
       _ = try await city.hub.update(
         "urn:ngsi-ld:Incident:1", RuledHub.fragment("Incident:1", "Incident", ["status": "closed"]), types: nil,

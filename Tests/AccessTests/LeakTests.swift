@@ -103,7 +103,7 @@ import Testing
         #expect(visibility.part(of: Entity(id: "urn:2", types: ["urn:type:\(kind)"]), asking: []) == nil)
       }
     }
-    #expect(rules.remembered <= 50_000)
+    #expect(rules.remembered.count <= rules.remembered.bound)
   }
 
   // MARK: Histories

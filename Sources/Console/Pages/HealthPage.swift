@@ -140,6 +140,7 @@ struct HealthView {
     var left = Self.maxGauges
     for member in report.object ?? JSONObject() where left > 0 {
       if let object = member.value.object, object["value"] == nil {
+        guard !object.members.isEmpty else { continue }
         var section = Section(name: member.key, gauges: object.members.prefix(left).map { Gauge($0.key, $0.value) })
         if member.key == "outbox" { section.gauges += Self.balance(object) }
         left -= section.gauges.count

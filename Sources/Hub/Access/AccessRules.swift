@@ -42,6 +42,9 @@ public protocol AccessRules: Sendable {
   /// Takes the grants that give something now or later, in place of those before.
   func admit(_ grants: [Grant])
 
+  /// Things decided that are remembered for later requests, and the most that are.
+  var remembered: (count: Int, bound: Int) { get }
+
   /// - Throws: `Conflict` when no checkpoint that enough witnesses have seen covers an entry of the evidence log.
   func requireProof(of entry: UInt64) throws(Problem)
 }

@@ -18,6 +18,13 @@ final class GrantBook: Sendable {
     open.withLock { $0[grant.id] = grant.isOpen(at: time) ? grant : nil }
   }
 
+  /// How many are open in the tenant that has most.
+  func mostOpen(at time: DateTime) -> Int {
+    open.withLock { open in
+      Dictionary(grouping: open.values.filter { $0.isOpen(at: time) }, by: \.tenant).values.map(\.count).max() ?? 0
+    }
+  }
+
   /// How many somebody has asked for that are open.
   func count(askedBy party: Grant.Party, at time: DateTime) -> Int {
     open.withLock { $0.values.count { $0.isOpen(at: time) && $0.requester?.isSame(as: party) ?? false } }
