@@ -165,7 +165,7 @@ def test_police_ask_the_duty_officer_approves_and_it_is_ended(enter, shots):
     judge(kim, "grant-new-ko", shots)
     ask(kim, "실종 아동")
     kim.wait_for_url("**/grants/urn*")
-    assert state(kim) == "승인 대기" and "요청했습니다" in kim.locator("[role=status]").inner_text()
+    assert state(kim) == "승인 대기" and "요청했습니다" in kim.locator(".notice.good").inner_text()
     assert kim.locator("button[value=approve]").count() == 0, "nobody decides his own"
     address = kim.url.split("?")[0]
     # Loading it again does nothing again.
@@ -185,7 +185,7 @@ def test_police_ask_the_duty_officer_approves_and_it_is_ended(enter, shots):
     lee.fill("#decide-note", "본 뒤 승인")
     lee.get_by_role("button", name="Approve", exact=True).click()
     lee.wait_for_url("**done=approve")
-    assert state(lee) == "Active" and "Your approval is recorded" in lee.locator("[role=status]").inner_text()
+    assert state(lee) == "Active" and "Your approval is recorded" in lee.locator(".notice.good").inner_text()
     lee.goto(address.split("/grants/")[0] + "/grants")
     assert "Nothing waits" in lee.locator("section[aria-labelledby=waiting-title]").inner_text()
 

@@ -11,10 +11,10 @@ if (remaining) {
     // What is over is told by the page itself.
     if (seconds < 0) return void location.reload();
     const [key, values] =
-      seconds >= 86400 ? ["Days", { d: Math.floor(seconds / 86400), h: Math.floor(seconds / 3600) % 24 }]
-      : seconds >= 3600 ? ["Hours", { h: Math.floor(seconds / 3600), m: Math.floor(seconds / 60) % 60 }]
-      : ["Minutes", { m: Math.floor(seconds / 60), s: seconds % 60 }];
-    setText(remaining, text("jsLeft" + key, values));
+      seconds >= 86400 ? ["jsLeftDays", { d: Math.floor(seconds / 86400), h: Math.floor(seconds / 3600) % 24 }]
+      : seconds >= 3600 ? ["jsLeftHours", { h: Math.floor(seconds / 3600), m: Math.floor(seconds / 60) % 60 }]
+      : ["jsLeftMinutes", { m: Math.floor(seconds / 60), s: seconds % 60 }];
+    setText(remaining, text(key, values));
     setTimeout(show, 1000);
   };
   show();
