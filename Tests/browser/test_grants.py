@@ -260,7 +260,7 @@ def test_what_is_refused_is_told_and_what_was_typed_stays(enter, shots):
     assert "There is no such incident" in kim.locator("[role=alert]").inner_text()
     # More lines keep what is there.
     kim.get_by_role("button", name="More lines").click()
-    kim.wait_for_selector("#type5")
+    kim.wait_for_selector("#type4")
     assert kim.input_value("#purpose") == "leak" and kim.locator("[role=alert]").count() == 0
 
 

@@ -27,7 +27,7 @@ struct GrantForm: Sendable {
   /// An empty form.
   init(isBreakGlass: Bool, offer: GrantOffer, now: DateTime, time: CityTime) {
     self.isBreakGlass = isBreakGlass
-    (rows, asksForRows, sent) = (3, false, nil)
+    (rows, asksForRows, sent) = (isBreakGlass ? 1 : 2, false, nil)
     let most = Self.minutes(upTo: offer.longestBreakGlass)
     defaults = [
       "grantee": "self", "a-read": "1", "to": time.field(now.adding(seconds: min(offer.longest, 8 * 3600))),

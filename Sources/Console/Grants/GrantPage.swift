@@ -64,7 +64,8 @@ enum GrantPage {
     content.merge(facts(visit, grant)) { _, new in new }
     content["steps"] = grant.steps.enumerated().map { step(visit, $0, $1) }
     content["canDecide"] = grant.next.contains(.decide)
-    content["canRevoke"] = grant.next.contains(.revoke)
+    // Who decides a request refuses it; to withdraw it is for who asked.
+    content["canRevoke"] = grant.next.contains(.revoke) && !(grant.state == .requested && grant.next.contains(.decide))
     content["canReview"] = grant.next.contains(.review)
     content["canNothing"] = grant.next.isEmpty
     content["revokeLabel"] = visit.text(grant.state == .requested ? "withdraw" : "revoke")
@@ -92,7 +93,8 @@ enum GrantPage {
       "attributes": grant.attributes.joined(separator: ", "),
       "from": time.text(grant.from), "fromTime": grant.from.description, "to": time.text(grant.to),
       "toTime": grant.to.description, "zone": "\(time.zone.identifier), \(time.offset(grant.to))",
-      "length": visit.room.strings.duration(grant.to.secondsSince1970 - grant.from.secondsSince1970, visit.language),
+      "length": visit.room.strings.length(
+        ((grant.to.secondsSince1970 - grant.from.secondsSince1970) / 60).rounded() * 60, visit.language),
       "verdict": ["alarm": "red", "attention": "amber", "normal": "green"][grant.mark] ?? "plain",
       "meaning": meaning(visit, grant),
     ]
@@ -127,6 +129,7 @@ enum GrantPage {
     ]
     let key =
       switch grant.state {
+      case _ where grant.next.contains(.review): "meaningReview"
       case .requested: grant.next.contains(.decide) ? "meaningDecide" : "meaningRequested"
       case .approved, .active: grant.command == nil ? "meaning_" + grant.state.rawValue : "meaningCommand"
       default: "meaning_" + grant.state.rawValue
