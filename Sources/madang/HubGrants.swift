@@ -21,7 +21,10 @@ struct HubGrants: GrantSource {
     let result = await Caller.$current.withValue(caller) { () async -> Result<Value, Problem> in
       do throws(Problem) { return .success(try await body()) } catch { return .failure(error) }
     }
-    do throws(Problem) { return try result.get() } catch { throw GrantRefusal(error) }
+    do throws(Problem) { return try result.get() } catch {
+      var names = Names(identity)
+      throw GrantRefusal(error, naming: caller, names.name(caller.kind, caller.id))
+    }
   }
 
   func offer() async throws(GrantRefusal) -> GrantOffer {
@@ -172,7 +175,8 @@ extension GrantWish {
 }
 
 extension GrantRefusal {
-  fileprivate init(_ problem: Problem) {
+  /// - Parameter name: what people call the caller, in place of the id that the hub knows.
+  fileprivate init(_ problem: Problem, naming caller: Caller, _ name: String) {
     let kind: Kind =
       switch problem.kind {
       case .forbidden, .unauthorized: .forbidden
@@ -182,7 +186,7 @@ extension GrantRefusal {
       case .tooManyResults, .tooManyRequests: .tooMany
       default: .failed
       }
-    self.init(kind, problem.detail)
+    self.init(kind, caller.id.isEmpty ? problem.detail : problem.detail.replacing(caller.id, with: name))
   }
 }
 

@@ -102,6 +102,20 @@ struct GrantPagesTests {
     }
   }
 
+  @Test("a command is shown as it is, and says how it is carried out")
+  func command() async throws {
+    var view = FixtureGrants.view(Self.id, .active)
+    view.command = ["entity": "urn:x:valve", "attributes": ["command": ["type": "Property", "value": "shut"]]]
+    view.actions = []
+    place(view)
+    let page = try await html(try client(), Self.path)
+    #expect(
+      page.contains("&quot;shut&quot;") && page.contains("in the header Approval") && page.contains("one command"))
+    view.next = [.decide]
+    place(view)
+    #expect(try await html(try client(), Self.path).contains("a rule may ask for more approvals"))
+  }
+
   @Test("only what the reader may do is offered, with the token of the session")
   func offered() async throws {
     for (next, deeds) in [
@@ -215,6 +229,7 @@ struct GrantPagesTests {
       ("to", "2026-06-01T11:00", "The end is past already"),
       ("from", "2026-06-01T15:00", "must be after the beginning"),
       ("to", "2026-08-01T11:00", "it must end by 2026-07-01 12:00:00"), ("grantee", "role", "Say which role"),
+      ("agency", "fire", "Choose for whom"),
       ("purpose", String(repeating: "가", count: 334), "at most 1000 bytes"),
     ])
   func wrong(field: String, value: String, sentence: String) async throws {

@@ -214,6 +214,7 @@ def test_the_glass_is_broken_and_reviewed(enter, shots):
     kim.get_by_role("link", name="비상 접근").first.click()
     kim.wait_for_selector("#understood")
     judge(kim, "grant-glass-ko", shots)
+    assert kim.evaluate("['type0', 'scope0', 'id0'].every((id) => document.getElementById(id).offsetWidth > 280)")
     for field, value in {"purpose": "life", "legalBasis": "실종아동법 제9조", "reason": "강가에서 사라짐", "type0": "Camera"}.items():
         kim.fill("#" + field, value)
     send = kim.get_by_role("button", name="지금 접근 열기")
@@ -243,7 +244,7 @@ def test_what_is_refused_is_told_and_what_was_typed_stays(enter, shots):
     ask(kim, "leak", type0="Valve")
     kim.wait_for_selector("[role=alert]")
     alert = kim.locator("[role=alert]").inner_text()
-    assert "may not ask for access to all of this" in alert and "no rule permits it" in alert
+    assert "may not ask for access to all of this" in alert and "김수사 may not request: no rule permits it" in alert
     assert kim.input_value("#purpose") == "leak" and kim.input_value("#type0") == "Valve"
     judge(kim, "grant-refused-en", shots)
     # Each field that is wrong is named, and led to.

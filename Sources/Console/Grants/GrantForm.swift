@@ -94,7 +94,14 @@ struct GrantForm: Sendable {
 
   private func readGrantee(_ faults: inout [Fault]) -> GrantWish.Grantee {
     let named = self[grantee]
-    guard !isBreakGlass, grantee != "self" else { return .oneself }
+    guard !isBreakGlass else { return .oneself }
+    guard grantee != "self" else {
+      // What was typed there is not left out unsaid.
+      if !self["agency"].isEmpty || !self["role"].isEmpty {
+        faults.append(Fault(field: "grantee-self", key: "faultGrantee"))
+      }
+      return .oneself
+    }
     if named.isEmpty || named.utf8.count > Self.longestText {
       faults.append(Fault(field: grantee, key: "fault_" + grantee))
     }

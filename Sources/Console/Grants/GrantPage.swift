@@ -131,6 +131,9 @@ enum GrantPage {
       switch grant.state {
       case _ where grant.next.contains(.review): "meaningReview"
       case .requested: grant.next.contains(.decide) ? "meaningDecide" : "meaningRequested"
+      case .approved,
+        .active where grant.next.contains(.decide):
+        "meaningDecideMore"
       case .approved, .active: grant.command == nil ? "meaning_" + grant.state.rawValue : "meaningCommand"
       default: "meaning_" + grant.state.rawValue
       }

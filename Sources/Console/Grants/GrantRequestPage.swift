@@ -78,6 +78,7 @@ enum GrantRequestPage {
       "types": await types(visit),
     ]
     content["fault_actions"] = said["a-read"] ?? ""
+    content["fault_self"] = said["grantee-self"] ?? ""
     for field in ["agency", "role", "attributes", "from", "to", "minutes", "understood", "type0"] {
       content["fault_" + field] = said[field] ?? ""
     }
