@@ -102,6 +102,18 @@ struct GrantPagesTests {
     }
   }
 
+  @Test(
+    "each state says what it means and what comes next",
+    arguments: [
+      (.requested, "waits for the approval of others (1 more)"), (.approved, "begins at 2026-06-01 11:50:00"),
+      (.active, "It can be used now"), (.ended, "Its time is over"), (.lapsed, "Ask anew"),
+      (.refused, "A new request may be made"), (.revoked, "ended before its time"), (.used, "cannot be used again"),
+    ] as [(GrantView.State, String)])
+  func meaning(state: GrantView.State, sentence: String) async throws {
+    place(FixtureGrants.view(Self.id, state))
+    #expect(try await html(try client(), Self.path).contains(sentence))
+  }
+
   @Test("a command is shown as it is, and says how it is carried out")
   func command() async throws {
     var view = FixtureGrants.view(Self.id, .active)

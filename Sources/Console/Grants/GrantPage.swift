@@ -62,7 +62,7 @@ enum GrantPage {
     do throws(GrantRefusal) { grant = try await source.grant(id) } catch { return GrantsPage.refused(visit, error) }
     var content = visit.row(grant)
     content.merge(facts(visit, grant)) { _, new in new }
-    content["steps"] = grant.steps.enumerated().map { step(visit, $0, $1) }
+    content["steps"] = grant.steps.map { step(visit, $0) }
     content["canDecide"] = grant.next.contains(.decide)
     // Who decides a request refuses it; to withdraw it is for who asked.
     content["canRevoke"] = grant.next.contains(.revoke) && !(grant.state == .requested && grant.next.contains(.decide))
@@ -127,20 +127,21 @@ enum GrantPage {
       "from": visit.room.time.text(grant.from), "to": visit.room.time.text(grant.to),
       "n": "\(max(grant.approvalsNeeded - grant.approvalsGiven, 0))",
     ]
+    let isGiven = grant.state == .approved || grant.state == .active
     let key =
-      switch grant.state {
-      case _ where grant.next.contains(.review): "meaningReview"
-      case .requested: grant.next.contains(.decide) ? "meaningDecide" : "meaningRequested"
-      case .approved,
-        .active where grant.next.contains(.decide):
-        "meaningDecideMore"
-      case .approved, .active: grant.command == nil ? "meaning_" + grant.state.rawValue : "meaningCommand"
-      default: "meaning_" + grant.state.rawValue
+      if grant.next.contains(.review) {
+        "meaningReview"
+      } else if grant.next.contains(.decide) {
+        isGiven ? "meaningDecideMore" : "meaningDecide"
+      } else if isGiven, grant.command != nil {
+        "meaningCommand"
+      } else {
+        "meaning_" + grant.state.rawValue
       }
     return visit.text(key, values)
   }
 
-  private static func step(_ visit: Visit, _ number: Int, _ step: GrantView.Step) -> [String: Any] {
+  private static func step(_ visit: Visit, _ step: GrantView.Step) -> [String: Any] {
     var row: [String: Any] = [
       "stepText": visit.text("step_" + step.kind), "stepWho": visit.who(step),
       "stepTime": step.at.description, "stepLocal": visit.room.time.text(step.at), "stepNote": step.note ?? "",
