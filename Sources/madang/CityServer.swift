@@ -87,19 +87,26 @@ struct CityServer {
       let router = Router(context: CityContext.self)
       if let limiter { router.add(middleware: LimitedPages(limiter: limiter, isBehindProxy: command.address != nil)) }
       identity.addRoutes(to: router) { _, context in context.source }
-      let pageDoor = access.map { _ in PageDoor(identity: identity, hub: hub) }
-      addMachinePages(to: router, health, keptBy: pageDoor)
+      addMachinePages(to: router, health, keptBy: access.map { _ in (identity, WatchDoor(hub: hub)) })
       evidence.log.addRoutes(to: router)
       let source = HubCitySource(
         hub: hub, report: health, site: SiteDescription(manifest?.manifest, mode: mode, openAccess: access == nil),
-        kpis: manifest.map { KPIWatch(hub: hub, manifest: $0.manifest) }, evidencePolicy: evidence.log.policyText)
+        kpis: manifest.map { KPIWatch(hub: hub, manifest: $0.manifest) }, evidencePolicy: evidence.log.policyText,
+        ownGrants: access.map { _ in
+          HubGrants(hub: hub, identity: identity, roles: (manifest?.manifest.roles ?? []).map(\.id))
+        })
       let console = try Console(source: source, assets: WebAssets.folder)
       console.addOpenRoutes(to: router)
       if let firmware = command.firmware { try FirmwareShelf(firmware).addRoutes(to: router) }
       let devices = command.tlsPort == nil ? nil : try await DeviceTrust(command, folder, store, evidence.log)
       devices?.addPages(to: router)
       let keeper = access.map { _ in CityDoorkeeper(identity: identity) }
-      if let pageDoor { router.add(middleware: pageDoor) }
+      if access != nil {
+        router.add(
+          middleware: PageDoor(identity: identity, hub: hub, staleForm: { request in console.staleForm(request) }))
+      }
+      console.addReaderRoutes(to: router)
+      if access != nil { router.add(middleware: WatchDoor(hub: hub)) }
       console.addRoutes(to: router)
       let doors = (manifest?.manifest.adapters ?? []).filter(\.isDoor).map { IngestDoor(Adapter($0)) }
       let (running, started) = AsyncStream.makeStream(of: Void.self)
@@ -155,7 +162,7 @@ struct CityServer {
   /// What programs ask beside the API: the version, and the health report as JSON.
   private func addMachinePages(
     to router: Router<CityContext>, _ health: @escaping @Sendable () throws(Problem) -> JSON,
-    keptBy door: PageDoor?
+    keptBy doors: (identity: IdentityProvider, watch: WatchDoor)?
   ) {
     @Sendable func json(_ value: JSON, status: HTTPResponse.Status = .ok) -> Response {
       Response(
@@ -170,9 +177,11 @@ struct CityServer {
     router.get("/health.json") { request, context in
       do throws(Problem) {
         let report = try health()
-        guard let door else { return json(report) }
+        guard let doors else { return json(report) }
         // Who may not watch learns that the city is there and can read its store, not what is in it; the log is public.
-        guard let caller = try? door.caller(of: request, from: context.source), (try? await door.admit(caller)) != nil
+        guard let proven = try? PageDoor.proven(request, csrf: nil, doors.identity),
+          case let caller = Caller(proven, of: doors.identity.issuer, from: context.source),
+          (try? await doors.watch.admit(caller)) != nil
         else { return json(["status": "up", "evidence": report["evidence"] ?? .null]) }
         return json(report)
       } catch {

@@ -37,7 +37,8 @@ extension IngestDoor {
   }
 }
 
-/// The console's view of the hub, all of it: who may open its pages is asked at their door.
+/// The console's view of the hub, all of it: who may open its pages is asked at their door. Grants alone are seen as who
+/// reads the page sees them.
 struct HubCitySource: CitySource {
   let hub: Hub
   let report: @Sendable () throws(Problem) -> JSON
@@ -45,6 +46,14 @@ struct HubCitySource: CitySource {
   /// `nil` where no manifest names any.
   let kpis: KPIWatch?
   let evidencePolicy: String?
+  /// `nil` where access is open.
+  let ownGrants: HubGrants?
+
+  var grants: (any GrantSource)? { ownGrants }
+  var reader: Reader? {
+    guard let ownGrants, let reader = PageReader.current else { return nil }
+    return Reader(reader, ownGrants.identity)
+  }
 
   func now() -> DateTime { hub.time }
 

@@ -60,6 +60,11 @@ struct FixtureCity: CitySource {
 
   var evidencePolicy: String? = "log <b>\nquorum none\n"
 
+  /// Who reads the pages, and the grants that he sees; access is open without.
+  var reader: Reader?
+  var ownGrants: FixtureGrants?
+  var grants: (any GrantSource)? { ownGrants }
+
   var measured: [Indicator] = []
 
   func indicators() async -> [Indicator] { measured }

@@ -19,6 +19,7 @@ struct TestClient: Sendable {
   init(_ console: Console) {
     let router = Router()
     console.addOpenRoutes(to: router)
+    console.addReaderRoutes(to: router)
     console.addRoutes(to: router)
     let responder = router.buildResponder()
     respond = { request in
@@ -28,9 +29,21 @@ struct TestClient: Sendable {
   }
 
   func get(_ path: String, _ headers: HTTPFields = [:]) async throws -> Answer {
-    let head = HTTPRequest(method: .get, scheme: "http", authority: "localhost", path: path, headerFields: headers)
+    try await ask(.get, path, headers, "")
+  }
+
+  /// Sends a form.
+  func post(_ path: String, _ form: [String: String], _ headers: HTTPFields = [:]) async throws -> Answer {
+    let body = form.map { "\(Percent.encode($0.key))=\(Percent.encode($0.value))" }.joined(separator: "&")
+    return try await ask(.post, path, headers, body)
+  }
+
+  private func ask(
+    _ method: HTTPRequest.Method, _ path: String, _ headers: HTTPFields, _ body: String
+  ) async throws -> Answer {
+    let head = HTTPRequest(method: method, scheme: "http", authority: "localhost", path: path, headerFields: headers)
     do {
-      let response = try await respond(Request(head: head, body: RequestBody(buffer: ByteBuffer())))
+      let response = try await respond(Request(head: head, body: RequestBody(buffer: ByteBuffer(string: body))))
       let collector = Collector()
       try await response.body.write(collector)
       return Answer(

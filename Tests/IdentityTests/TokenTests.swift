@@ -110,6 +110,15 @@ struct TokenTests {
     }
   }
 
+  @Test func aFormCarriesTheTokenOfItsSession() {
+    #expect(TokenVerifier.csrf(inForm: "a=1&csrf=t%2Dok+en&b=2") == "t-ok en")
+    for none in ["", "a=1", "csrf=", "csrf", "csrf=%zz", "csrf=x&" + String(repeating: "a=1&", count: 100)] {
+      #expect(TokenVerifier.csrf(inForm: none) == nil, "\(none.prefix(20))")
+    }
+    let long = "csrf=x&a=" + String(repeating: "a", count: TokenVerifier.longestForm)
+    #expect(TokenVerifier.csrf(inForm: long) == nil)
+  }
+
   @Test func headersThatAreNoneAreRefused() {
     let verifier = door.provider.verifier
     func status(_ header: String?) -> Int? {

@@ -23,7 +23,7 @@ FAULTS = """() => {
     level = now;
   }
   for (const e of document.querySelectorAll('img')) if (!e.hasAttribute('alt')) faults.push('img without alt');
-  for (const e of document.querySelectorAll('a[href],button,input,select,summary,[role=img],[role=search]'))
+  for (const e of document.querySelectorAll('a[href],button,input:not([type=hidden]),select,summary,[role=img],[role=search]'))
     if (!named(e) && e.getAttribute('role') !== 'search') faults.push('no name: ' + e.outerHTML.slice(0, 120));
   for (const e of document.querySelectorAll('table')) if (!e.querySelector('th[scope]')) faults.push('table without scope');
   const ids = [...document.querySelectorAll('[id]')].map((e) => e.id);

@@ -14,6 +14,22 @@ struct CityTime: Sendable {
     return String(local.description.prefix(19)).replacing("T", with: " ")
   }
 
+  /// `2026-11-22T18:30`, civil time of the city as forms take it.
+  func field(_ instant: DateTime) -> String { String(text(instant).replacing(" ", with: "T").prefix(16)) }
+
+  /// The instant of a civil time of the city, as forms give it; `nil` for what is none.
+  func instant(field text: String) -> DateTime? {
+    let parts = text.trimming().replacing(" ", with: "T")
+    guard (16...19).contains(parts.utf8.count), let naive = DateTime(parts + (parts.utf8.count == 16 ? ":00Z" : "Z"))
+    else { return nil }
+    func back(_ guess: DateTime) -> DateTime {
+      let seconds = zone.secondsFromGMT(for: Date(timeIntervalSince1970: guess.secondsSince1970))
+      return naive.adding(seconds: -Double(seconds))
+    }
+    // The zone's offset at that moment, which is not known before it; where clocks are set the second look has it.
+    return back(back(naive))
+  }
+
   /// `UTC+09:00` at that instant.
   func offset(_ instant: DateTime) -> String {
     let seconds = zone.secondsFromGMT(for: Date(timeIntervalSince1970: instant.secondsSince1970))
@@ -43,6 +59,16 @@ extension Strings {
     let parts = ["d": whole / 86400, "h": whole / 3600 % 24, "m": whole / 60 % 60, "s": whole % 60]
     let key = whole >= 86400 ? "durationDays" : whole >= 3600 ? "durationHours" : "durationMinutes"
     return text(key, language, parts.mapValues { "\($0)" })
+  }
+}
+
+extension Strings {
+  /// A length of time without units that are nought: `3 d`, `2 h`, `90 min` as `1 h 30 min`.
+  func length(_ seconds: Double, _ language: Language) -> String {
+    let whole = Int(min(max(seconds, 0), 1e12))
+    let parts = [("Days", "d", whole / 86400), ("Hours", "h", whole / 3600 % 24), ("Minutes", "m", whole / 60 % 60)]
+      .filter { $0.2 > 0 }.map { text("length\($0.0)", language, [$0.1: "\($0.2)"]) }
+    return parts.isEmpty ? duration(seconds, language) : parts.joined(separator: " ")
   }
 }
 

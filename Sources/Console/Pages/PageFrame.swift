@@ -36,6 +36,13 @@ enum PageFrame {
     page["timeZone"] = room.time.zone.identifier
     page["strings"] = JSONWriter.text(room.strings.scriptTable(visit.language, prefix: strings))
     page["section_\(section)"] = true
+    // Who may not watch the city is not led to its pages.
+    page["seesCity"] = room.source.reader?.mayWatch ?? true
+    page["homeHref"] = room.source.reader?.mayWatch == false ? "/grants" : "/"
+    if let reader = room.source.reader {
+      page["readerName"] = reader.agency.map { "\(reader.name) (\($0))" } ?? reader.name
+      page["csrf"] = reader.csrf ?? ""
+    }
     if room.assets.hasMap, let script = room.assets.address(Assets.mapName),
       let worker = room.assets.address(Assets.workerName), let style = room.assets.address("maplibre-gl.css")
     {
@@ -57,12 +64,24 @@ enum ErrorPage {
 
   static func failed(_ visit: Visit) -> Response { problem(visit, .internalServerError, "failed", path: "") }
 
-  private static func problem(_ visit: Visit, _ status: HTTPResponse.Status, _ key: String, path: String) -> Response {
+  static func staleForm(_ visit: Visit) -> Response {
+    problem(visit, .forbidden, "staleForm", path: "", back: visit.path)
+  }
+
+  static func tooLong(_ visit: Visit) -> Response {
+    problem(visit, .contentTooLarge, "tooLong", path: "", back: visit.path)
+  }
+
+  /// - Parameter back: the page to go on with; the first one where it is not said.
+  private static func problem(
+    _ visit: Visit, _ status: HTTPResponse.Status, _ key: String, path: String, back: String? = nil
+  ) -> Response {
     let title = visit.text(key + "Title")
-    let content: [String: Any] = [
+    var content: [String: Any] = [
       "problemTitle": title, "problemText": visit.text(key + "Text"), "problemPath": String(path.prefix(300)),
       "problemStatus": "\(status.code)",
     ]
+    if let back { content["problemBack"] = back }
     return PageFrame.answer(
       visit, template: "error", title: title, section: "none", content: content, status: status)
   }

@@ -43,6 +43,12 @@ public protocol CitySource: Sendable {
   /// - Parameters:
   ///   - offset, limit: the window on the refusals.
   func dataReport(refusalsFrom offset: Int, limit: Int) async -> DataReport
+
+  /// Who reads the page that is being made; `nil` where access is open.
+  var reader: Reader? { get }
+
+  /// Exceptional access as the reader may see it; `nil` where access is open.
+  var grants: (any GrantSource)? { get }
 }
 
 public struct EntityBatch: Sendable {

@@ -8,12 +8,13 @@ import ServiceLifecycle
 /// ```swift
 /// let console = try Console(source: city, assets: ".web-assets")
 /// console.addOpenRoutes(to: router)
+/// console.addReaderRoutes(to: router)
 /// console.addRoutes(to: router)
 /// ```
 ///
 /// Routes: `/`, `/entities`, `/entities/{id}`, `/data`, `/health`, `/events`, `/console/…` (data for the pages' modules),
 /// `/assets/…`, and, unless it is declined, an answer for every other `GET` that is not below `/ngsi-ld`; open to all
-/// `/verify`, `/verify/saved`, `/static/…`.
+/// `/verify`, `/verify/saved`, `/static/…`; for whoever has logged in `/grants`, `/grants/new`, `/grants/{id}`.
 public struct Console: Sendable {
   let room: ConsoleRoom
 
@@ -35,6 +36,19 @@ public struct Console: Sendable {
     router.get("/verify/saved") { request, _ in try VerifyPage.savedAnswer(Visit(request, room)) }
     addStaticFiles(to: router)
   }
+
+  /// What every reader may open who has said who he is: the hub decides what he sees there. Add them after what asks who
+  /// reads, and before what asks for leave.
+  public func addReaderRoutes<Context: RequestContext>(to router: Router<Context>) {
+    page(router, "/grants") { visit, _ in try await GrantsPage.answer(visit) }
+    page(router, "/grants/new") { visit, _ in try await GrantRequestPage.answer(visit) }
+    page(router, "/grants/:id") { visit, id in try await GrantPage.answer(visit, id: id) }
+    form(router, "/grants/new") { visit, _, form in try await GrantRequestPage.answer(visit, form) }
+    form(router, "/grants/:id") { visit, id, form in try await GrantPage.answer(visit, id: id, form) }
+  }
+
+  /// A page that says that a form was not taken, since it was not made for the session that sent it.
+  public func staleForm(_ request: Request) -> Response { ErrorPage.staleForm(Visit(request, room)) }
 
   public func addRoutes<Context: RequestContext>(to router: Router<Context>, catchAll: Bool = true) {
     page(router, "/") { visit, _ in try await CityPage.answer(visit) }
@@ -69,6 +83,27 @@ public struct Console: Sendable {
       let visit = Visit(request, room)
       do {
         return try await answer(visit, Percent.decode(context.parameters.get("id") ?? ""))
+      } catch {
+        context.logger.error("console: \(request.uri.path): \(error)")
+        return ErrorPage.failed(visit)
+      }
+    }
+  }
+
+  /// Adds what takes the form of a page, sent to the page's own address.
+  private func form<Context: RequestContext>(
+    _ router: Router<Context>, _ path: RouterPath,
+    _ answer: @escaping @Sendable (Visit, String, Query) async throws -> Response
+  ) {
+    let room = room
+    router.post(path) { request, context -> Response in
+      let visit = Visit(request, room)
+      guard let body = try? await request.body.collect(upTo: Query.maxFormLength) else {
+        return ErrorPage.tooLong(visit)
+      }
+      do {
+        let id = Percent.decode(context.parameters.get("id") ?? "")
+        return try await answer(visit, id, Query(form: String(buffer: body)))
       } catch {
         context.logger.error("console: \(request.uri.path): \(error)")
         return ErrorPage.failed(visit)

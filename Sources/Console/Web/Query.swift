@@ -5,8 +5,17 @@ struct Query: Sendable {
   static let maxItems = 32
   static let maxLength = 4096
 
-  init(_ text: String?) {
-    for pair in (text ?? "").prefix(Self.maxLength).split(separator: "&").prefix(Self.maxItems) {
+  /// Bounds of a form that is sent as a body.
+  static let maxFormItems = 100
+  static let maxFormLength = 64 << 10
+
+  init(_ text: String?) { self.init(text ?? "", Self.maxLength, Self.maxItems) }
+
+  /// - Parameter form: the body of a form.
+  init(form: String) { self.init(form, Self.maxFormLength, Self.maxFormItems) }
+
+  private init(_ text: String, _ maxLength: Int, _ maxItems: Int) {
+    for pair in text.prefix(maxLength).split(separator: "&").prefix(maxItems) {
       let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       let name = Percent.decode(parts[0].replacing("+", with: " "))
       let value = parts.count > 1 ? Percent.decode(parts[1].replacing("+", with: " ")) : ""

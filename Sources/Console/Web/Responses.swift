@@ -21,6 +21,13 @@ enum Answer {
     return packed(Array(text.utf8), headers, visit, status: status)
   }
 
+  /// Leads on to a page after a form was taken.
+  static func seeOther(_ address: String) -> Response {
+    var headers = common("text/plain; charset=utf-8", cache: "no-store")
+    headers[.location] = address
+    return Response(status: .seeOther, headers: headers)
+  }
+
   static func json(_ bytes: [UInt8], _ visit: Visit) -> Response {
     var headers = common("application/json", cache: "no-store")
     headers[.vary] = "Accept-Language, Cookie, Accept-Encoding"

@@ -52,7 +52,7 @@ public struct Grant: Sendable, Hashable {
     public var entityId: String
     public var attributes: [AttributeSet]
     /// As it was asked for.
-    var document: JSON
+    public internal(set) var document: JSON
   }
 
   public enum What: Sendable, Hashable {

@@ -8,6 +8,8 @@ public enum GrantSelection: Sendable, Hashable {
   case status(String)
   /// Taken, and not reviewed yet.
   case unreviewed
+  /// What the caller may decide or review now.
+  case waiting
 }
 
 extension Hub {
@@ -50,18 +52,8 @@ extension Hub {
   {
     let settings = grantSettings
     return try await change(id, .approve, in: tenant) { grant, caller, at throws(Problem) in
-      guard !Self.isParty(caller, to: grant) else {
-        throw Problem(.forbidden, "\(caller.id) may not decide a grant of his own")
-      }
-      let isOpen = grant.state == .requested || grant.isCommand && grant.state == .approved
-      guard isOpen, at < grant.to else {
-        throw Problem(.conflict, "the grant is \(grant.status(at: at)): it is decided no more")
-      }
-      let party = Grant.Party(caller)
-      guard !grant.approvals.contains(where: { $0.by.isSame(as: party) }) else {
-        throw Problem(.conflict, "\(caller.id) has approved it already")
-      }
-      grant.steps.append(Grant.Step(kind: approves ? .approve : .refuse, by: party, at: at, note: note))
+      try grant.requireDecidable(by: caller, at: at)
+      grant.steps.append(Grant.Step(kind: approves ? .approve : .refuse, by: Grant.Party(caller), at: at, note: note))
       if !approves {
         grant.state = .refused
       } else if grant.approvals.count >= settings.approvals {
@@ -73,9 +65,7 @@ extension Hub {
   /// Ends a grant before its time. Who has it may give it back.
   public func revokeGrant(_ id: String, note: String?, in tenant: Tenant) async throws(Problem) -> Grant {
     try await change(id, nil, in: tenant) { grant, caller, at throws(Problem) in
-      guard grant.state == .requested || grant.state == .approved, at < grant.to else {
-        throw Problem(.conflict, "the grant is \(grant.status(at: at)) already")
-      }
+      try grant.requireRevocable(at: at)
       grant.steps.append(Grant.Step(kind: .revoke, by: Grant.Party(caller), at: at, note: note))
       grant.state = .revoked
     }
@@ -86,13 +76,7 @@ extension Hub {
     -> Grant
   {
     try await change(id, .review, in: tenant) { grant, caller, at throws(Problem) in
-      guard grant.isBreakGlass else {
-        throw Problem(.conflict, "the grant was approved beforehand: there is no review")
-      }
-      guard !Self.isParty(caller, to: grant) else {
-        throw Problem(.forbidden, "\(caller.id) may not review a grant of his own")
-      }
-      guard grant.review == nil else { throw Problem(.conflict, "the grant was reviewed already") }
+      try grant.requireReviewable(by: caller)
       grant.steps.append(
         Grant.Step(kind: .review, by: Grant.Party(caller), at: at, note: note, isJustified: isJustified))
       if !isJustified, grant.isLive(at: at) { grant.state = .revoked }
@@ -109,7 +93,8 @@ extension Hub {
       switch selection {
       case .all: true
       case .status(let status): grant.status(at: at) == status
-      case .unreviewed: grant.isBreakGlass && grant.review == nil
+      case .unreviewed: grant.owesReview
+      case .waiting: !nextSteps(of: grant, caller, rules).isDisjoint(with: [.approve, .review])
       }
     }.filter { maySee($0, caller, rules) }
   }
@@ -128,25 +113,21 @@ extension Hub {
     let latest = now().adding(seconds: -grantSettings.review)
     var overdue: [Grant] = []
     for tenant in try read({ try $0.tenants() }) {
-      overdue += try storedGrants(in: tenant).filter { $0.isBreakGlass && $0.review == nil && $0.from <= latest }
+      overdue += try storedGrants(in: tenant).filter { $0.owesReview && $0.from <= latest }
     }
     return overdue.filter { maySee($0, Caller.current, rules) }
   }
 
   private func maySee(_ grant: Grant, _ caller: Caller, _ rules: any AccessRules) -> Bool {
-    if caller.kind == .city || Self.isParty(caller, to: grant) { return true }
+    if caller.kind == .city || grant.concerns(caller) { return true }
     if rules.decide(.administer, by: caller, in: grant.tenant.owner).isAllowed { return true }
     return [.approve, .review].contains { may($0, on: grant, caller, rules) }
-  }
-
-  private static func isParty(_ caller: Caller, to grant: Grant) -> Bool {
-    grant.requester?.isSame(as: Grant.Party(caller)) ?? false || grant.grantee.includes(caller)
   }
 
   // MARK: - Permission
 
   /// Where access is open there is nothing to grant.
-  private func grantingRules() throws(Problem) -> any AccessRules {
+  func grantingRules() throws(Problem) -> any AccessRules {
     guard let rules else {
       throw Problem(.operationNotSupported, "access is open in this city: there is nothing to grant")
     }
@@ -156,7 +137,7 @@ extension Hub {
     return rules
   }
 
-  private func may(_ action: HubAction, on grant: Grant, _ caller: Caller, _ rules: any AccessRules) -> Bool {
+  func may(_ action: HubAction, on grant: Grant, _ caller: Caller, _ rules: any AccessRules) -> Bool {
     do throws(Problem) { try permit(action, on: grant, caller, rules) } catch { return false }
     return true
   }
@@ -186,7 +167,7 @@ extension Hub {
     // To end one is for who may decide it, and for who has it.
     if let action {
       try permit(action, on: known, caller, rules)
-    } else if !Self.isParty(caller, to: known) {
+    } else if !known.concerns(caller) {
       try permit(.approve, on: known, caller, rules)
     }
     return try await write { writer in
@@ -244,8 +225,7 @@ extension Hub {
     let all = try writer.documents(Self.grantCollection, in: tenant, page: Page(limit: limits.grants))
     let over = try all.first { document in
       let grant = try Grant(stored: document, in: tenant)
-      let owesReview = grant.isBreakGlass && grant.review == nil
-      return !owesReview && !["requested", "approved", "active"].contains(grant.status(at: at))
+      return !grant.owesReview && !["requested", "approved", "active"].contains(grant.status(at: at))
     }
     guard let over else {
       throw Problem(.tooManyResults, "a tenant may have at most \(limits.grants) grants, and none of them is over")

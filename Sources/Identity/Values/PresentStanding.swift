@@ -12,3 +12,13 @@ extension IdentityProvider {
     try storage.read { try $0.client(id) }?.standing
   }
 }
+
+extension IdentityProvider {
+  /// What people call someone who did something here, whether or not he may still come in.
+  ///
+  /// - Returns: `nil` for who is not known.
+  public func name(ofPerson id: String) throws -> String? { try storage.read { try $0.person(id) }?.name }
+
+  /// What people call a client; `nil` where it is not known.
+  public func name(ofClient id: String) throws -> String? { try storage.read { try $0.client(id) }?.name }
+}

@@ -3,10 +3,8 @@ import Cedar
 import City
 import Evidence
 import Foundation
-import HTTPTypes
 import Hub
 import HubHTTP
-import Hummingbird
 import Identity
 import NGSI
 import Store
@@ -240,63 +238,5 @@ extension Caller {
     tenants = proven.tenants
     methods = proven.methods
     if case .token = proven.means { scopes = proven.scopes.sorted() }
-  }
-}
-
-/// Lets those see the pages of the operations centre whom a rule permits to `watch`.
-struct PageDoor: RouterMiddleware {
-  typealias Context = CityContext
-
-  let identity: IdentityProvider
-  let hub: Hub
-
-  /// - Throws: why what the request shows as proof is none; code `none` where it shows nothing.
-  func caller(of request: Request, from source: String) throws(TokenRefusal) -> Caller {
-    var caller = Caller(
-      try identity.verifier.verify(
-        authorization: request.headers[.authorization], cookie: request.headers[.cookie],
-        csrf: HTTPField.Name("X-CSRF-Token").flatMap { request.headers[$0] }, changes: request.method != .get),
-      of: identity.issuer)
-    caller.source = source
-    return caller
-  }
-
-  /// Lets the caller watch, which is recorded where rules want it.
-  func admit(_ caller: Caller) async throws(Problem) {
-    let notes = AccessNotes()
-    let result = Caller.$current.withValue(caller) {
-      AccessNotes.$current.withValue(notes) {
-        Result { () throws(Problem) in try hub.permitWatching() }
-      }
-    }
-    try result.get()
-    try await hub.record(notes)
-  }
-
-  func handle(
-    _ request: Request, context: Context, next: (Request, Context) async throws -> Response
-  ) async throws -> Response {
-    let caller: Caller
-    do throws(TokenRefusal) {
-      caller = try self.caller(of: request, from: context.source)
-    } catch {
-      let back = request.uri.string.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? "%2F"
-      return Response(status: .seeOther, headers: [.location: "/oauth/login?back=\(back)", .cacheControl: "no-store"])
-    }
-    do throws(Problem) { try await admit(caller) } catch {
-      guard error.kind == .forbidden else { throw HTTPError(.serviceUnavailable, message: error.detail) }
-      return Response(
-        status: .forbidden, headers: [.contentType: "text/plain; charset=utf-8", .cacheControl: "no-store"],
-        body: ResponseBody(
-          byteBuffer: ByteBuffer(
-            string: """
-              이 계정에는 운영 화면을 볼 권한(watch)이 없습니다.
-              This account may not open the operations centre (watch).
-
-              """)))
-    }
-    var response = try await next(request, context)
-    response.headers[.cacheControl] = response.headers[.cacheControl] ?? "private, no-store"
-    return response
   }
 }
