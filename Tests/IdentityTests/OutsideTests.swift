@@ -21,6 +21,10 @@ private final class Library: DocumentFetching {
     guard let document else { throw IdentityFailure("404") }
     return JSONWriter.bytes(document)
   }
+
+  func post(
+    _ form: String, to address: String, authorization: String?, mostBytes: Int
+  ) async throws -> (status: Int, body: [UInt8]) { throw IdentityFailure("404") }
 }
 
 struct OutsideTests {
