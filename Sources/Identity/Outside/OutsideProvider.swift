@@ -89,7 +89,8 @@ public final class OutsideProvider: Sendable {
       throw TokenRefusal(.invalidToken, "the token is not signed by a known key of its issuer")
     }
     let claims = token.payload
-    guard token.type != "dpop+jwt", token.type != "logout+jwt" else {
+    // An ID token may be for further audiences, and goes through the browser when its person logs out.
+    guard token.type != "dpop+jwt", token.type != "logout+jwt", claims["at_hash"] == nil, claims["c_hash"] == nil else {
       throw TokenRefusal(.invalidToken, "this is no access token")
     }
     guard !Set(claims["aud"]?.items.compactMap(\.string) ?? []).isDisjoint(with: mapping.audiences) else {
