@@ -52,7 +52,6 @@ extension IdentityProvider {
   private func addOutside<Context: RequestContext>(
     to router: Router<Context>, _ source: @escaping @Sendable (Request, Context) -> String
   ) {
-    guard !outsideLogins.isEmpty else { return }
     let pages: [(RouterPath, @Sendable (Incoming, String) async throws -> Response)] = [
       ("/oauth/outside/:id/login", beginOutside), ("/oauth/outside/:id", returnFromOutside),
     ]
