@@ -1,12 +1,14 @@
 """Tokens of an outside OpenID provider that is not our own (Debian's glewlwyd) open the city's doors, and its people log in
 to the pages by redirect; so do those of a second city."""
 
+import http.server
 import json
 import re
 import shutil
 import socket
 import sqlite3
 import subprocess
+import threading
 import time
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -225,7 +227,8 @@ identity:
       audiences: [dispatch]
       roles: {{dispatcher: operator}}
       agency: police
-      login: {{id: police, name: {{ko: 경찰청, en: Police}}, client: city, secret: {{file: secret}}, scopes: [], session: 1h}}
+      login: {{id: police, name: {{ko: 경찰청, en: Police}}, client: city, secret: {{file: secret}}, scopes: [],
+               userinfo: true, session: 1h}}
 """)
         browser = Person(city)
         shut = browser.get("/entities")
@@ -298,90 +301,172 @@ identity:
             agency.stop()
 
 
-def test_a_person_logs_in_at_another_city(binary, tmp_path):
-    """The city as the client of a whole provider, a city too, to which it shows itself by a key."""
-    other = Provider(binary, tmp_path / "other")
-    city = None
-    try:
-        url = f"http://127.0.0.1:{free_port()}"
-        boss = Guarded.enter(other)
-        private = ec.generate_private_key(ec.SECP256R1())
-        (tmp_path / "city.pem").write_bytes(private.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
-        public = ECKey.import_key(private.public_key().public_bytes(
-            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)).as_dict(private=False)
-        client = register(boss, client_name="City", redirect_uris=[url + "/oauth/outside/other"], scope="openid profile",
-                          token_endpoint_auth_method="private_key_jwt", jwks={"keys": [public]},
-                          post_logout_redirect_uris=[url + "/oauth/login"])
-        for name, role in (("kim", "dispatcher"), ("lee", "gardener")):
-            made = boss.session.post(other.url + "/oauth/people", timeout=30, json={
-                "username": name, "name": "김마당", "roles": [role], "agency": "fire", "password": PASSWORD})
-            assert made.status_code == 201, made.text
-        city = Closed(binary, tmp_path, int(url.rsplit(":", 1)[1]), f"""
+class Neighbours:
+    """A city whose people of another city log in there; it shows itself there by a key."""
+
+    IDENTITY = """
 identity:
   providers:
-    - issuer: {other.url}
+    - issuer: {issuer}
       audiences: [nobody]
-      roles: {{dispatcher: operator}}
+      roles: {roles}
       agency: police
-      login: {{id: other, name: {{ko: 이웃 도시, en: The other city}}, client: {client["client_id"]},
+      login: {{id: other, name: {{ko: 이웃 도시, en: The other city}}, client: {client},
                authentication: private_key_jwt, secret: {{file: city.pem}}}}
-""")
-        shown = requests.get(url + "/oauth/outside/other/jwks", timeout=20).json()["keys"]
-        assert [(one["x"], one["y"]) for one in shown] == [(public["x"], public["y"])] and "d" not in shown[0]
+"""
 
-        def log_in(name, path):
-            """One browser for each host: cookies know no ports."""
-            here, there = Person(city), Person(other)
-            assert there.log_in(name, PASSWORD).status_code == 303
-            return here, there, here.get(there.allow(begin(here, "other", path)))
+    def __init__(self, binary, folder):
+        self.other = Provider(binary, folder / "other")
+        self.running = [self.other]
+        self.url = f"http://127.0.0.1:{free_port()}"
+        boss = Guarded.enter(self.other)
+        private = ec.generate_private_key(ec.SECP256R1())
+        (folder / "city.pem").write_bytes(private.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+        self.public = ECKey.import_key(private.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)).as_dict(private=False)
+        self.client = register(boss, client_name="City", redirect_uris=[self.url + "/oauth/outside/other"],
+                               scope="openid profile", token_endpoint_auth_method="private_key_jwt",
+                               jwks={"keys": [self.public]}, post_logout_redirect_uris=[self.url + "/oauth/login"])
+        for name, role in (("kim", "dispatcher"), ("lee", "gardener")):
+            made = boss.session.post(self.other.url + "/oauth/people", timeout=30, json={
+                "username": name, "name": "김마당", "roles": [role], "agency": "fire", "password": PASSWORD})
+            assert made.status_code == 201, made.text
+        self.city = Closed(binary, folder, int(self.url.rsplit(":", 1)[1]), self.identity("{dispatcher: operator}"))
+        self.running.append(self.city)
 
-        kim, there, entered = log_in("kim", "/data")
-        assert entered.headers["Location"] == "/data" and kim.get("/data").status_code == 200, entered.text
-        account = kim.get("/oauth/account").text
-        assert "김마당" in account and "operator" in account and "police" in account and "dispatcher" not in account
-        # A role that the manifest does not name counts for nothing.
-        lee, _, entered = log_in("lee", "/")
-        assert entered.status_code == 303 and lee.get("/").status_code == 403
-        # An answer of the provider where the person declines.
-        here = Person(city)
-        refused = requests.get(begin(here, "other", "/").replace("response_type=code", "response_type=token"),
-                               allow_redirects=False, timeout=20).headers["Location"]
-        assert "error=unsupported_response_type" in refused and "iss=" in refused
-        page = here.get(refused, headers={"Accept-Language": "en"})
-        assert page.status_code == 502 and "The other city did not accept" in page.text
-        # An answer that names no issuer, or another, where the provider says that it names itself.
-        for change in (lambda text: re.sub(r"&iss=[^&]*", "", text), lambda text: text + "x"):
-            here, there_too = Person(city), Person(other)
-            there_too.log_in("kim", PASSWORD)
-            answer = there_too.allow(begin(here, "other", "/"))
-            assert answer.split("&")[-1].startswith("iss=")
-            assert here.get(change(answer)).status_code == 502
-            assert here.get("/").status_code == 303
-        # Sessions are seen and ended by an administrator of this city.
-        chief = city.enter()
-        listed = chief.session.get(url + "/oauth/sessions", timeout=20).json()["sessions"]
-        outside = [one for one in listed if one["issuer"] == other.url]
-        assert len(outside) == 2 and all(one["person"].startswith(other.url + "#") for one in outside)
-        assert all(one["endsAt"] - one["startedAt"] == 4 * 3600 and one["name"] == "김마당" for one in outside)
-        assert lee.get("/oauth/account").status_code == 200
-        last = outside[-1]
-        assert chief.session.delete(f"{url}/oauth/sessions/{last['id']}", timeout=20).status_code == 204
-        assert lee.get("/oauth/account").status_code == 303 and kim.get("/oauth/account").status_code == 200
-        ended = city.rows("end-session")
-        assert [(row["accountName"], row["subject"]) for row in ended] == [("admin", last["person"])]
-        # Logging out here logs out there, and comes back.
-        csrf = kim.field(kim.get("/oauth/logout"), "csrf")
-        leaving = kim.post("/oauth/logout", {"csrf": csrf}).headers["Location"]
-        assert leaving.startswith(other.url + "/oauth/logout?")
-        assert there.get(leaving).headers["Location"] == url + "/oauth/login"
-        assert there.get("/oauth/account").status_code == 303 and kim.get("/data").status_code == 303
-        # What the person was given leave for at the provider is no token of this city.
-        assert requests.get(url + "/ngsi-ld/v1/types", timeout=20).status_code == 401
-    finally:
-        for one in (city, other):
-            if one is not None and one.process.poll() is None:
+    def identity(self, roles):
+        return self.IDENTITY.format(issuer=self.other.url, roles=roles, client=self.client["client_id"])
+
+    def log_in(self, name, path):
+        """One browser for each host: cookies know no ports."""
+        here, there = Person(self.city), Person(self.other)
+        assert there.log_in(name, PASSWORD).status_code == 303
+        return here, there, here.get(there.allow(begin(here, "other", path)))
+
+    def stop(self):
+        for one in self.running:
+            if one.process.poll() is None:
                 one.stop()
+
+
+@pytest.fixture
+def neighbours(binary, tmp_path):
+    two = Neighbours(binary, tmp_path)
+    yield two
+    two.stop()
+
+
+def test_a_person_logs_in_at_another_city(neighbours):
+    city, other, url, public = neighbours.city, neighbours.other, neighbours.url, neighbours.public
+    shown = requests.get(url + "/oauth/outside/other/jwks", timeout=20).json()["keys"]
+    assert [(one["x"], one["y"]) for one in shown] == [(public["x"], public["y"])] and "d" not in shown[0]
+
+    kim, there, entered = neighbours.log_in("kim", "/data")
+    assert entered.headers["Location"] == "/data" and kim.get("/data").status_code == 200, entered.text
+    account = kim.get("/oauth/account").text
+    assert "김마당" in account and "operator" in account and "police" in account and "dispatcher" not in account
+    # A role that the manifest does not name counts for nothing.
+    lee, _, entered = neighbours.log_in("lee", "/")
+    assert entered.status_code == 303 and lee.get("/").status_code == 403
+    # The person declines there.
+    here = Person(city)
+    asked = there.get(begin(here, "other", "/") + "&prompt=consent")
+    declined = there.post("/oauth/consent", {"csrf": there.field(asked, "csrf"), "answer": "no",
+                                             "request": there.field(asked, "request").replace("&amp;", "&")})
+    page = here.get(declined.headers["Location"], headers={"Accept-Language": "ko"})
+    assert page.status_code == 403 and "이웃 도시에서 로그인을 허용하지 않았거나" in page.text
+    # The provider does not take what it is asked.
+    here = Person(city)
+    refused = requests.get(begin(here, "other", "/").replace("response_type=code", "response_type=token"),
+                           allow_redirects=False, timeout=20).headers["Location"]
+    assert "error=unsupported_response_type" in refused and "iss=" in refused
+    page = here.get(refused, headers={"Accept-Language": "en"})
+    assert page.status_code == 502 and "The other city did not accept" in page.text
+    # An answer that names no issuer, or another, where the provider says that it names itself.
+    for change in (lambda text: re.sub(r"&iss=[^&]*", "", text), lambda text: text + "x"):
+        here, there_too = Person(city), Person(other)
+        there_too.log_in("kim", PASSWORD)
+        answer = there_too.allow(begin(here, "other", "/"))
+        assert answer.split("&")[-1].startswith("iss=")
+        assert here.get(change(answer)).status_code == 502
+        assert here.get("/").status_code == 303
+    # Sessions are seen and ended by an administrator of this city.
+    chief = city.enter()
+    listed = chief.session.get(url + "/oauth/sessions", timeout=20).json()["sessions"]
+    outside = [one for one in listed if one["issuer"] == other.url]
+    assert len(outside) == 2 and all(one["person"].startswith(other.url + "#") for one in outside)
+    assert all(one["endsAt"] - one["startedAt"] == 4 * 3600 and one["name"] == "김마당" for one in outside)
+    assert lee.get("/oauth/account").status_code == 200
+    last = outside[-1]
+    assert chief.session.delete(f"{url}/oauth/sessions/{last['id']}", timeout=20).status_code == 204
+    assert lee.get("/oauth/account").status_code == 303 and kim.get("/oauth/account").status_code == 200
+    ended = city.rows("end-session")
+    assert [(row["accountName"], row["subject"]) for row in ended] == [("admin", last["person"])]
+    # Logging out here logs out there, and comes back.
+    csrf = kim.field(kim.get("/oauth/logout"), "csrf")
+    leaving = kim.post("/oauth/logout", {"csrf": csrf}).headers["Location"]
+    assert leaving.startswith(other.url + "/oauth/logout?")
+    assert there.get(leaving).headers["Location"] == url + "/oauth/login"
+    assert there.get("/oauth/account").status_code == 303 and kim.get("/data").status_code == 303
+
+
+class Receiver(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.heard.append((self.path, json.loads(body)["data"][0]["level"]["value"]))
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def test_what_an_outside_person_subscribed_to_ends_with_his_role(neighbours):
+    city = neighbours.city
+    receiver = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+    receiver.heard = []
+    threading.Thread(target=receiver.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{receiver.server_port}/"
+
+    def subscription(path):
+        return {"type": "Subscription", "entities": [{"type": "Tank"}],
+                "notification": {"endpoint": {"uri": address + path}}}
+
+    def change(level):
+        """Gives who heard of it; the administrator's own subscription shows that all have been told."""
+        tank = {"id": "urn:ngsi-ld:Tank:1", "type": "Tank", "level": {"type": "Property", "value": level}}
+        done = chief.session.post(city.url + "/ngsi-ld/v1/entityOperations/upsert", json=[tank], timeout=30)
+        assert done.status_code in (201, 204), done.text
+        end = time.monotonic() + 20
+        while ("/chief", level) not in receiver.heard:
+            assert time.monotonic() < end, receiver.heard
+            time.sleep(0.1)
+        time.sleep(1)
+        return sorted(path for path, value in receiver.heard if value == level)
+
+    try:
+        kim, _, _ = neighbours.log_in("kim", "/")
+        csrf = kim.field(kim.get("/oauth/logout"), "csrf")
+        made = kim.web.post(city.url + "/ngsi-ld/v1/subscriptions", json=subscription("kim"), timeout=30,
+                            headers={"X-CSRF-Token": csrf})
+        assert made.status_code == 201, made.text
+        chief = city.enter()
+        assert chief.session.post(city.url + "/ngsi-ld/v1/subscriptions", json=subscription("chief"),
+                                  timeout=30).status_code == 201
+        assert change(1) == ["/chief", "/kim"]
+        # The session is over; what he is today the manifest still says.
+        kim.post("/oauth/logout", {"csrf": csrf})
+        assert change(2) == ["/chief", "/kim"]
+        text = city.manifest.read_text(encoding="utf-8")
+        for level, identity in ((3, neighbours.identity("{gardener: operator}")), (4, neighbours.identity("{gardener: clerk}")),
+                                (5, "")):
+            city.manifest.write_text(text[:text.index("\nidentity:")] + identity, encoding="utf-8")
+            city.restart()
+            assert change(level) == (["/chief", "/kim"] if level == 3 else ["/chief"]), level
+    finally:
+        receiver.shutdown()
 
 
 def test_a_login_without_its_secret_is_said_at_the_start(binary, tmp_path):
