@@ -24,6 +24,8 @@ final class Agency: DocumentFetching {
     var userInfo: @Sendable (inout JSONObject) -> Void = { _ in }
     var takesCodesAgain = false
     var isAway = false
+    /// Before it answers about itself.
+    var pause = Duration.zero
     /// In the answer that the browser brings; `nil` for none.
     var iss: @Sendable (String) -> String? = { $0 }
   }
@@ -38,6 +40,7 @@ final class Agency: DocumentFetching {
     var codes: [String: Asked] = [:]
     var used: Set<String> = []
     var posted: [Posted] = []
+    var fetched = 0
   }
 
   static let secret = "a s3cret & more"
@@ -60,6 +63,9 @@ final class Agency: DocumentFetching {
 
   func beHonest() { state.withLock { $0.lies = Lies() } }
 
+  /// How many documents were asked for.
+  var fetched: Int { state.withLock { $0.fetched } }
+
   var posted: [Posted] { state.withLock { $0.posted } }
 
   /// How the city is set up for it.
@@ -80,7 +86,11 @@ final class Agency: DocumentFetching {
   // MARK: What it is asked
 
   func fetch(_ address: String, mostBytes: Int) async throws -> [UInt8] {
-    let lies = state.withLock { $0.lies }
+    let lies = state.withLock { state in
+      state.fetched += 1
+      return state.lies
+    }
+    try await Task.sleep(for: lies.pause)
     guard !lies.isAway else { throw IdentityFailure("away") }
     switch address {
     case issuer + "/.well-known/openid-configuration":

@@ -278,6 +278,16 @@ struct OutsideRefusalTests {
     #expect(try await Browser(door).get("/oauth/outside/police/login").status == 303)
   }
 
+  @Test func whoComesWhileAProviderIsAskedWaitsForItsAnswer() async throws {
+    agency.lie { $0.pause = .milliseconds(100) }
+    let door = door
+    let statuses = try await withThrowingTaskGroup(of: Int.self) { group in
+      for _ in 0..<8 { group.addTask { try await door.get("/oauth/outside/police/login").status } }
+      return try await group.reduce(into: []) { $0.append($1) }
+    }
+    #expect(statuses == Array(repeating: 303, count: 8) && agency.fetched == 2)
+  }
+
   @Test func metadataAreOfTheirIssuerAndOverTLS() async throws {
     let lies: [(Int, @Sendable (inout JSONObject) -> Void)] = [
       (503, { $0["issuer"] = "https://id.police.example/" }), (503, { $0["issuer"] = nil }),
