@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -409,6 +410,14 @@ def test_a_person_logs_in_at_another_city(neighbours):
     assert leaving.startswith(other.url + "/oauth/logout?")
     assert there.get(leaving).headers["Location"] == url + "/oauth/login"
     assert there.get("/oauth/account").status_code == 303 and kim.get("/data").status_code == 303
+
+    # Who floods the door is held back, and fills no log.
+    before = len(city.rows("login-failed")) + len(city.rows("login-held-back"))
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(lambda number: requests.get(f"{url}/oauth/outside/other?code={number}&state=x",
+                                                             timeout=30).status_code, range(300)))
+    assert set(statuses) == {400, 429} and statuses.count(400) < 60
+    assert len(city.rows("login-failed")) + len(city.rows("login-held-back")) - before <= 6
 
 
 class Receiver(http.server.BaseHTTPRequestHandler):
