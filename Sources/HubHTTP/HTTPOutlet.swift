@@ -122,13 +122,18 @@ extension HTTPOutlet {
 extension HTTPOutlet {
   /// Posts a text; gives status and body of the answer, `nil` when none came whole in time and within its bound.
   ///
-  /// - Parameter timeout: seconds, the reading of the answer included.
-  public func post(_ body: String, to url: String, timeout: Double, answerBytes: Int) async -> (
-    status: Int, body: [UInt8]
-  )? {
+  /// - Parameters:
+  ///   - type: its media type.
+  ///   - headers: further ones.
+  ///   - timeout: seconds, the reading of the answer included.
+  public func post(
+    _ body: String, to url: String, type: String = "text/plain; charset=utf-8", headers: [(String, String)] = [],
+    timeout: Double, answerBytes: Int
+  ) async -> (status: Int, body: [UInt8])? {
     var request = HTTPClientRequest(url: url)
     request.method = .POST
-    request.headers.add(name: "Content-Type", value: "text/plain; charset=utf-8")
+    request.headers.add(name: "Content-Type", value: type)
+    for (name, value) in headers { request.headers.add(name: name, value: value) }
     request.body = .bytes(Array(body.utf8))
     let sent = request
     return try? await Self.within(timeout) {

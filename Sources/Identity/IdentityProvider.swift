@@ -26,6 +26,8 @@ public final class IdentityProvider: Sendable {
   let pages: IdentityPages
   /// Outside providers by issuer.
   let outside: [String: OutsideProvider]
+  /// Where people may log in beside here, in the order they were given.
+  let outsideLogins: [OutsideLogin]
   /// Seconds since 1970.
   let now: @Sendable () -> Int
   private let address = Mutex("")
@@ -44,6 +46,7 @@ public final class IdentityProvider: Sendable {
     self.now = now
     pages = try IdentityPages()
     self.outside = Dictionary(outside.map { ($0.issuer, $0) }) { first, _ in first }
+    outsideLogins = outside.compactMap(\.login)
     var schedule = KeySchedule()
     schedule.keep = max(schedule.keep, settings.accessTokenLifetime + settings.clockSkew)
     keys = try KeyRing(folder: folder, schedule: schedule, now: now())
@@ -74,6 +77,7 @@ public final class IdentityProvider: Sendable {
       "loginBuckets": gauge(figures.buckets, attempts.mostBuckets),
       "passwordsWaiting": gauge(passwords.waiting, passwords.limits.waiting),
       "revocations": gauge(revocations.count, Revocations.most),
+      "outsideLogins": gauge((try? storage.read { try $0.count(in: .outsideUsed) }) ?? 0, settings.mostOutsideLogins),
     ]
   }
 

@@ -38,6 +38,8 @@ public struct IdentitySettings: Sendable {
   public var mostPeople = 100_000
   public var mostSessions = 200_000
   public var mostDeviceGrants = 10_000
+  /// Answers of outside providers and their codes that are remembered as used.
+  public var mostOutsideLogins = 100_000
 
   public init() {}
 

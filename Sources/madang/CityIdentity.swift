@@ -1,9 +1,12 @@
 import City
+import Egress
 import Evidence
 import Foundation
 import Hub
+import HubHTTP
 import Hummingbird
 import Identity
+import Ingest
 import NGSI
 import NIOCore
 import ServiceLifecycle
@@ -16,17 +19,17 @@ enum CityIdentity {
 
   /// Makes the provider, and the first administrator, who is said on the terminal once.
   static func make(
-    _ store: any Store, _ folder: DataFolder, _ command: UpCommand, _ manifest: Manifest?,
-    evidence: EvidenceLog, fetching documents: any ContextFetching
+    _ store: any Store, _ folder: DataFolder, _ command: UpCommand, _ manifest: ManifestFile?,
+    evidence: EvidenceLog, http: HTTPOutlet
   ) async throws -> IdentityProvider {
     var settings = IdentitySettings()
     settings.isBehindProxy = command.address != nil
-    if let name = manifest?.site.name { settings.siteName = ["ko": name.ko, "en": name.en] }
+    if let name = manifest?.manifest.site.name { settings.siteName = ["ko": name.ko, "en": name.en] }
     let provider = try IdentityProvider(
       storage: StoreIdentityStorage(store: store, evidence: evidence), folder: "\(folder.path)/\(folderName)",
       settings: settings,
-      outside: (manifest?.identity?.providers ?? []).map {
-        OutsideProvider($0, fetcher: Fetcher(documents: documents))
+      outside: try (manifest?.manifest.identity?.providers ?? []).map { provider in
+        try OutsideProvider(provider, fetcher: Fetcher(http: http)) { manifest?.resolve($0) ?? $0 }
       },
       now: { Int(Date().timeIntervalSince1970) })
     if let first = try await provider.prepare() {
@@ -37,26 +40,71 @@ enum CityIdentity {
   }
 }
 
-/// Fetches the documents of outside providers as contexts are fetched: bounded in time, size and redirects.
+/// Asks outside providers as contexts are fetched: bounded in time, size and redirects, and never where the city may not
+/// call.
 private struct Fetcher: DocumentFetching {
-  let documents: any ContextFetching
+  /// Seconds for one exchange.
+  private static let seconds = 10.0
+
+  let http: HTTPOutlet
+  private let egress = Egress()
+
+  init(http: HTTPOutlet) { self.http = http }
 
   func fetch(_ address: String, mostBytes: Int) async throws -> [UInt8] {
-    let bytes = try await documents.fetch(address).bytes
+    if let refusal = egress.refusal(of: address) { throw Failure("\(address): \(refusal)") }
+    let bytes = try await http.fetch(address).bytes
     guard bytes.count <= mostBytes else { throw Failure("\(address) answered more than \(mostBytes) bytes") }
     return bytes
+  }
+
+  func post(
+    _ form: String, to address: String, authorization: String?, mostBytes: Int
+  ) async throws -> (status: Int, body: [UInt8]) {
+    if let refusal = egress.refusal(of: address) { throw Failure("\(address): \(refusal)") }
+    let answer = await http.post(
+      form, to: address, type: "application/x-www-form-urlencoded",
+      headers: [("Accept", "application/json")] + (authorization.map { [("Authorization", $0)] } ?? []),
+      timeout: Self.seconds, answerBytes: mostBytes)
+    guard let answer else { throw Failure("\(address) did not answer") }
+    return answer
   }
 }
 
 extension OutsideProvider {
   /// As the manifest describes it.
-  convenience init(_ provider: Manifest.Identity.Provider, fetcher: any DocumentFetching) {
+  ///
+  /// - Throws: ``Failure`` where the secret of a login cannot be used.
+  convenience init(
+    _ provider: Manifest.Identity.Provider, fetcher: any DocumentFetching, resolve: (String) -> String
+  ) throws {
     self.init(
       issuer: provider.issuer,
       mapping: Mapping(
         audiences: provider.audiences, rolesClaim: provider.rolesClaim ?? "roles", roles: provider.roles ?? [:],
         agency: provider.agency, tenants: provider.tenants ?? [], scopes: provider.scopes ?? []),
-      fetcher: fetcher)
+      login: try provider.login.map { try OutsideLogin($0, resolve: resolve) }, fetcher: fetcher)
+  }
+}
+
+extension OutsideLogin {
+  fileprivate init(_ login: Manifest.Identity.Login, resolve: (String) -> String) throws {
+    func failure(_ problem: any Error) -> Failure {
+      Failure("The login \(login.id) of identity.providers cannot be used: \(problem).")
+    }
+    let authentication: Authentication
+    switch login.authentication ?? .secretBasic {
+    case .secretBasic:
+      do { authentication = .secret(try login.secret.value(resolve)) } catch { throw failure(error) }
+    case .privateKey:
+      do { authentication = .key(try ClientKey(pem: try login.secret.value(hasLines: true, resolve))) } catch {
+        throw failure(error)
+      }
+    }
+    self.init(
+      id: login.id, name: ["ko": login.name.ko, "en": login.name.en], client: login.client,
+      authentication: authentication, scopes: login.scopes ?? ["profile"], asksUserInfo: login.userinfo ?? false)
+    if let session = login.session { sessionLifetime = session.seconds }
   }
 }
 

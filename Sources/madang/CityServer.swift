@@ -52,7 +52,7 @@ struct CityServer {
       let evidence = try CityEvidence(store: store, folder: folder, manifest: manifest, http: outlets.http)
       try await evidence.resume(store: store)
       let identity = try await CityIdentity.make(
-        store, folder, command, manifest?.manifest, evidence: evidence.log, fetching: outlets.http)
+        store, folder, command, manifest, evidence: evidence.log, http: outlets.http)
       let access = try CityAccess.make(
         manifest, mode: mode, standings: Standings(store, identity), evidence: evidence.log, now: { RealClock().now })
       let hub = makeHub(store, outlets, log, access)

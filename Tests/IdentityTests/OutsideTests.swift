@@ -21,6 +21,10 @@ private final class Library: DocumentFetching {
     guard let document else { throw IdentityFailure("404") }
     return JSONWriter.bytes(document)
   }
+
+  func post(
+    _ form: String, to address: String, authorization: String?, mostBytes: Int
+  ) async throws -> (status: Int, body: [UInt8]) { throw IdentityFailure("404") }
 }
 
 struct OutsideTests {
@@ -84,6 +88,7 @@ struct OutsideTests {
       { $0["aud"] = "account" }, { $0["aud"] = nil }, { $0["exp"] = .integer(now - 60) }, { $0["exp"] = nil },
       { $0["nbf"] = .integer(now + 61) }, { $0["iat"] = .integer(now + 61) }, { $0["sub"] = nil },
       { $0["iss"] = "https://id.other.example" }, { $0["iss"] = .string(Door.issuer) },
+      { $0["at_hash"] = "77QmUPtjPfzWtF2AnpK9RQ" }, { $0["c_hash"] = "77QmUPtjPfzWtF2AnpK9RQ" },
     ]
     for (number, change) in wrong.enumerated() {
       let text = try token(key, change)

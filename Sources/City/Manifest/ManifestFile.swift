@@ -63,7 +63,8 @@ struct ManifestRules {
   let file: CheckedFile
 
   func problems() -> [FileProblem] {
-    names() + issuers() + site() + fleets() + others() + AdapterRules(file: file).problems(manifest.adapters ?? [])
+    names() + IdentityRules(file: file).problems(manifest.identity?.providers ?? []) + site() + fleets() + others()
+      + AdapterRules(file: file).problems(manifest.adapters ?? [])
   }
 
   private func names() -> [FileProblem] {
@@ -84,25 +85,6 @@ struct ManifestRules {
     distinct("datasets", (manifest.datasets ?? []).map(\.id))
     distinct("acceptance", (manifest.acceptance ?? []).map(\.id))
     return problems
-  }
-
-  /// Two descriptions of one issuer would leave open which holds; keys that come without TLS could be anyone's.
-  private func issuers() -> [FileProblem] {
-    var seen: Set<String> = []
-    return (manifest.identity?.providers ?? []).enumerated().compactMap { offset, provider in
-      let path = "identity.providers[\(offset)].issuer"
-      let issuer = provider.issuer
-      guard seen.insert(issuer).inserted else {
-        return file.problem(at: path, found: "'\(issuer)' a second time", expected: "each issuer once")
-      }
-      let local = ["http://127.0.0.1", "http://[::1]", "http://localhost"].contains { start in
-        issuer == start || issuer.hasPrefix(start + ":") || issuer.hasPrefix(start + "/")
-      }
-      guard issuer.hasPrefix("https://") || local else {
-        return file.problem(at: path, found: "'\(issuer)'", expected: "https, or an address of this machine")
-      }
-      return nil
-    }
   }
 
   private func site() -> [FileProblem] {

@@ -302,6 +302,11 @@ extension OpenAPI {
       Operation(.POST, "/oauth/people", "Adds a person", body: .json("Person"), gives: [201: .json("Object")]),
       Operation(.GET, "/oauth/people/{id}", "A person", gives: object),
       Operation(.PATCH, "/oauth/people/{id}", "Changes a person", body: .json("PersonChange"), gives: object),
+      Operation(.GET, "/oauth/sessions", "Lists who is logged in", parameters: ["limit", "offset"], gives: object),
+      Operation(.DELETE, "/oauth/sessions/{id}", "Ends a session"),
+      Operation(
+        .GET, "/oauth/outside/{id}/jwks", "The city's public key for an outside provider (RFC 7517)", gives: object,
+        isPublic: true),
       Operation(
         .GET, "/log/checkpoint", "The newest checkpoint (C2SP tlog-checkpoint)", gives: [200: .text("text/plain")],
         isPublic: true),

@@ -6,7 +6,15 @@ import NGSI
 extension IdentityProvider {
   /// The session of a page for people; who is not logged in is sent to do so.
   func visitor(_ request: Incoming) throws -> Result<OpenSession, PageInstead> {
-    guard let open = try session(inCookie: request.cookie) else {
+    let present = try present(inCookie: request.cookie)
+    if case .outside(let outside) = present {
+      // Password, second step, passkeys and devices are for the city's own people.
+      return .failure(
+        PageInstead(
+          response: request.path == "/oauth/account"
+            ? pages.account(request, outside, self) : Reply.redirect(to: "/oauth/account")))
+    }
+    guard case .own(let open) = present else {
       let here = request.path + (request.query.isEmpty ? "" : "?" + request.query)
       let back = request.method == .get ? here : "/oauth/account"
       return .failure(PageInstead(response: Reply.redirect(to: "/oauth/login?back=" + Form.percent(back))))
@@ -158,7 +166,7 @@ extension IdentityProvider {
   /// very person who is logged in.
   func logOut(_ request: Incoming) async throws -> Response {
     let form = request.method == .post ? request.form : request.parameters
-    let open = try session(inCookie: request.cookie)
+    let open = try present(inCookie: request.cookie)
     let hint = form["id_token_hint"].flatMap(idToken)
     guard form["id_token_hint"] == nil || hint != nil else {
       return pages.problem(request, OAuthError(.invalidRequest, "id_token_hint was not made here"), self)
@@ -180,9 +188,12 @@ extension IdentityProvider {
     }
     guard let open else { return loggedOut(to: after) }
     let isAsked = request.method == .post && isOwn(request, csrf: open.csrf)
-    guard isAsked || hint?.subject == open.person.id else { return pages.logout(request, form, open, self) }
-    try await endSession(open.session.id, event(.loggedOut, request, person: open.person.id, client: client?.id))
-    return loggedOut(to: after)
+    let provider = client == nil ? await logoutAddress(of: open) : nil
+    guard isAsked || hint?.subject == open.session.person else {
+      return pages.logout(request, form, open, leadingTo: provider, self)
+    }
+    try await endSession(open.session.id, event(.loggedOut, request, person: open.session.person, client: client?.id))
+    return loggedOut(to: provider ?? after)
   }
 
   private func loggedOut(to address: String) -> Response {

@@ -33,9 +33,15 @@ extension IdentityProvider {
     } catch let error as OAuthError {
       return pages.problem(request, error, self)
     }
-    guard let open = try session(inCookie: request.cookie) else {
+    let present = try present(inCookie: request.cookie)
+    if case .outside = present, !asked.prompt.contains("login") {
+      return refuse(
+        asked, .accessDenied, "the person comes from another provider, which gives programs their tokens itself")
+    }
+    guard case .own(let open) = present else {
       if asked.prompt.contains("none") { return refuse(asked, .loginRequired, "nobody is logged in") }
-      return Reply.redirect(to: loginAddress(back: Self.afterLogin(form), hint: asked.loginHint))
+      return Reply.redirect(
+        to: loginAddress(back: Self.afterLogin(form), hint: asked.loginHint, again: present != nil))
     }
     let age = now() - open.session.authenticatedAt
     if asked.prompt.contains("login") || asked.maxAge.map({ age > $0 }) ?? false {

@@ -2,7 +2,7 @@ import Foundation
 import NGSI
 
 extension IdentityProvider {
-  private static let assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+  static let assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
   /// The client that a request comes from, as its registration wants it shown (RFC 6749 section 2.3, RFC 7523).
   ///

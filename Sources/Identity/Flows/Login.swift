@@ -36,7 +36,7 @@ struct LoginTicket: Sendable {
 extension IdentityProvider {
   func showLogin(_ request: Incoming) throws -> Response {
     let back = Self.ownAddress(request.parameters["back"])
-    if request.parameters["again"] == nil, try session(inCookie: request.cookie) != nil {
+    if request.parameters["again"] == nil, try present(inCookie: request.cookie) != nil {
       return Reply.redirect(to: back)
     }
     return pages.login(request, back: back, username: request.parameters["hint"] ?? "", problem: nil, self)
@@ -141,9 +141,12 @@ extension IdentityProvider {
 
   /// Logs a person in; one with a password that somebody else gave him chooses his own first.
   func enter(_ person: Person, methods: [String], back: String, _ request: Incoming) async throws -> Response {
-    let old = try session(inCookie: request.cookie)
+    let old = try present(inCookie: request.cookie)
     let event = event(.loggedIn, request, person: person.id, detail: methods.joined(separator: " "))
-    let cookie = try await beginSession(of: person, methods: methods, replacing: old?.session, event)
+    let now = now()
+    let cookie = try await beginSession(replacing: old?.session, event) { id in
+      Session(id: id, person: person, at: now, methods: methods)
+    }
     var response = Reply.redirect(
       to: person.mustChangePassword ? "/oauth/password?back=" + Form.percent(back) : back)
     response.headers[values: .setCookie].append(setCookie(sessionCookie, cookie, seconds: nil))

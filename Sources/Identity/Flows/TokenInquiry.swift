@@ -85,7 +85,9 @@ extension IdentityProvider {
       guard caller.scopes.contains(Scopes.openid) else {
         throw TokenRefusal(.insufficientScope, "the token has not the scope openid", scope: Scopes.openid)
       }
-      guard let person = try? storage.read({ try $0.person(caller.subject) }), !person.isDisabled else {
+      guard caller.issuer == issuer, let person = try? storage.read({ try $0.person(caller.subject) }),
+        !person.isDisabled
+      else {
         throw TokenRefusal(.invalidToken, "the person is not known any more")
       }
       var object = JSONObject(["sub": .string(person.id)])

@@ -65,6 +65,20 @@ struct SigningKey: Sendable {
     self.verification = verification
   }
 
+  /// Reads a key of others' making: P-256 for ES256, RSA of 2048 bits or more for RS256.
+  ///
+  /// - Throws: a sentence that does not say what stands in it.
+  init(pem: String) throws(IdentityFailure) {
+    if let key = try? P256.Signing.PrivateKey(pemRepresentation: pem) {
+      self.init(key, activeFrom: 0)
+      return
+    }
+    guard let key = try? _RSA.Signing.PrivateKey(pemRepresentation: pem), key.keySizeInBits >= 2048 else {
+      throw IdentityFailure("this is no private key for P-256, nor one for RSA of 2048 bits or more, in PEM")
+    }
+    do { try self.init(key, activeFrom: 0) } catch { throw IdentityFailure("an RSA key is not readable") }
+  }
+
   /// A token with these claims.
   ///
   /// - Parameter type: its `typ`, e.g. `at+jwt`.

@@ -1,17 +1,27 @@
-public import NGSI
+import NGSI
 import Synchronization
 
-/// Fetches a document of an outside provider.
+/// Asks an outside provider. What it does is bounded in time.
 public protocol DocumentFetching: Sendable {
   /// The body of a `GET` with status 200.
   ///
   /// - Parameter mostBytes: a longer answer is an error.
   func fetch(_ address: String, mostBytes: Int) async throws -> [UInt8]
+
+  /// Status and body of a `POST` of a form (`application/x-www-form-urlencoded`). No redirect is followed: what is sent
+  /// is for this address alone.
+  ///
+  /// - Parameters:
+  ///   - authorization: the header of this name.
+  ///   - mostBytes: a longer answer is an error.
+  func post(
+    _ form: String, to address: String, authorization: String?, mostBytes: Int
+  ) async throws -> (status: Int, body: [UInt8])
 }
 
-/// An outside OpenID provider whose tokens are believed: an agency's own, say.
+/// An outside OpenID provider whose tokens are believed: an agency's own, say. People may log in to the pages there, too.
 ///
-/// Its metadata and keys are fetched when its first token comes, kept for an hour, and fetched anew when a token names a
+/// Its metadata and keys are fetched when its first token or login comes, kept for an hour, and fetched anew when a token names a
 /// key that is not among them, once a minute at most.
 public final class OutsideProvider: Sendable {
   /// How its tokens are read.
@@ -49,9 +59,14 @@ public final class OutsideProvider: Sendable {
 
   public let issuer: String
   public let mapping: Mapping
-  private let fetcher: any DocumentFetching
+  /// How people log in there; `nil` where they do not.
+  public let login: OutsideLogin?
+  let fetcher: any DocumentFetching
   private struct State {
+    var metadata: OutsideMetadata?
     var keys: [VerificationKey] = []
+    /// Under way: who needs what it brings waits for it.
+    var fetching: Task<Void, any Error>?
     var fetchedAt: Int?
     var askedAt: Int?
   }
@@ -59,20 +74,23 @@ public final class OutsideProvider: Sendable {
   private let state = Mutex(State())
 
   /// - Parameter issuer: as its tokens name it; its metadata are at `/.well-known/openid-configuration` below.
-  public init(issuer: String, mapping: Mapping, fetcher: any DocumentFetching) {
+  public init(
+    issuer: String, mapping: Mapping, login: OutsideLogin? = nil, fetcher: any DocumentFetching
+  ) {
     self.issuer = issuer
     self.mapping = mapping
+    self.login = login
     self.fetcher = fetcher
   }
 
   /// Checks a token with the keys that are there.
   func authenticated(by token: SignedToken, at now: Int, skew: Int) throws(TokenRefusal) -> Authenticated {
-    let keys = state.withLock { $0.keys }
-    guard keys.haveSigned(token) else {
+    guard haveSigned(token) else {
       throw TokenRefusal(.invalidToken, "the token is not signed by a known key of its issuer")
     }
     let claims = token.payload
-    guard token.type != "dpop+jwt", token.type != "logout+jwt" else {
+    // An ID token may be for further audiences, and goes through the browser when its person logs out.
+    guard token.type != "dpop+jwt", token.type != "logout+jwt", claims["at_hash"] == nil, claims["c_hash"] == nil else {
       throw TokenRefusal(.invalidToken, "this is no access token")
     }
     guard !Set(claims["aud"]?.items.compactMap(\.string) ?? []).isDisjoint(with: mapping.audiences) else {
@@ -92,17 +110,31 @@ public final class OutsideProvider: Sendable {
     return Authenticated(
       subject: subject, issuer: issuer, clientId: claims["client_id"]?.string ?? claims["azp"]?.string,
       scopes: Set(mapping.scopes),
-      standing: Standing(roles: roles(claims), agency: mapping.agency, tenants: mapping.tenants),
-      methods: claims["amr"]?.strings ?? [], expiresAt: Int(min(expiry, 1e15)),
-      means: .token(id: claims["jti"]?.string))
+      standing: standing(ofRoles: rolesThere(claims)), methods: claims["amr"]?.strings ?? [],
+      expiresAt: Int(min(expiry, 1e15)), means: .token(id: claims["jti"]?.string))
   }
 
-  private func roles(_ claims: JSONObject) -> [String] {
+  /// Roles there, of those that the manifest names.
+  private func rolesThere(_ claims: JSONObject) -> [String] {
     var value: JSON? = .object(claims)
     for step in mapping.rolesClaim.split(separator: ".") { value = value?[String(step)] }
     // One text may be a list, as that of `scope` is.
     let names = value?.string.map(Scopes.list) ?? value?.strings ?? []
-    return Set(names.prefix(1000).compactMap { mapping.roles[$0] }).sorted()
+    return Set(names.prefix(1000).filter { mapping.roles[$0] != nil }).sorted()
+  }
+
+  /// What somebody with these roles there is here.
+  func standing(ofRoles there: [String]) -> Standing {
+    Standing(
+      roles: Set(there.compactMap { mapping.roles[$0] }).sorted(), agency: mapping.agency, tenants: mapping.tenants)
+  }
+
+  /// Whom claims are about that were found good.
+  func person(_ claims: JSONObject) -> OutsidePerson {
+    let subject = claims["sub"]?.string ?? ""
+    let name = ["name", "preferred_username"].lazy.compactMap { claims[$0]?.string }
+      .first { (1...OutsidePerson.longestName).contains($0.utf8.count) }
+    return OutsidePerson(issuer: issuer, subject: subject, name: name ?? subject, roles: rolesThere(claims))
   }
 
   // MARK: Keys
@@ -116,25 +148,45 @@ public final class OutsideProvider: Sendable {
     }
   }
 
-  /// Fetches metadata and keys. What it has stays where that fails.
+  /// Whether a key of the provider that is known here made a token.
+  func haveSigned(_ token: SignedToken) -> Bool { state.withLock { $0.keys }.haveSigned(token) }
+
+  /// What it said of itself last.
+  var knownMetadata: OutsideMetadata? { state.withLock { $0.metadata } }
+
+  /// What it says of itself: fetched where that is not known or older than an hour, else as it was last said.
+  ///
+  /// - Throws: when it was never known.
+  func metadata(at now: Int) async throws -> OutsideMetadata {
+    let isFresh = state.withLock { state in state.fetchedAt.map { now < $0 + Self.keepKeys } ?? false }
+    if !isFresh { try? await fetchKeys(at: now) }
+    guard let known = knownMetadata else { throw IdentityFailure("the metadata of \(issuer) are not known") }
+    return known
+  }
+
+  /// Fetches metadata and keys, once a minute at most. What it has stays where that fails.
   func fetchKeys(at now: Int) async throws {
-    let isFirst = state.withLock { state in
-      if let asked = state.askedAt, now < asked + Self.leastPause { return false }
+    let task = state.withLock { state -> Task<Void, any Error>? in
+      if let task = state.fetching { return task }
+      if let asked = state.askedAt, now < asked + Self.leastPause { return nil }
       state.askedAt = now
-      return true
+      let task = Task {
+        defer { self.state.withLock { $0.fetching = nil } }
+        try await self.fetch(at: now)
+      }
+      state.fetching = task
+      return task
     }
-    guard isFirst else { return }
-    let metadata = try await document(issuer + (issuer.hasSuffix("/") ? "" : "/") + ".well-known/openid-configuration")
-    // Whoever answers for another issuer would have it speak for that one (Discovery 1.0 section 4.3).
-    guard metadata["issuer"]?.string == issuer, let address = metadata["jwks_uri"]?.string else {
-      throw IdentityFailure("the metadata of \(issuer) are of another issuer, or name no keys")
-    }
-    guard address.hasPrefix("https://") || issuer.hasPrefix("http://") else {
-      throw IdentityFailure("the keys of \(issuer) do not come over TLS")
-    }
-    let keys = VerificationKey.set(try await document(address))
+    try await task?.value
+  }
+
+  private func fetch(at now: Int) async throws {
+    let metadata = try OutsideMetadata(
+      try await document(issuer + (issuer.hasSuffix("/") ? "" : "/") + ".well-known/openid-configuration"), of: issuer)
+    let keys = VerificationKey.set(try await document(metadata.keys))
     guard !keys.isEmpty else { throw IdentityFailure("\(issuer) has no key of a kind that is known here") }
     state.withLock { state in
+      state.metadata = metadata
       state.keys = keys
       state.fetchedAt = now
     }

@@ -17,6 +17,17 @@ extension IdentityPages {
     return answer(frame, request, provider)
   }
 
+  /// The page of who logged in at an outside provider: nothing of his login is kept here.
+  func account(_ request: Incoming, _ open: OutsideSession, _ provider: IdentityProvider) -> Response {
+    var frame = PageFrame(template: "outside", title: "accountTitle")
+    let name = provider.outside[open.person.issuer]?.login?.name[Self.language(of: request)]
+    frame.content = ["personName": open.person.name, "providerName": name ?? open.person.issuer]
+    let standing = open.authenticated.standing
+    if !standing.roles.isEmpty { frame.content["roles"] = standing.roles.joined(separator: ", ") }
+    frame.content["agency"] = standing.agency
+    return answer(frame, request, provider)
+  }
+
   /// The key of an authenticator application, once, and the field for its first code.
   func oneTimeCode(
     _ request: Incoming, _ open: OpenSession, secret: [UInt8], problem: String?, _ provider: IdentityProvider

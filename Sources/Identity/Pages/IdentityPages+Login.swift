@@ -6,7 +6,7 @@ extension IdentityPages {
   /// (CSP3 section 6.4.1: `form-action` holds for redirects too).
   func login(
     _ request: Incoming, back: String, username: String, problem: String?, retryAfter: Int? = nil,
-    _ provider: IdentityProvider
+    about outside: OutsideLogin? = nil, _ provider: IdentityProvider
   ) -> Response {
     let known = IdentityProvider.cookie(provider.visitCookie, in: request.cookie)
     let visit = known ?? Secret.make()
@@ -16,6 +16,11 @@ extension IdentityPages {
       "hasUsername": !username.isEmpty,
     ]
     frame.content["clientName"] = clientName(back, provider)
+    let outsideButtons = buttons(back, request, provider)
+    frame.content["hasOutside"] = !outsideButtons.isEmpty
+    frame.content["outside"] = outsideButtons
+    frame.address = "/oauth/login?" + Form.encode(["back": back])
+    frame.problemName = outside?.name ?? [:]
     frame.formTargets = targets(back, provider)
     frame.problem = problem
     frame.retryAfter = retryAfter
@@ -76,14 +81,17 @@ extension IdentityPages {
     return answer(frame, request, provider)
   }
 
-  func logout(_ request: Incoming, _ form: Form, _ open: OpenSession, _ provider: IdentityProvider) -> Response {
+  /// - Parameter address: at an outside provider, where the browser goes to log out there, too.
+  func logout(
+    _ request: Incoming, _ form: Form, _ open: PresentSession, leadingTo address: String?, _ provider: IdentityProvider
+  ) -> Response {
     var frame = PageFrame(template: "logout", title: "logoutTitle")
     let kept = ["client_id", "post_logout_redirect_uri", "state"]
     frame.content = [
-      "csrf": open.csrf, "personName": open.person.name,
+      "csrf": open.csrf, "personName": open.name,
       "fields": form.items.filter { kept.contains($0.name) }.map { ["name": $0.name, "value": $0.value] },
     ]
-    frame.formTargets = form["post_logout_redirect_uri"].map { [Self.origin(of: $0)] } ?? []
+    frame.formTargets = [form["post_logout_redirect_uri"], address].compactMap(\.self).map(Self.origin)
     return answer(frame, request, provider)
   }
 
@@ -93,9 +101,24 @@ extension IdentityPages {
     switch problem {
     case nil: .ok
     case "tooManyAttempts": .tooManyRequests
-    case "busy": .serviceUnavailable
+    case "busy", OutsideRefusal.Kind.away.rawValue: .serviceUnavailable
     case "wrongPassword", "wrongCode": .unauthorized
+    case OutsideRefusal.Kind.denied.rawValue: .forbidden
+    case OutsideRefusal.Kind.notTaken.rawValue, OutsideRefusal.Kind.unbelieved.rawValue: .badGateway
     default: .badRequest
+    }
+  }
+
+  /// The outside providers where people log in. Programs get their tokens from those providers, so that there are none
+  /// where the login is for a program.
+  private func buttons(_ back: String, _ request: Incoming, _ provider: IdentityProvider) -> [[String: String]] {
+    guard !back.hasPrefix("/oauth/authorize?"), !back.hasPrefix("/oauth/device") else { return [] }
+    let language = Self.language(of: request)
+    return provider.outsideLogins.map { login in
+      [
+        "name": login.name[language] ?? login.id,
+        "href": "/oauth/outside/\(login.id)/login?" + Form.encode(["back": back]),
+      ]
     }
   }
 

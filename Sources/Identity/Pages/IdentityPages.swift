@@ -100,7 +100,11 @@ struct PageFrame {
   var content: [String: Any] = [:]
   /// Key of what is wrong.
   var problem: String?
+  /// What the sentence calls somebody, by language.
+  var problemName: [String: String] = [:]
   var retryAfter: Int?
+  /// Where the page is to be had in another language; as it was asked for where it is not said.
+  var address: String?
   /// Value of the cookie that ties the steps of a login together, where it is new.
   var newVisit: String?
 }
@@ -118,7 +122,9 @@ extension IdentityPages {
     content["otherLang"] = other
     content["cityName"] = provider.settings.siteName[language] ?? "Madang"
     // Pages that answer a form cannot be asked for again in another language.
-    if request.method == .get {
+    if request.method == .get, let address = frame.address, frame.problem != nil {
+      content["otherLangHref"] = address + "&" + Form.encode(["lang": other])
+    } else if request.method == .get {
       let items = request.parameters.items.filter { $0.name != "lang" } + [(name: "lang", value: other)]
       content["otherLangHref"] =
         request.path + "?"
@@ -126,6 +132,7 @@ extension IdentityPages {
     }
     if let problem = frame.problem {
       content["problem"] = (texts[problem] ?? problem).replacing("{seconds}", with: "\(frame.retryAfter ?? 0)")
+        .replacing("{name}", with: frame.problemName[language] ?? "")
     }
     var headers = HTTPFields()
     headers[.contentType] = "text/html; charset=utf-8"

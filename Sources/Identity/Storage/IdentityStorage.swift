@@ -24,6 +24,8 @@ public enum IdentityCollection: String, Sendable, CaseIterable {
   case revocations = "identity.revocations"
   /// By hash of client and `jti`: assertions that were used (RFC 7523 section 3).
   case assertions = "identity.assertions"
+  /// By hash: answers of outside providers to logins, and their codes, that were used.
+  case outsideUsed = "identity.outside"
   /// By person and client: which scopes a person has let a client have.
   case consents = "identity.consents"
 }

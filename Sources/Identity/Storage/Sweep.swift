@@ -16,6 +16,7 @@ extension IdentityProvider {
       (.userCodes, { _, body in body["expiresAt"]?.integer ?? 0 <= now }),
       (.refreshFamilies, { _, body in RefreshFamily(id: "", body)?.isOver(settings, at: now) ?? true }),
       (.revocations, { _, body in body["until"]?.integer ?? 0 <= now }),
+      (.outsideUsed, { _, body in body["until"]?.integer ?? 0 <= now }),
       (.assertions, { _, body in body["until"]?.integer ?? 0 <= now }),
       (.sessions, { id, body in Session(id: id, body).map { !self.isAlive($0, at: now) } ?? true }),
     ]

@@ -30,10 +30,10 @@ public struct TokenVerifier: Sendable {
     authorization: String?, cookie: String? = nil, csrf: String? = nil, changes: Bool = false, audience: String? = nil
   ) throws(TokenRefusal) -> Authenticated {
     if let authorization { return try verify(bearer: authorization, audience: audience) }
-    guard let session = try provider.session(inCookie: cookie) else {
+    guard let session = try provider.present(inCookie: cookie) else {
       throw TokenRefusal(nil, "log in, or send a token")
     }
-    guard !session.person.mustChangePassword else {
+    guard !session.mustChangePassword else {
       throw TokenRefusal(.invalidToken, "choose a password of your own first")
     }
     if changes, !Secret.areSame(csrf ?? "", session.csrf) {

@@ -33,6 +33,8 @@ public struct IdentityEvent: Sendable, Hashable {
     case rolesTaken = "take-roles"
     /// All sessions and tokens of a person at once.
     case sessionsEnded = "end-sessions"
+    /// One session, by an administrator.
+    case sessionEnded = "end-session"
     case keyMade = "make-signing-key"
 
     /// Whether it was done by somebody who was not believed.

@@ -11,6 +11,22 @@ extension IdentityProvider {
   public func presentStanding(ofClient id: String) throws -> Standing? {
     try storage.read { try $0.client(id) }?.standing
   }
+
+  /// What somebody is today whom an outside provider speaks for. The city keeps no account of him: what he was when the
+  /// provider last spoke for him holds, as far as the manifest still gives it to its people.
+  ///
+  /// - Parameters:
+  ///   - account: `ISSUER#SUBJECT`.
+  ///   - roles: that he had here.
+  /// - Returns: `nil` where the provider is believed no more.
+  public func presentStanding(ofOutside account: String, roles: [String]) -> Standing? {
+    guard let issuer = account.split(separator: "#", maxSplits: 1).first.map(String.init),
+      let provider = outside[issuer]
+    else { return nil }
+    let given = Set(provider.mapping.roles.values)
+    return Standing(
+      roles: roles.filter(given.contains), agency: provider.mapping.agency, tenants: provider.mapping.tenants)
+  }
 }
 
 extension IdentityProvider {

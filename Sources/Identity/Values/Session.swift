@@ -3,10 +3,11 @@ import Foundation
 import NGSI
 import Synchronization
 
-/// A person who is logged in at the city's pages.
+/// Somebody who is logged in at the city's pages.
 struct Session: Sendable, Hashable {
   /// Hash of the cookie.
   let id: String
+  /// Id of the person, or the account of ``outside``.
   let person: String
   /// Seconds since 1970.
   let startedAt: Int
@@ -17,13 +18,21 @@ struct Session: Sendable, Hashable {
   var methods: [String]
   /// Of the person when it began: a later one ends it (``Person/sessionEpoch``).
   let epoch: Int
+  /// Who logged in at an outside provider; `nil` for the city's own people.
+  private(set) var outside: OutsidePerson?
+  /// When it ends at the latest, where that is sooner than sessions end anyway.
+  private(set) var endsAt: Int?
+  /// The provider's ID token, sealed, for logging out there.
+  private(set) var sealedIDToken: String?
 
   var json: JSON {
-    [
-      "person": .string(person), "startedAt": .integer(Int64(startedAt)), "lastSeen": .integer(Int64(lastSeen)),
-      "authenticatedAt": .integer(Int64(authenticatedAt)), "methods": JSON(methods),
-      "epoch": .integer(Int64(epoch)),
-    ]
+    .object(
+      JSONObject([
+        "person": .string(person), "startedAt": .integer(Int64(startedAt)), "lastSeen": .integer(Int64(lastSeen)),
+        "authenticatedAt": .integer(Int64(authenticatedAt)), "methods": JSON(methods),
+        "epoch": .integer(Int64(epoch)), "outside": outside?.json, "endsAt": endsAt.map { .integer(Int64($0)) },
+        "idToken": sealedIDToken.map(JSON.string),
+      ]))
   }
 
   init(id: String, person: Person, at now: Int, methods: [String]) {
@@ -36,6 +45,22 @@ struct Session: Sendable, Hashable {
     self.methods = methods
   }
 
+  /// - Parameter lifetime: seconds until it ends, however busy.
+  init(
+    id: String, outside: OutsidePerson, at now: Int, methods: [String], lifetime: Int, sealedIDToken: String?
+  ) {
+    self.id = id
+    person = outside.account
+    epoch = 0
+    startedAt = now
+    lastSeen = now
+    authenticatedAt = now
+    self.methods = methods
+    self.outside = outside
+    endsAt = now + lifetime
+    self.sealedIDToken = sealedIDToken
+  }
+
   init?(id: String, _ json: JSON) {
     guard let person = json["person"]?.string, let startedAt = json["startedAt"]?.integer else { return nil }
     self.id = id
@@ -45,6 +70,9 @@ struct Session: Sendable, Hashable {
     authenticatedAt = Int(json["authenticatedAt"]?.integer ?? startedAt)
     methods = json["methods"]?.strings ?? []
     epoch = Int(json["epoch"]?.integer ?? 0)
+    outside = json["outside"].flatMap(OutsidePerson.init)
+    endsAt = (json["endsAt"]?.integer).map { Int($0) }
+    sealedIDToken = json["idToken"]?.string
   }
 }
 
@@ -70,13 +98,61 @@ final class SessionActivity: Sendable {
   }
 }
 
-/// A session as a request shows it.
+/// A session of one of the city's own people, as a request shows it.
 struct OpenSession: Sendable {
   let session: Session
   let person: Person
   /// What pages put into their forms. It comes of the cookie, which no other site can read, and tells nothing about it.
   let csrf: String
   let authenticated: Authenticated
+}
+
+/// A session of somebody whom an outside provider speaks for, as a request shows it.
+struct OutsideSession: Sendable {
+  let session: Session
+  let person: OutsidePerson
+  let csrf: String
+  let authenticated: Authenticated
+}
+
+/// A session as a request shows it, whosever it is.
+enum PresentSession: Sendable {
+  case own(OpenSession)
+  case outside(OutsideSession)
+
+  var session: Session {
+    switch self {
+    case .own(let open): open.session
+    case .outside(let open): open.session
+    }
+  }
+
+  var csrf: String {
+    switch self {
+    case .own(let open): open.csrf
+    case .outside(let open): open.csrf
+    }
+  }
+
+  var authenticated: Authenticated {
+    switch self {
+    case .own(let open): open.authenticated
+    case .outside(let open): open.authenticated
+    }
+  }
+
+  /// The name that people know.
+  var name: String {
+    switch self {
+    case .own(let open): open.person.name
+    case .outside(let open): open.person.name
+    }
+  }
+
+  /// Whether nothing may be done before a password of one's own is chosen.
+  var mustChangePassword: Bool {
+    if case .own(let open) = self { open.person.mustChangePassword } else { false }
+  }
 }
 
 extension IdentityProvider {
@@ -101,47 +177,70 @@ extension IdentityProvider {
     return nil
   }
 
-  /// The session of a header `Cookie`; `nil` when there is none, or it has ended.
+  /// The session of one of the city's own people in a header `Cookie`; `nil` when there is none, or it has ended.
   func session(inCookie header: String?) throws(TokenRefusal) -> OpenSession? {
+    guard case .own(let open) = try present(inCookie: header) else { return nil }
+    return open
+  }
+
+  /// The session of a header `Cookie`, whosever it is; `nil` when there is none, or it has ended.
+  func present(inCookie header: String?) throws(TokenRefusal) -> PresentSession? {
     guard let cookie = Self.cookie(sessionCookie, in: header), cookie.utf8.count == 43 else { return nil }
     let id = Secret.hash(cookie)
-    let found: (Session, Person)?
+    let found: (Session, Person?)?
     do {
       found = try storage.read { reader in
-        guard let session = try reader.document(id, in: .sessions).flatMap({ Session(id: id, $0) }),
-          let person = try reader.person(session.person)
-        else { return nil }
-        return (session, person)
+        guard let session = try reader.document(id, in: .sessions).flatMap({ Session(id: id, $0) }) else { return nil }
+        return (session, session.outside == nil ? try reader.person(session.person) : nil)
       }
     } catch {
       throw TokenRefusal(.invalidToken, "the session cannot be looked up now")
     }
-    guard var (session, person) = found, !person.isDisabled, session.epoch == person.sessionEpoch else { return nil }
+    guard case (var session, let person)? = found else { return nil }
     let now = now()
     session.lastSeen = max(session.lastSeen, activity[id] ?? 0)
     guard isAlive(session, at: now) else { return nil }
-    activity.note(id, at: now)
     let csrf = Self.csrf(of: cookie)
-    let authenticated = Authenticated(
-      subject: person.id, issuer: issuer, standing: person.standing, methods: session.methods,
-      expiresAt: min(session.startedAt + settings.sessionLifetime, now + settings.sessionIdle),
-      means: .session(csrf: csrf))
-    return OpenSession(session: session, person: person, csrf: csrf, authenticated: authenticated)
+    func authenticated(_ subject: String, of issuer: String, _ standing: Standing) -> Authenticated {
+      Authenticated(
+        subject: subject, issuer: issuer, standing: standing, methods: session.methods,
+        expiresAt: min(end(of: session), now + settings.sessionIdle), means: .session(csrf: csrf))
+    }
+    let present: PresentSession
+    if let outside = session.outside {
+      // A provider that the manifest does not name any more speaks for nobody.
+      guard let provider = self.outside[outside.issuer], provider.login != nil else { return nil }
+      let proven = authenticated(outside.subject, of: outside.issuer, provider.standing(ofRoles: outside.roles))
+      present = .outside(OutsideSession(session: session, person: outside, csrf: csrf, authenticated: proven))
+    } else {
+      guard let person, !person.isDisabled, session.epoch == person.sessionEpoch else { return nil }
+      let proven = authenticated(person.id, of: issuer, person.standing)
+      present = .own(OpenSession(session: session, person: person, csrf: csrf, authenticated: proven))
+    }
+    activity.note(id, at: now)
+    return present
+  }
+
+  /// When a session ends, however busy.
+  func end(of session: Session) -> Int {
+    min(session.endsAt ?? .max, session.startedAt + settings.sessionLifetime)
   }
 
   func isAlive(_ session: Session, at now: Int) -> Bool {
-    now < session.startedAt + settings.sessionLifetime && now < session.lastSeen + settings.sessionIdle
+    now < end(of: session) && now < session.lastSeen + settings.sessionIdle
   }
 
   /// Begins a session with an id that nobody knew before; the one that the browser had ends.
   ///
-  /// - Parameter event: what is noted of it.
+  /// - Parameters:
+  ///   - make: gives the session that has an id.
+  ///   - event: what is noted of it.
   /// - Returns: the cookie.
   func beginSession(
-    of person: Person, methods: [String], replacing old: Session?, _ event: IdentityEvent
+    replacing old: Session?, _ event: IdentityEvent, _ make: (_ id: String) throws -> Session
   ) async throws -> String {
     let cookie = Secret.make()
-    let session = Session(id: Secret.hash(cookie), person: person, at: now(), methods: methods)
+    let session = try make(Secret.hash(cookie))
     let most = settings.mostSessions
     try await storage.write { writer in
       guard try writer.count(in: .sessions) < most else {
@@ -154,8 +253,14 @@ extension IdentityProvider {
     return cookie
   }
 
-  func endSession(_ id: String, _ event: IdentityEvent) async throws {
-    try await storage.write { writer in if try writer.delete(id, in: .sessions) { try writer.note(event) } }
+  /// - Returns: whether there was one.
+  @discardableResult
+  func endSession(_ id: String, _ event: IdentityEvent) async throws -> Bool {
+    try await storage.write { writer in
+      guard try writer.delete(id, in: .sessions) else { return false }
+      try writer.note(event)
+      return true
+    }
   }
 
   /// Writes down when sessions were last used.

@@ -6,6 +6,8 @@ import NGSI
 extension HTTPField.Name {
   /// What a page of ours sends beside its cookie.
   static var csrfToken: Self { HTTPField.Name("X-CSRF-Token") ?? .ifRange }
+  /// Where a request comes from, as the browser says (Fetch Metadata).
+  static var secFetchSite: Self { HTTPField.Name("Sec-Fetch-Site") ?? .ifRange }
 }
 
 extension Incoming {
@@ -42,7 +44,28 @@ extension IdentityProvider {
       (.post, "/oauth/logout", logOut),
     ]
     for (method, path, handler) in pages { door(router, method, path, source, isPage: true, handler) }
+    addOutside(to: router, source)
     addAdministration(to: router, source)
+  }
+
+  /// Where people come and go who log in at an outside provider.
+  private func addOutside<Context: RequestContext>(
+    to router: Router<Context>, _ source: @escaping @Sendable (Request, Context) -> String
+  ) {
+    let pages: [(RouterPath, @Sendable (Incoming, String) async throws -> Response)] = [
+      ("/oauth/outside/:id/login", beginOutside), ("/oauth/outside/:id", returnFromOutside),
+    ]
+    for (path, handler) in pages {
+      router.get(path) { request, context in
+        let id = context.parameters.get("id") ?? ""
+        return await self.answer(request, source(request, context), context.logger, isPage: true) {
+          try await handler($0, id)
+        }
+      }
+    }
+    router.get("/oauth/outside/:id/jwks") { _, context in
+      Self.open(self.clientKeys(context.parameters.get("id") ?? ""))
+    }
   }
 
   /// What everyone may read.
@@ -90,6 +113,8 @@ extension IdentityProvider {
     add(.get, "/oauth/people") { request, _, _ in try self.people(request) }
     add(.post, "/oauth/people") { request, _, by in try await self.addPerson(request, by: by) }
     add(.get, "/oauth/people/:id") { _, id, _ in try self.person(id) }
+    add(.get, "/oauth/sessions") { request, _, _ in try self.sessions(request) }
+    add(.delete, "/oauth/sessions/:id") { request, id, by in try await self.endSession(id, request, by: by) }
     add(.patch, "/oauth/people/:id") { request, id, by in try await self.changePerson(id, request, by: by) }
   }
 

@@ -1,4 +1,4 @@
-import City
+public import City
 import Foundation
 
 extension Manifest.Adapter.Secret {
@@ -7,9 +7,11 @@ extension Manifest.Adapter.Secret {
 
   /// Reads it anew, so that one that was changed is taken without a new start.
   ///
-  /// - Parameter resolve: makes a path of one relative to the manifest.
+  /// - Parameters:
+  ///   - resolve: makes a path of one relative to the manifest.
+  ///   - hasLines: whether it may have several lines, as a key in PEM has.
   /// - Throws: ``IngestError`` that names the place, never the secret.
-  func value(_ resolve: (String) -> String) throws(IngestError) -> String {
+  public func value(hasLines: Bool = false, _ resolve: (String) -> String) throws(IngestError) -> String {
     let text: String
     if let name = env {
       guard let found = ProcessInfo.processInfo.environment[name], !found.isEmpty else {
@@ -26,7 +28,10 @@ extension Manifest.Adapter.Secret {
         found.hasSuffix("\r\n") ? String(found.dropLast()) : found.hasSuffix("\n") ? String(found.dropLast()) : found
       guard !text.isEmpty else { throw IngestError("the file \(path), which is to hold a secret, is empty") }
     }
-    guard text.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7F }) else {
+    let isFit = text.unicodeScalars.allSatisfy {
+      $0.value >= 0x20 && $0.value != 0x7F || hasLines && ($0 == "\n" || $0 == "\r")
+    }
+    guard isFit else {
       throw IngestError("the secret \(env.map { "in " + $0 } ?? "in " + (file ?? "")) has a control character")
     }
     return text

@@ -8,7 +8,8 @@ import Synchronization
 /// Who once made something, such as a subscription, as he stands today: with the roles that he has now, or shut out.
 ///
 /// What was read is believed for a second, since a change of one entity may ask about the owners of many subscriptions.
-/// Of who comes from another provider no more is known than what his token said when he made it.
+/// Of who comes from another provider no more is known than what it said of him then; of that holds what the manifest
+/// still gives to its people.
 final class Standings: Sendable {
   private struct Key: Hashable {
     var kind: Caller.Kind
@@ -35,9 +36,10 @@ final class Standings: Sendable {
   }
 
   func standing(of owner: Caller) -> Caller? {
+    guard owner.kind != .nobody, owner.kind != .city else { return owner }
     let isOutside = owner.id.contains("#") && owner.kind == .person
-    guard !isOutside, owner.kind != .nobody, owner.kind != .city else { return owner }
-    guard let standing = present(owner) else { return nil }
+    let standing = isOutside ? identity.presentStanding(ofOutside: owner.id, roles: owner.roles) : present(owner)
+    guard let standing else { return nil }
     var today = owner
     guard owner.kind != .device else { return today }
     today.roles = standing.roles
