@@ -44,6 +44,10 @@ public final class CityRules: AccessRules {
     var caller: Caller
     var action: HubAction
 
+    static func == (left: ConcernKey, right: ConcernKey) -> Bool {
+      left.action == right.action && left.caller.isExactly(right.caller)
+    }
+
     /// What differs most: the rest is compared.
     func hash(into hasher: inout Hasher) {
       hasher.combine(caller.id)
@@ -165,7 +169,7 @@ public final class CityRules: AccessRules {
       }
       if let known = state.concerns[key] { return known }
       let concern = Concern(key.caller, action, state.policies, state.notes, places, state.room)
-      if state.room.takes(4) { state.concerns[key] = concern }
+      if state.room.takes(4 + concern.weight) { state.concerns[key] = concern }
       return concern
     }
   }

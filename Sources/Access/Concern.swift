@@ -33,12 +33,24 @@ final class Concern: Sendable {
   private let blindForbids: BlindRules
   private let blindPermits: BlindRules
 
+  /// Compared byte for byte, as the rules themselves compare: names that only look alike are others.
   private struct Kind: Hashable {
-    var tenant: String
-    var types: [String]
-    var scopes: [String]
-    var places: [String]
+    var tenant: ExactText
+    var types: [ExactText]
+    var scopes: [ExactText]
+    var places: [ExactText]
+
+    /// In things that there is room for, each of about 256 bytes.
+    var weight: Int {
+      (types + scopes).reduce(1) { $0 + 1 + $1.text.utf8.count / 64 }
+    }
   }
+
+  /// An entity of more groups is decided on each time.
+  private static let heaviest = 64
+
+  /// What its rules take of the room.
+  var weight: Int { ofEntities.policies.policies.count + ofTenants.rules.policies.policies.count }
 
   private let judgements = Mutex<[Kind: Judgement]>([:])
   private let room: Room
@@ -80,14 +92,17 @@ final class Concern: Sendable {
   }
 
   func judgement(types: [String], scopes: [String], in tenant: Tenant, places: [String] = []) -> Judgement {
-    let kind = Kind(tenant: tenant.name, types: types, scopes: scopes, places: places)
+    let kind = Kind(
+      tenant: ExactText(tenant.name), types: types.map { ExactText($0) }, scopes: scopes.map { ExactText($0) },
+      places: places.map { ExactText($0) })
     if let known = judgements.withLock({ $0[kind] }) { return known }
     let groups =
       Directory.groups(types: types, scopes: scopes, in: tenant)
       + places.map { EntityUID("Place", ExactText($0)) }
     let made = Judgement(ofEntities.settled(by: groups, asker), room, groups: groups)
+    guard kind.weight <= Self.heaviest else { return made }
     judgements.withLock { judgements in
-      guard room.takes(1) else { return judgements = [:] }
+      guard room.takes(kind.weight + made.rules.policies.policies.count) else { return judgements = [:] }
       judgements[kind] = made
     }
     return made
@@ -236,8 +251,8 @@ final class Judgement: Sendable {
   let rules: RemainingRules
   let groups: [EntityUID]
   private struct Question: Hashable {
-    var attribute: String?
-    var name: String
+    var attribute: ExactText?
+    var name: ExactText
   }
 
   private let known = Mutex<[Question: AccessVerdict]>([:])
@@ -260,13 +275,16 @@ final class Judgement: Sendable {
     _ asker: Concern.Asker, asking attribute: String?, about name: String, at time: @autoclosure () -> DateTime,
     _ directory: () -> Directory
   ) -> AccessVerdict {
-    let question = Question(attribute: rules.asksAttributes ? attribute : nil, name: name)
+    let question = Question(
+      attribute: rules.asksAttributes ? attribute.map { ExactText($0) } : nil, name: ExactText(name))
     if isLasting, let verdict = known.withLock({ $0[question] }) { return verdict }
     var context = rules.asksTime ? Directory.context(asker.context, at: time()) : asker.context
-    if let attribute = question.attribute { context["attribute"] = .string(ExactText(Directory.short(attribute))) }
+    if let attribute = question.attribute { context["attribute"] = .string(ExactText(Directory.short(attribute.text))) }
     let verdict = rules.verdict(asker, directory(), context)
     if isLasting {
-      known.withLock { known in if room.takes(1) { known[question] = verdict } else { known = [:] } }
+      known.withLock { known in
+        if room.takes(1 + (attribute?.utf8.count ?? 0) / 256) { known[question] = verdict } else { known = [:] }
+      }
     }
     return verdict
   }

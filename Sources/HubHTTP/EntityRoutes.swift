@@ -120,7 +120,7 @@ extension API {
       return response
     }
     if page.limit <= Self.briefLimit, page.offset + page.limit <= Self.briefPage, query.order.isEmpty {
-      if query.asksTypesOnly { return try run(query) }
+      if query.asksTypesOnly, try hub.showsEverything(in: exchange.tenant) { return try run(query) }
       if query.isSimple {
         var brief = query
         brief.patience = Self.briefPatience

@@ -148,21 +148,26 @@ extension HTTPOutlet: ContextFetching {
   /// Seconds for one @context, redirects included.
   static let contextSeconds = 10.0
 
-  public func fetch(_ url: String) async throws(Problem) -> FetchedContext {
-    do { return try await Self.within(Self.contextSeconds) { try await follow(url) } } catch let problem as Problem {
+  public func fetch(_ url: String) async throws(Problem) -> FetchedContext { try await fetch(url, redirects: 3) }
+
+  /// - Parameter redirects: how many are followed.
+  public func fetch(_ url: String, redirects: Int) async throws(Problem) -> FetchedContext {
+    do { return try await Self.within(Self.contextSeconds) { try await follow(url, redirects) } } catch let problem
+      as Problem
+    {
       throw problem
     } catch {
       throw Problem(.ldContextNotAvailable, "the @context \(url.prefix(200)) did not come in \(Self.contextSeconds) s")
     }
   }
 
-  private func follow(_ url: String) async throws(Problem) -> FetchedContext {
+  private func follow(_ url: String, _ redirects: Int) async throws(Problem) -> FetchedContext {
     let start = url.lowercased()
     guard start.hasPrefix("http://") || start.hasPrefix("https://") else {
       throw Problem(.ldContextNotAvailable, "the @context \(url.prefix(200)) is no http or https URL")
     }
     var next = url
-    for _ in 0...3 {
+    for _ in 0...redirects {
       var request = HTTPClientRequest(url: next)
       request.headers.add(name: "Accept", value: "application/ld+json, application/json;q=0.9")
       do {

@@ -40,7 +40,7 @@ enum CityIdentity {
   }
 }
 
-/// Asks outside providers as contexts are fetched: bounded in time, size and redirects, and never where the city may not
+/// Asks outside providers as contexts are fetched: bounded in time and size, without redirects, and never where the city may not
 /// call.
 private struct Fetcher: DocumentFetching {
   /// Seconds for one exchange.
@@ -53,7 +53,8 @@ private struct Fetcher: DocumentFetching {
 
   func fetch(_ address: String, mostBytes: Int) async throws -> [UInt8] {
     if let refusal = egress.refusal(of: address) { throw Failure("\(address): \(refusal)") }
-    let bytes = try await http.fetch(address).bytes
+    // To another address neither TLS nor leave to call was asked about.
+    let bytes = try await http.fetch(address, redirects: 0).bytes
     guard bytes.count <= mostBytes else { throw Failure("\(address) answered more than \(mostBytes) bytes") }
     return bytes
   }

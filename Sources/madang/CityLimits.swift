@@ -35,7 +35,7 @@ struct LimitedPages: RouterMiddleware {
     _ request: Request, context: Context, next: (Request, Context) async throws -> Response
   ) async throws -> Response {
     let isWrite = ![.get, .head, .options].contains(request.method)
-    let source = isBehindProxy ? Self.forwarded(request) ?? context.source : context.source
+    let source = request.source(context, isBehindProxy: isBehindProxy)
     // The evidence log is files for whoever watches it, and statements that show by their signatures whose they are.
     if request.uri.path.hasPrefix("/log/") {
       if isWrite, let outcome = limiter.refusalForWrongProofs(from: source) { return Self.refusal(outcome) }
@@ -56,13 +56,15 @@ struct LimitedPages: RouterMiddleware {
     return Response(
       status: .tooManyRequests, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: body)))
   }
+}
 
-  /// The address that the proxy names last.
-  private static func forwarded(_ request: Request) -> String? {
-    guard let name = HTTPField.Name("X-Forwarded-For"),
-      let last = request.headers[values: name].last?.split(separator: ",").last
-    else { return nil }
+extension Request {
+  /// The address that it comes from: behind a proxy the one that the proxy names last.
+  func source(_ context: CityContext, isBehindProxy: Bool) -> String {
+    guard isBehindProxy, let name = HTTPField.Name("X-Forwarded-For"),
+      let last = headers[values: name].last?.split(separator: ",").last
+    else { return context.source }
     let address = last.drop { $0 == " " }.prefix { $0 != " " }
-    return address.isEmpty ? nil : String(address.prefix(64))
+    return address.isEmpty ? context.source : String(address.prefix(64))
   }
 }

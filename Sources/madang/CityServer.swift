@@ -103,7 +103,9 @@ struct CityServer {
       let keeper = access.map { _ in CityDoorkeeper(identity: identity) }
       if access != nil {
         router.add(
-          middleware: PageDoor(identity: identity, hub: hub, staleForm: { request in console.staleForm(request) }))
+          middleware: PageDoor(
+            identity: identity, hub: hub, isBehindProxy: command.address != nil,
+            staleForm: { request in console.staleForm(request) }))
       }
       console.addReaderRoutes(to: router)
       if access != nil { router.add(middleware: WatchDoor(hub: hub)) }
@@ -172,6 +174,7 @@ struct CityServer {
     router.get("/version") { _, _ in
       json(["name": "madang", "version": .string(Madang.version), "ngsiLd": "1.9.1"])
     }
+    let isBehindProxy = command.address != nil
     let description = OpenAPI.document(version: Madang.version)
     router.get("/openapi.json") { _, _ in json(description) }
     router.get("/health.json") { request, context in
@@ -180,7 +183,8 @@ struct CityServer {
         guard let doors else { return json(report) }
         // Who may not watch learns that the city is there and can read its store, not what is in it; the log is public.
         guard let proven = try? PageDoor.proven(request, csrf: nil, doors.identity),
-          case let caller = Caller(proven, of: doors.identity.issuer, from: context.source),
+          case let caller = Caller(
+            proven, of: doors.identity.issuer, from: request.source(context, isBehindProxy: isBehindProxy)),
           (try? await doors.watch.admit(caller)) != nil
         else { return json(["status": "up", "evidence": report["evidence"] ?? .null]) }
         return json(report)

@@ -196,6 +196,8 @@ extension Reader {
     let caller = reader.caller
     let name =
       (try? caller.kind == .client ? identity.name(ofClient: caller.id) : identity.name(ofPerson: caller.id)) ?? nil
-    self.init(name: name ?? caller.id, agency: caller.agency, csrf: reader.csrf, mayWatch: reader.mayWatch)
+    self.init(
+      name: name ?? caller.id, agency: caller.agency, csrf: reader.csrf, mayWatch: reader.mayWatch,
+      mayGlance: reader.mayGlance)
   }
 }

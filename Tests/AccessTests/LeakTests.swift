@@ -53,6 +53,73 @@ import Testing
     await city.end()
   }
 
+  /// Names that only look alike (canonically equivalent) are others: U+212A is a K to a reader's eye and to Swift's `==`.
+  @Test func namesThatLookAlikeAreOthers() async throws {
+    let sign = "\u{212A}"
+    #expect(sign == "K")
+    let rules = try CityRules(
+      """
+      permit(principal in Role::"operator", action, resource);
+      forbid(principal, action == Action::"read", resource in EntityType::"KidneyPatient");
+      forbid(principal, action == Action::"read", resource in Scope::"/\u{BD81}\u{AD6C}");
+      forbid(principal == Person::"K", action, resource);
+      forbid(principal, action in [Action::"read", Action::"update"], resource)
+      when { context has attribute && context.attribute == "doorKey" };
+      """, now: { RuledHub.time }, recorder: { _, _ in [] })
+    let clerk = RuledHub.caller("kim", roles: ["operator"])
+    func sees(_ type: String, _ scope: String = "/a", by caller: Caller = clerk) -> Bool {
+      var entity = Entity(id: "urn:1", types: [iri(type)])
+      entity.scopes = [scope]
+      return rules.visibility(for: caller, in: .default)?.visible(entity) != nil
+    }
+    // What looks alike is asked first, and remembered.
+    #expect(sees(sign + "idneyPatient"))
+    #expect(!sees("KidneyPatient"))
+    #expect(sees("Room", "/\u{1107}\u{116E}\u{11A8}\u{1100}\u{116E}"))
+    #expect(!sees("Room", "/\u{BD81}\u{AD6C}"))
+    #expect(sees("Room", by: RuledHub.caller(sign, roles: ["operator"])))
+    #expect(!sees("Room", by: RuledHub.caller("K", roles: ["operator"])))
+    let room = Entity(id: "urn:1", types: [iri("Room")])
+    func mayChange(_ name: String) -> Bool {
+      rules.decide(.update, before: room, after: room, attributes: [iri(name)], by: clerk, in: .default).isAllowed
+    }
+    #expect(mayChange("door\(sign)ey"))
+    #expect(!mayChange("doorKey"))
+    // The hub takes none that could be taken for another.
+    let city = try RuledHub("permit(principal, action, resource);")
+    try await city.fill()
+    func refuses(_ body: () async throws -> Void) async -> Bool {
+      await Self.problem(clerk, body)?.kind == .badRequestData
+    }
+    for (id, type, attribute, scope) in [
+      ("Room:\(sign)", "Room", "a", "/a"), ("Room:9", "Room\(sign)", "a", "/a"), ("Room:9", "Room", sign, "/a"),
+      ("Room:9", "Room", "a", "/\(sign)"),
+    ] {
+      #expect(
+        await refuses {
+          try await city.hub.create(
+            RuledHub.fragment(id, type, [attribute: 1], scope: scope), in: .default)
+        })
+    }
+    #expect(
+      await refuses {
+        _ = try await city.hub.update(
+          "urn:ngsi-ld:Room:1", RuledHub.fragment("Room:1", "Room", ["level\(sign)": 1]), types: nil, in: .default)
+      })
+    #expect(
+      await refuses {
+        let history = try EntityReader(context: .core, rules: .evolution).entity(
+          .object(
+            object(
+              """
+              {"id": "urn:ngsi-ld:Room:1", "type": "Room", "level\(sign)": [
+                {"type": "Property", "value": 1, "observedAt": "2026-01-01T00:00:00Z"}]}
+              """)))
+        _ = try await city.hub.recordHistory(history, in: .default)
+      })
+    await city.end()
+  }
+
   /// Purpose, time and rules that change are asked about again.
   @Test func whatIsRememberedHoldsForTheSameCircumstancesOnly() async throws {
     let city = try RuledHub(

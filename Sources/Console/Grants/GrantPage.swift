@@ -76,7 +76,8 @@ enum GrantPage {
       content["note_" + (fault.deed == "refuse" ? "approve" : fault.deed)] = fault.form["note"] ?? ""
       content["justified_" + (fault.form["justified"] ?? "")] = true
     } else if let done = visit.query["done"],
-      ["request", "break-glass", "approve", "refuse", "revoke", "review"].contains(done)
+      ["request", "break-glass", "approve", "refuse", "revoke", "review"].contains(done),
+      grant.steps.last?.kind == done
     {
       content["done"] = visit.text("done_" + done)
     }

@@ -87,9 +87,9 @@ enum GrantRequestPage {
       content: content.withoutEmpty, status: status)
   }
 
-  /// Types that there are, for those who may see them.
+  /// Types that there are, for those who may see them without a record.
   private static func types(_ visit: Visit) async -> [[String: String]] {
-    guard visit.room.source.reader?.mayWatch == true else { return [] }
+    guard visit.room.source.reader?.mayGlance == true else { return [] }
     return await visit.room.board.overview(at: visit.now).types.map {
       ["typeName": $0.type, "typeLabel": visit.room.names.type($0.type, visit.language)]
     }

@@ -27,12 +27,17 @@ public struct Reader: Sendable, Hashable {
   public var csrf: String?
   /// Whether the reader may open the pages that show the city.
   public var mayWatch: Bool
+  /// Whether the reader may do so unrecorded, and so be told of the city in passing.
+  public var mayGlance: Bool
 
-  public init(name: String, agency: String? = nil, csrf: String? = nil, mayWatch: Bool) {
+  public init(
+    name: String, agency: String? = nil, csrf: String? = nil, mayWatch: Bool, mayGlance: Bool? = nil
+  ) {
     self.name = name
     self.agency = agency
     self.csrf = csrf
     self.mayWatch = mayWatch
+    self.mayGlance = mayGlance ?? mayWatch
   }
 }
 

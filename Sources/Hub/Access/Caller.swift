@@ -44,6 +44,26 @@ public struct Caller: Sendable, Hashable {
     func hash(into hasher: inout Hasher) { hasher.combine(identity) }
   }
 
+  /// Whether all of it is the same byte for byte: names that only look alike are of others.
+  public func isExactly(_ other: Caller) -> Bool {
+    func same(_ left: String?, _ right: String?) -> Bool {
+      guard let left, let right else { return left == nil && right == nil }
+      return left.hasSameBytes(as: right)
+    }
+    func same(_ left: [String]?, _ right: [String]?) -> Bool {
+      guard let left, let right else { return left == nil && right == nil }
+      return left.count == right.count && zip(left, right).allSatisfy { $0.hasSameBytes(as: $1) }
+    }
+    guard same(purpose, other.purpose), same(source, other.source), same(reason, other.reason),
+      same(approval, other.approval)
+    else { return false }
+    if who === other.who { return true }
+    let (mine, theirs) = (who.identity, other.who.identity)
+    return mine.kind == theirs.kind && same(mine.id, theirs.id) && same(mine.roles, theirs.roles)
+      && same(mine.agency, theirs.agency) && same(mine.tenants, theirs.tenants) && same(mine.scopes, theirs.scopes)
+      && same(mine.methods, theirs.methods)
+  }
+
   public init(_ kind: Kind, id: String) { who = Who(Identity(kind: kind, id: id)) }
 
   private mutating func change(_ body: (inout Identity) -> Void) {

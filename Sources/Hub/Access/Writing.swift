@@ -1,3 +1,4 @@
+import Foundation
 import NGSI
 import Query
 import Store
@@ -28,6 +29,14 @@ extension Hub {
       caller: caller, tenant: tenant.owner, notes: AccessNotes.current, approval: try approval(rules, in: tenant))
   }
 
+  /// - Throws: `BadRequestData` for names that only look like others.
+  private static func requireComposed(_ names: [String]) throws(Problem) {
+    guard let name = names.first(where: { !$0.isComposed }) else { return }
+    throw .badRequest(
+      "the name '\(name.prefix(100))' is not in Unicode's Normalization Form C: it can be taken for another; write it as "
+        + "'\(name.precomposedStringWithCanonicalMapping.prefix(100))'")
+  }
+
   /// Asks before anything is tried on an entity, so that a refusal does not tell what it has.
   ///
   /// - Parameter attributes: expanded names of those that are to change.
@@ -35,6 +44,7 @@ extension Hub {
   func permitTouching(
     _ entity: Entity, _ action: HubAction = .update, attributes: [String], by writing: Writing
   ) throws(Problem) {
+    try Self.requireComposed(attributes)
     guard let rules, writing.caller.kind != .city else { return }
     let verdict = rules.decide(
       action, before: entity, after: nil, attributes: attributes, by: writing.caller, in: writing.tenant)
@@ -44,6 +54,10 @@ extension Hub {
 
   /// - Throws: `Unauthorized`, `Forbidden`; `ResourceNotFound` for an entity that the caller may not know of.
   func permit(_ update: EntityUpdate, by writing: Writing) throws(Problem) {
+    let entity = update.entity
+    try Self.requireComposed(update.changes.map(\.name))
+    try Self.requireComposed(update.before == nil ? [entity.id] + entity.types : update.addedTypes)
+    if update.before == nil || update.scopesChanged { try Self.requireComposed(entity.scopes) }
     guard let verdict = verdict(on: update, by: writing) else { return }
     guard verdict.isAllowed else { throw refusal(update.action, of: update.before, verdict, writing) }
     try requireApproval(verdict.approvals, of: update, writing.approval, by: writing.caller)
@@ -76,6 +90,8 @@ extension Hub {
     var disclosures: [Disclosure] = []
     for update in updates where !update.isUnchanged || update.isDeletion {
       guard let verdict = verdict(on: update, by: writing) else { continue }
+      // What permitted it may have ended meanwhile, and would then not be recorded.
+      guard verdict.isAllowed else { throw refusal(update.action, of: update.before, verdict, writing) }
       if verdict.approvals > 0, let approval = writing.approval {
         try use(approval, by: writing.caller, writer)
       }
@@ -101,6 +117,7 @@ extension Hub {
     of part: Entity, adds: Bool, _ action: HubAction = .update, by writing: Writing, in tenant: Tenant,
     _ writer: any StoreWriter
   ) throws {
+    try Self.requireComposed([part.id] + part.types + part.scopes + part.attributes.map(\.name))
     guard let rules, writing.caller.kind != .city else { return }
     let before = try writer.entity(part.id, in: tenant) ?? writer.lastState(of: part.id, in: tenant)
     guard adds || before != nil else { throw Problem.notFound("there is no entity \(part.id)") }

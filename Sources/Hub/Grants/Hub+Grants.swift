@@ -119,7 +119,9 @@ extension Hub {
   }
 
   private func maySee(_ grant: Grant, _ caller: Caller, _ rules: any AccessRules) -> Bool {
-    if caller.kind == .city || grant.concerns(caller) { return true }
+    if caller.kind == .city { return true }
+    do throws(Problem) { try Self.requireTenant(grant.tenant, caller) } catch { return false }
+    if grant.concerns(caller) { return true }
     if rules.decide(.administer, by: caller, in: grant.tenant.owner).isAllowed { return true }
     return [.approve, .review].contains { may($0, on: grant, caller, rules) }
   }

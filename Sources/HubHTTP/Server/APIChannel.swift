@@ -125,7 +125,9 @@ struct HubDoors: Sendable {
     guard keeper != nil else { return api.respondAtOnce(to: request).map { telling(sayingOpen($0), request) } }
     // A proof that is none is told by the long way.
     guard let caller = request.caller else { return nil }
-    return Caller.$current.withValue(caller) { api.respondAtOnce(to: request) }.map { telling($0, request) }
+    return Caller.$current.withValue(caller) { api.respondAtOnce(to: request) }.map {
+      telling(Self.challenging($0), request)
+    }
   }
 
   /// - Parameter isSecure: whether the request came over TLS.

@@ -53,9 +53,10 @@ extension OutsideProvider {
       issuer: issuer, client: login.client, nonce: ticket.nonce, accessToken: accessToken, now: now, skew: skew,
       longestAge: longestAge)
     var claims = try check.claims(of: token) { haveSigned($0) }
+    // What is signed alone says how he logged in.
+    let methods = (claims["amr"]?.strings ?? []).filter { $0.utf8.count <= 32 }.prefix(Self.mostMethods)
     if login.asksUserInfo { try await addUserInfo(to: &claims, accessToken, metadata) }
-    return ProvenOutside(
-      person: person(claims), methods: Array((claims["amr"]?.strings ?? []).prefix(Self.mostMethods)), idToken: text)
+    return ProvenOutside(person: person(claims), methods: Array(methods), idToken: text)
   }
 
   /// What the city signs to show that it is itself (RFC 7523 section 3).

@@ -62,17 +62,18 @@ extension IdentityProvider {
   /// `/oauth/outside/{id}`: the browser comes back with a code or an error.
   func returnFromOutside(_ request: Incoming, _ id: String) async throws -> Response {
     guard let (provider, login) = provider(loggingIn: id) else { return Reply.nothingHere }
-    let buckets = [(key: "source:" + request.source, rule: Attempts.source)]
-    if let wait = attempts.take(buckets, at: now()) {
-      try await tell(event(.loginHeldBack, request, detail: login.id))
-      return pages.login(
-        request, back: "/", username: "", problem: "tooManyAttempts", retryAfter: wait, about: login, self)
-    }
     guard let visit = Self.cookie(visitCookie, in: request.cookie), let state = request.parameters["state"],
       let ticket = openOutside(state, visit), ticket.provider == id
     else {
       return try await refuse(
         OutsideRefusal(.stale, "its answer belongs to no login of this browser"), login, "/", request)
+    }
+    // A bucket of its own, and after the state: what other pages make a browser ask for keeps nobody from logging in.
+    let buckets = [(key: "outside-source:" + request.source, rule: Attempts.source)]
+    if let wait = attempts.take(buckets, at: now()) {
+      try await tell(event(.loginHeldBack, request, detail: login.id))
+      return pages.login(
+        request, back: "/", username: "", problem: "tooManyAttempts", retryAfter: wait, about: login, self)
     }
     let proven: ProvenOutside
     do throws(OutsideRefusal) { proven = try await prove(request.parameters, ticket, provider, login) } catch {
@@ -89,13 +90,12 @@ extension IdentityProvider {
     return ticket
   }
 
-  /// Who the person is, by what came back to this login. The answer is used up, whatever comes of it.
+  /// Who the person is, by what came back to this login. The answer is used up when the provider has spoken for somebody:
+  /// what is made up takes no room, and a code that the provider took once is taken by it no more.
   private func prove(
     _ answer: Form, _ ticket: OutsideTicket, _ provider: OutsideProvider, _ login: OutsideLogin
   ) async throws(OutsideRefusal) -> ProvenOutside {
     guard answer.repeated == nil else { throw OutsideRefusal(.unbelieved, "its answer says something twice") }
-    let code = answer["code"]
-    try await useUp(["state " + ticket.nonce] + (code.map { ["code " + provider.issuer + " " + $0] } ?? []))
     let metadata: OutsideMetadata
     do { metadata = try await provider.metadata(at: now()) } catch {
       throw OutsideRefusal(.away, "its metadata cannot be had")
@@ -106,19 +106,32 @@ extension IdentityProvider {
       throw OutsideRefusal(.unbelieved, "its answer names another issuer, or none")
     }
     if let error = answer["error"] { throw OutsideRefusal(code: error) }
-    guard let code, code.utf8.count <= Self.longestCode else {
+    guard let code = answer["code"], code.utf8.count <= Self.longestCode else {
       throw OutsideRefusal(.unbelieved, "its answer has no code")
     }
-    return try await provider.prove(
+    let once = ["state " + ticket.nonce, "code " + provider.issuer + " " + code].map(Secret.hash)
+    guard try !wasUsed(once) else { throw OutsideRefusal(.stale, "its answer was used before") }
+    let proven = try await provider.prove(
       code: code, ticket, login, metadata, redirectURI: redirectURI(login), at: now(), skew: settings.clockSkew,
       longestAge: settings.loginLifetime)
+    try await useUp(once)
+    return proven
   }
 
-  /// Remembers what may be used once.
+  private func wasUsed(_ ids: [String]) throws(OutsideRefusal) -> Bool {
+    do {
+      return try storage.read { reader in
+        for id in ids where try reader.document(id, in: .outsideUsed) != nil { return true }
+        return false
+      }
+    } catch { throw OutsideRefusal(.away, "the city cannot read what was used") }
+  }
+
+  /// Remembers what may be used once: of several that come at the same moment one is first.
   ///
   /// - Throws: when one of it was used before.
-  private func useUp(_ names: [String]) async throws(OutsideRefusal) {
-    let (ids, most) = (names.map(Secret.hash), settings.mostOutsideLogins)
+  private func useUp(_ ids: [String]) async throws(OutsideRefusal) {
+    let most = settings.mostOutsideLogins
     // As long as a state is good; a code that is shown later comes with another one.
     let until = now() + 2 * settings.loginLifetime
     enum Outcome: Sendable { case first, again, noRoom }

@@ -13,6 +13,8 @@ struct PageReader: Sendable {
   var csrf: String?
   /// Whether a rule lets him open the pages of the operations centre.
   var mayWatch: Bool
+  /// Whether he may do so without a record.
+  var mayGlance: Bool
 
   @TaskLocal static var current: PageReader?
 }
@@ -25,6 +27,7 @@ struct PageDoor: RouterMiddleware {
 
   let identity: IdentityProvider
   let hub: Hub
+  let isBehindProxy: Bool
   /// Answers a form that was made for another session.
   let staleForm: @Sendable (Request) -> Response
 
@@ -44,8 +47,9 @@ struct PageDoor: RouterMiddleware {
       let back = request.uri.string.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? "%2F"
       return Response(status: .seeOther, headers: [.location: "/oauth/login?back=\(back)", .cacheControl: "no-store"])
     }
-    let caller = Caller(proven, of: identity.issuer, from: context.source)
-    var reader = PageReader(caller: caller, csrf: nil, mayWatch: WatchDoor(hub: hub).wouldAdmit(caller))
+    let caller = Caller(proven, of: identity.issuer, from: request.source(context, isBehindProxy: isBehindProxy))
+    let (mayWatch, isRecorded) = WatchDoor(hub: hub).wouldAdmit(caller)
+    var reader = PageReader(caller: caller, csrf: nil, mayWatch: mayWatch, mayGlance: mayWatch && !isRecorded)
     if case .session(let csrf) = proven.means { reader.csrf = csrf }
     var response = try await PageReader.$current.withValue(reader) { try await next(request, context) }
     response.headers[.cacheControl] = response.headers[.cacheControl] ?? "private, no-store"
@@ -87,8 +91,11 @@ struct WatchDoor: RouterMiddleware {
     try await hub.record(notes)
   }
 
-  /// Whether the caller would be let in; he is not, and nothing is recorded.
-  func wouldAdmit(_ caller: Caller) -> Bool { (try? watching(caller, AccessNotes()).get()) != nil }
+  /// Whether the caller would be let in, and that be recorded; he is not, and nothing is.
+  func wouldAdmit(_ caller: Caller) -> (isAdmitted: Bool, isRecorded: Bool) {
+    let notes = AccessNotes()
+    return ((try? watching(caller, notes).get()) != nil, !notes.isEmpty)
+  }
 
   private func watching(_ caller: Caller, _ notes: AccessNotes) -> Result<Void, Problem> {
     Caller.$current.withValue(caller) {
