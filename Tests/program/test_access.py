@@ -1,8 +1,6 @@
 """Who may do what in a city whose access is not open: its own provider's tokens, its rules, its records."""
 
 import base64
-import csv
-import io
 import re
 import secrets
 import subprocess
@@ -11,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 import requests
-from conftest import ROOT
+from conftest import ROOT, audited
 from test_evidence import MANIFEST
 from test_identity import PASSWORD, Person, Provider, register
 from authlib.integrations.requests_client import OAuth2Session
@@ -180,7 +178,7 @@ def test_who_saw_whom_is_recorded_before_the_answer(guarded, patients):
     command = [guarded.binary, "audit", "--month", time.strftime("%Y-%m", time.gmtime()), "--data", guarded.data]
     report = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert report.returncode == 0, report.stderr
-    rows = [row for row in csv.DictReader(io.StringIO(report.stdout)) if row["kind"] == "access"]
+    rows = [row for row in audited(report.stdout) if row["kind"] == "access"]
     assert [(row["account"], row["subject"], row["action"], row["purpose"], row["reason"], row["agency"], row["source"])
             for row in rows] == [(account, one, "read", "treatment", "야간 당직", "fire", "127.0.0.1")
                              for one in (patients[1], patients[1], patients[2])]

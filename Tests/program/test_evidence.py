@@ -2,11 +2,9 @@
 
 import base64
 import contextlib
-import csv
 import hashlib
 import html
 import http.server
-import io
 import json
 import re
 import subprocess
@@ -21,6 +19,7 @@ from tlog_scales import signing, tlog
 from tlog_scales.backend import HttpBackend
 from tlog_scales.reader import TilesReader
 
+from conftest import audited
 from test_witness import Witness
 
 ORIGIN = "test.example/evidence"
@@ -410,8 +409,8 @@ def test_the_report_of_a_month(watched):
     month = time.strftime("%Y-%m", time.gmtime())
     report = watched.run("audit", "--month", month, "--data", watched.data)
     assert report.returncode == 0, report.stderr
-    rows = list(csv.DictReader(io.StringIO(report.stdout)))
+    rows = audited(report.stdout)
     assert [(row["position"], row["action"]) for row in rows] == [(str(number), one) for number, one in enumerate(OWN)]
-    assert list(csv.DictReader(io.StringIO(watched.run("audit", "--month", "2020-01", "--data", watched.data).stdout))) == []
+    assert audited(watched.run("audit", "--month", "2020-01", "--data", watched.data).stdout) == []
     for wrong in ("2026-13", "26-1", "soon"):
         assert watched.run("audit", "--month", wrong, "--data", watched.data).returncode != 0

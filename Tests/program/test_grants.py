@@ -1,8 +1,6 @@
 """Exceptional access and approved commands in a closed city whose log three agencies watch."""
 
 import base64
-import csv
-import io
 import subprocess
 import time
 from datetime import datetime, timedelta, timezone
@@ -11,6 +9,7 @@ from urllib.parse import quote
 import pytest
 import requests
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from conftest import audited
 from test_access import Guarded
 from test_evidence import MANIFEST, ORIGIN
 from test_identity import register
@@ -120,7 +119,7 @@ def test_a_grant_is_asked_for_approved_used_and_revoked(city):
     assert requests.post(grant + "/revoke", json={"note": "끝"}, headers=kim, timeout=30).json()["state"] == "revoked"
     assert requests.get(f"{city.api}/entities/{CAMERA}", headers=kim, timeout=30).status_code == 404
     command = [city.binary, "audit", "--month", time.strftime("%Y-%m", time.gmtime()), "--data", city.data]
-    rows = list(csv.DictReader(io.StringIO(subprocess.run(command, capture_output=True, text=True, timeout=60).stdout)))
+    rows = audited(subprocess.run(command, capture_output=True, text=True, timeout=60).stdout)
     steps = [(row["account"], row["action"], row["reason"]) for row in rows
              if row["kind"] == "grant" and row["subject"] == made.json()["id"]]
     assert steps == [(kims, "request", "사건 7"), (officers, "approve", "확인"), (kims, "revoke", "끝")]

@@ -411,12 +411,13 @@ def test_a_person_logs_in_at_another_city(neighbours):
     assert there.get(leaving).headers["Location"] == url + "/oauth/login"
     assert there.get("/oauth/account").status_code == 303 and kim.get("/data").status_code == 303
 
-    # Who floods the door is held back, and fills no log.
+    # Who floods the door fills no log.
     before = len(city.rows("login-failed")) + len(city.rows("login-held-back"))
     with ThreadPoolExecutor(8) as pool:
         statuses = list(pool.map(lambda number: requests.get(f"{url}/oauth/outside/other?code={number}&state=x",
                                                              timeout=30).status_code, range(300)))
-    assert set(statuses) == {400, 429} and statuses.count(400) < 60
+    # Any page can make a browser ask for that: it is refused, and keeps nobody of the same address from logging in.
+    assert set(statuses) == {400}
     assert len(city.rows("login-failed")) + len(city.rows("login-held-back")) - before <= 6
 
 

@@ -1,7 +1,5 @@
 """What is recorded of logins, accounts, rights and devices: `madang audit` and `madang prove` on a running city."""
 
-import csv
-import io
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +7,7 @@ from urllib.parse import quote
 
 import pytest
 import requests
+from conftest import audited
 from test_access import Guarded
 from test_devices import Trust
 from test_identity import PASSWORD, Person, register
@@ -19,7 +18,7 @@ def audit(binary, data, *options):
     done = subprocess.run([binary, "audit", "--month", month, "--data", data, *options], capture_output=True, text=True,
                           timeout=60, check=False)
     assert done.returncode == 0, done.stderr
-    return list(csv.DictReader(io.StringIO(done.stdout)))
+    return audited(done.stdout)
 
 
 @pytest.fixture
@@ -97,9 +96,10 @@ def test_wrong_passwords_cannot_flood_the_log(city, binary):
             "csrf": csrf, "username": "admin" if number % 2 else "nobody", "password": "wrong"}).status_code
 
     before = len(audit(binary, city.data))
+    # Fewer than an address may send at once: what the limit of requests holds back is no login, and not recorded.
     with ThreadPoolExecutor(8) as pool:
-        statuses = list(pool.map(guess, range(600)))
-    assert set(statuses) <= {401, 429, 503} and statuses.count(429) > 500
+        statuses = list(pool.map(guess, range(450)))
+    assert set(statuses) <= {401, 429, 503} and statuses.count(429) > 350
     rows = audit(binary, city.data)[before:]
     seen = sorted((row["action"], row["subjectName"]) for row in rows)
     # One for each account and refusal; a window may have ended while it lasted.
