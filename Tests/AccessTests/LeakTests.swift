@@ -120,6 +120,47 @@ import Testing
     await city.end()
   }
 
+  /// A store may hold such names from before they were refused: they can be deleted, each by its own bytes.
+  @Test func namesThatLookAlikeCanBeDeleted() async throws {
+    let sign = "\u{212A}"
+    let city = try RuledHub(
+      """
+      permit(principal, action, resource);
+      forbid(principal, action in [Action::"update", Action::"delete"], resource)
+      when { context has attribute && context.attribute == "doorKey" };
+      """)
+    let clerk = RuledHub.caller("kim", roles: ["operator"])
+    for name in ["urn:ngsi-ld:Room:1", "urn:ngsi-ld:Room:\(sign)"] {
+      var old = try RuledHub.fragment("Room:1", "Room", ["doorKey": 1]).entity()
+      old.id = name
+      var other = old.attributes[0]
+      other.name = iri("door\(sign)ey")
+      old.attributes.append(other)
+      let entity = old
+      try await city.store.write { try $0.put(entity, replacing: nil, in: .default) }
+    }
+    func delete(_ name: String) async -> Problem.Kind? {
+      await Self.problem(clerk) {
+        try await city.hub.deleteAttribute(
+          "urn:ngsi-ld:Room:1", iri(name), .defaultInstance, types: nil, in: .default)
+      }?.kind
+    }
+    func names() throws -> [String] {
+      try city.store.read { try $0.entity("urn:ngsi-ld:Room:1", in: .default) }?.attributes.map(\.name) ?? []
+    }
+    #expect(await delete("doorKey") == .forbidden)
+    #expect(try names().count == 2)
+    #expect(await delete("door\(sign)ey") == nil)
+    let left = try names()
+    #expect(left.count == 1 && left.allSatisfy { $0.hasSameBytes(as: iri("doorKey")) })
+    #expect(await delete("door\(sign)ey") == .resourceNotFound, "the other is not taken for it")
+    let whole = await Self.problem(clerk) {
+      try await city.hub.delete("urn:ngsi-ld:Room:\(sign)", types: nil, in: .default)
+    }
+    #expect(whole?.kind == .forbidden, "it has a doorKey")
+    await city.end()
+  }
+
   /// Purpose, time and rules that change are asked about again.
   @Test func whatIsRememberedHoldsForTheSameCircumstancesOnly() async throws {
     let city = try RuledHub(

@@ -83,11 +83,15 @@ import Witness
       try log.record([Self.act(0), Self.act(1, subject: "patient-8"), Self.act(2), Self.act(3, subject: nil)], writer)
     }
     let entries = try box.store.read { try $0.evidence(0..<4) }
+    // No secret here can come about by chance in the Base64 of sealed bytes.
     for record in entries {
       let text = String(decoding: record.entry, as: UTF8.self)
-      for secret in ["kim", "10.0.0.7", "patient", "112-"] { #expect(!text.contains(secret)) }
       let register = String(decoding: record.register ?? [], as: UTF8.self)
-      for secret in ["kim", "10.0.0.7", "patient", "112-"] { #expect(!register.contains(secret)) }
+      for secret in ["officer.kim", "10.0.0.7", "patient-", "call 112"] {
+        #expect(!text.contains(secret) && !register.contains(secret))
+        let encoded = Data(secret.utf8.prefix(secret.utf8.count / 3 * 3)).base64EncodedString()
+        #expect(!text.contains(encoded) && !register.contains(encoded), "and is not merely encoded")
+      }
     }
     // The same subject twice gives two commitments that nobody can link.
     let commitments = try entries.compactMap { try JSONParser.parse($0.entry)["subject"]?.string }

@@ -30,7 +30,7 @@ extension Hub {
   }
 
   /// - Throws: `BadRequestData` for names that only look like others.
-  private static func requireComposed(_ names: [String]) throws(Problem) {
+  private static func requireComposed(_ names: some Sequence<String>) throws(Problem) {
     guard let name = names.first(where: { !$0.isComposed }) else { return }
     throw .badRequest(
       "the name '\(name.prefix(100))' is not in Unicode's Normalization Form C: it can be taken for another; write it as "
@@ -44,7 +44,6 @@ extension Hub {
   func permitTouching(
     _ entity: Entity, _ action: HubAction = .update, attributes: [String], by writing: Writing
   ) throws(Problem) {
-    try Self.requireComposed(attributes)
     guard let rules, writing.caller.kind != .city else { return }
     let verdict = rules.decide(
       action, before: entity, after: nil, attributes: attributes, by: writing.caller, in: writing.tenant)
@@ -52,10 +51,11 @@ extension Hub {
     throw refusal(action, of: entity, verdict, writing)
   }
 
-  /// - Throws: `Unauthorized`, `Forbidden`; `ResourceNotFound` for an entity that the caller may not know of.
+  /// - Throws: `Unauthorized`, `Forbidden`; `ResourceNotFound` for an entity that the caller may not know of;
+  ///   `BadRequestData` for a new name that could be taken for another. What has such a name may still be deleted.
   func permit(_ update: EntityUpdate, by writing: Writing) throws(Problem) {
     let entity = update.entity
-    try Self.requireComposed(update.changes.map(\.name))
+    try Self.requireComposed(update.changes.lazy.filter { $0.kind != .deleted }.map(\.name))
     try Self.requireComposed(update.before == nil ? [entity.id] + entity.types : update.addedTypes)
     if update.before == nil || update.scopesChanged { try Self.requireComposed(entity.scopes) }
     guard let verdict = verdict(on: update, by: writing) else { return }
@@ -117,7 +117,7 @@ extension Hub {
     of part: Entity, adds: Bool, _ action: HubAction = .update, by writing: Writing, in tenant: Tenant,
     _ writer: any StoreWriter
   ) throws {
-    try Self.requireComposed([part.id] + part.types + part.scopes + part.attributes.map(\.name))
+    if adds { try Self.requireComposed([part.id] + part.types + part.scopes + part.attributes.map(\.name)) }
     guard let rules, writing.caller.kind != .city else { return }
     let before = try writer.entity(part.id, in: tenant) ?? writer.lastState(of: part.id, in: tenant)
     guard adds || before != nil else { throw Problem.notFound("there is no entity \(part.id)") }

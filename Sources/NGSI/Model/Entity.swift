@@ -21,9 +21,9 @@ public struct Entity: Sendable, Hashable {
   }
 
   public subscript(attribute name: String) -> AttributeSet? {
-    get { attributes.first { $0.name == name } }
+    get { attributes.first { $0.name.hasSameBytes(as: name) } }
     set {
-      let position = attributes.firstIndex { $0.name == name }
+      let position = attributes.firstIndex { $0.name.hasSameBytes(as: name) }
       switch (position, newValue) {
       case (let position?, let value?): attributes[position] = value
       case (let position?, nil): attributes.remove(at: position)
@@ -169,9 +169,9 @@ public struct Attribute: Sendable, Hashable {
   }
 
   public subscript(subAttribute name: String) -> AttributeSet? {
-    get { subAttributes.first { $0.name == name } }
+    get { subAttributes.first { $0.name.hasSameBytes(as: name) } }
     set {
-      let position = subAttributes.firstIndex { $0.name == name }
+      let position = subAttributes.firstIndex { $0.name.hasSameBytes(as: name) }
       switch (position, newValue) {
       case (let position?, let value?): subAttributes[position] = value
       case (let position?, nil): subAttributes.remove(at: position)

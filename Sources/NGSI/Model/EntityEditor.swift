@@ -2,7 +2,7 @@
 struct EntityEditor {
   private(set) var update: EntityUpdate
   let now: DateTime
-  /// Where each attribute stands; only built for entities that are large enough to make searching them cost.
+  /// Where each attribute stands, of names that look alike the last; only built for entities that are large enough to make searching them cost.
   private var positions: [String: Int]?
   private var updatedNames: Set<String> = []
 
@@ -17,8 +17,11 @@ struct EntityEditor {
   }
 
   private func position(of name: String) -> Int? {
-    if let positions { return positions[name] }
-    return update.entity.attributes.firstIndex { $0.name == name }
+    if let positions {
+      guard let position = positions[name] else { return nil }
+      if update.entity.attributes[position].name.hasSameBytes(as: name) { return position }
+    }
+    return update.entity.attributes.firstIndex { $0.name.hasSameBytes(as: name) }
   }
 
   func instance(_ name: String, datasetId: String?) -> Attribute? {
@@ -130,7 +133,7 @@ extension Attribute {
   }
 }
 
-/// Finds attributes by name; only many are indexed.
+/// Finds attributes by the bytes of their names; only many are indexed.
 struct AttributeLookup {
   private let sets: [AttributeSet]
   private let positions: [String: Int]?
@@ -149,7 +152,10 @@ struct AttributeLookup {
   /// - Parameter position: where it is likely to stand.
   func set(named name: String, near position: Int) -> AttributeSet? {
     if position < sets.count, sets[position].name.hasSameBytes(as: name) { return sets[position] }
-    if let positions { return positions[name].map { sets[$0] } }
-    return sets.first { $0.name == name }
+    if let positions {
+      guard let position = positions[name] else { return nil }
+      if sets[position].name.hasSameBytes(as: name) { return sets[position] }
+    }
+    return sets.first { $0.name.hasSameBytes(as: name) }
   }
 }
