@@ -4,7 +4,8 @@
     bench-policy.py [PROGRAM] [--rounds 5] [--duration 0.5] [--entities 2000] [--clients 16]
 
 Each round asks every city the same, one after the other; the table has the medians of the rounds: processor time of an
-operation in the open city in microseconds, and how many times that the others take."""
+operation in the open city in microseconds, and how many times that the others take. A token is half a kilobyte more to read:
+the open city is asked with one too, and the last column has roles beside that."""
 
 import argparse
 import json
@@ -54,8 +55,15 @@ class Closed(Guarded):
         self.token.write_text(headers["Authorization"].split()[1], encoding="utf-8")
 
 
+class Bearing:
+    """The open city, asked with a token that it does not look at: what the bytes alone cost."""
+
+    def __init__(self, city, token):
+        self.url, self.process, self.token = city.url, city.process, token
+
+
 def measure(program, city, options, *more):
-    token = ["--token-file", str(city.token)] if isinstance(city, Closed) else []
+    token = ["--token-file", str(city.token)] if hasattr(city, "token") else []
     done = subprocess.run(
         [program, "bench", "hub", "--to", city.url, "--json", "--entities", str(options.entities), "--clients",
          str(options.clients), "--duration", str(options.duration), *token, *more],
@@ -84,6 +92,7 @@ def main():
             cities["a rule on an attribute of this type"] = Closed(options.program, folder / "own", OWN)
             for city in cities.values():
                 measure(options.program, city, options, "--keep", "--operations", "get")
+            cities["open, a token in each request"] = Bearing(cities["open"], cities["roles only"].token)
             found = {name: {} for name in cities}
             for _ in range(options.rounds):
                 for name, city in cities.items():
@@ -94,11 +103,14 @@ def main():
             for city in cities.values():
                 city.process.kill()
     others = [name for name in cities if name != "open"]
-    print("| operation | open, µs | " + " | ".join(others) + " |")
-    print("| --- | --- |" + " --- |" * len(others))
+    print("| operation | open, µs | " + " | ".join(others) + " | roles beside open with a token |")
+    print("| --- | --- |" + " --- |" * (len(others) + 1))
     for operation, alone in found["open"].items():
         # Each beside the open one of its own round: the machine is not the same from round to round.
-        factors = [statistics.median(theirs / ours for theirs, ours in zip(found[name][operation], alone)) for name in others]
+        pairs = [(name, "open") for name in others] + [("roles only", "open, a token in each request")]
+        factors = [
+            statistics.median(theirs / ours for theirs, ours in zip(found[name][operation], found[anchor][operation]))
+            for name, anchor in pairs]
         print(f"| `{operation}` | {statistics.median(alone):.1f} | " + " | ".join(f"{factor:.2f} ×" for factor in factors) + " |")
 
 
