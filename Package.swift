@@ -36,6 +36,7 @@ let package = Package(
     .target(name: "JSONSchema", dependencies: ["NGSI", "Patterns"]),
     .target(name: "Query", dependencies: ["CGEOS", "CICU", "NGSI", "Patterns"]),
     .target(name: "Store", dependencies: ["NGSI", "Query"]),
+    .target(name: "Incidents", dependencies: ["NGSI", "Query"]),
     .target(
       name: "StoreSQLite",
       dependencies: [
@@ -163,6 +164,7 @@ let package = Package(
       ]),
     .testTarget(name: "NGSITests", dependencies: ["ChildProcess", "Fuzzing", "NGSI", "TestSupport"]),
     .testTarget(name: "JSONSchemaTests", dependencies: ["ChildProcess", "JSONSchema", "NGSI", "TestSupport"]),
+    .testTarget(name: "IncidentsTests", dependencies: ["Incidents", "NGSI"]),
     .testTarget(name: "QueryTests", dependencies: ["ChildProcess", "Fuzzing", "NGSI", "Query", "TestSupport"]),
     .testTarget(
       name: "StoreSQLiteTests",
