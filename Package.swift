@@ -111,6 +111,7 @@ let package = Package(
         "NGSI", .product(name: "Crypto", package: "swift-crypto"), .product(name: "Yams", package: "Yams"),
       ]
     ),
+    .target(name: "Safety", dependencies: ["City", "Hub", "HubHTTP", "Incidents", "NGSI", "Store"]),
     .target(
       name: "Ingest",
       dependencies: [

@@ -31,6 +31,7 @@ public final class Hub: Sendable {
   let entityMaps: EntityMapShelf
   let snapshots = SnapshotBook()
   let grants = GrantBook()
+  let ownership = Ownership()
   let grantSettings: GrantSettings
   let snapshotNotices = SnapshotNotices()
   /// Wakes who fills snapshots.

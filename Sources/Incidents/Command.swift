@@ -113,7 +113,7 @@ public struct Entry: Sendable, Hashable {
 }
 
 /// Why a command is not done: what stands in its way.
-public enum Refusal: Error, Sendable, Hashable {
+public enum CommandRefusal: Error, Sendable, Hashable {
   /// The first command of an incident is a report.
   case notReported
   case ended(Incident.Status)

@@ -1,13 +1,13 @@
 import NGSI
 
 /// Reads the members of an object that somebody sent; what is wrong is said with the member's name.
-struct Fields {
-  let object: JSONObject
+public struct Fields {
+  public let object: JSONObject
   /// Where it stands, for what is said of errors; ends with a dot where it is not empty.
   let path: String
 
   /// - Throws: `BadRequestData` for what is no object, or has members besides those.
-  init(_ json: JSON?, _ path: String, only members: Set<String>) throws(Problem) {
+  public init(_ json: JSON?, _ path: String, only members: Set<String>) throws(Problem) {
     guard let object = json?.object else { throw .badRequest("'\(path)' is an object") }
     if let other = object.members.first(where: { !members.contains($0.key) }) {
       throw .badRequest("'\(path)' has no member '\(other.key.prefix(60))'")
@@ -16,7 +16,7 @@ struct Fields {
     self.path = path.isEmpty ? "" : path + "."
   }
 
-  func optional(_ name: String, most: Int = Incident.Bounds.text) throws(Problem) -> String? {
+  public func optional(_ name: String, most: Int = Incident.Bounds.text) throws(Problem) -> String? {
     guard let value = object[name], value != .null else { return nil }
     guard let text = value.string, !text.isEmpty, text.utf8.count <= most, Self.isText(text) else {
       throw .badRequest("'\(path)\(name)' is a text of 1 to \(most) bytes without control characters")
@@ -29,12 +29,12 @@ struct Fields {
     text.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F || $0 == "\n" || $0 == "\t" }
   }
 
-  func text(_ name: String, most: Int = Incident.Bounds.text) throws(Problem) -> String {
+  public func text(_ name: String, most: Int = Incident.Bounds.text) throws(Problem) -> String {
     guard let text = try optional(name, most: most) else { throw .badRequest("'\(path)\(name)' is missing") }
     return text
   }
 
-  func texts(_ name: String, most: Int) throws(Problem) -> [String] {
+  public func texts(_ name: String, most: Int) throws(Problem) -> [String] {
     guard let value = object[name], value != .null else { return [] }
     guard let items = value.array, items.count <= most else {
       throw .badRequest("'\(path)\(name)' is a list of \(most) texts at most")
@@ -49,7 +49,7 @@ struct Fields {
     return texts
   }
 
-  func number(_ name: String, in range: ClosedRange<Double>) throws(Problem) -> Double? {
+  public func number(_ name: String, in range: ClosedRange<Double>) throws(Problem) -> Double? {
     guard let value = object[name], value != .null else { return nil }
     guard let number = value.number, range.contains(number) else {
       throw .badRequest("'\(path)\(name)' is a number from \(range.lowerBound) to \(range.upperBound)")
@@ -57,7 +57,7 @@ struct Fields {
     return number
   }
 
-  func integer(_ name: String, in range: ClosedRange<Int64>) throws(Problem) -> Int? {
+  public func integer(_ name: String, in range: ClosedRange<Int64>) throws(Problem) -> Int? {
     guard let value = object[name], value != .null else { return nil }
     guard let number = value.integer, range.contains(number) else {
       throw .badRequest("'\(path)\(name)' is a whole number from \(range.lowerBound) to \(range.upperBound)")
@@ -65,13 +65,13 @@ struct Fields {
     return Int(number)
   }
 
-  func flag(_ name: String) throws(Problem) -> Bool? {
+  public func flag(_ name: String) throws(Problem) -> Bool? {
     guard let value = object[name], value != .null else { return nil }
     guard let flag = value.bool else { throw .badRequest("'\(path)\(name)' is true or false") }
     return flag
   }
 
-  func time(_ name: String) throws(Problem) -> DateTime? {
+  public func time(_ name: String) throws(Problem) -> DateTime? {
     guard let text = try optional(name, most: 60) else { return nil }
     guard let time = DateTime(text) else {
       throw .badRequest("'\(path)\(name)' is a time such as 2026-01-31T12:00:00Z")
@@ -79,7 +79,7 @@ struct Fields {
     return time
   }
 
-  func choice<Value: RawRepresentable & CaseIterable>(_ name: String, _: Value.Type = Value.self) throws(Problem)
+  public func choice<Value: RawRepresentable & CaseIterable>(_ name: String, _: Value.Type = Value.self) throws(Problem)
     -> Value?
   where Value.RawValue == String {
     guard let text = try optional(name, most: 60) else { return nil }
@@ -89,12 +89,12 @@ struct Fields {
     return value
   }
 
-  func need<Value>(_ name: String, _ value: Value?) throws(Problem) -> Value {
+  public func need<Value>(_ name: String, _ value: Value?) throws(Problem) -> Value {
     guard let value else { throw .badRequest("'\(path)\(name)' is missing") }
     return value
   }
 
-  func list<Value>(_ name: String, most: Int, _ read: (JSON, String) throws(Problem) -> Value) throws(Problem)
+  public func list<Value>(_ name: String, most: Int, _ read: (JSON, String) throws(Problem) -> Value) throws(Problem)
     -> [Value]
   {
     guard let value = object[name], value != .null else { return [] }
@@ -109,7 +109,7 @@ struct Fields {
 
 extension JSONObject {
   /// An object of what is there.
-  init(of members: KeyValuePairs<String, JSON?>) {
+  public init(of members: KeyValuePairs<String, JSON?>) {
     self.init(uniqueMembers: members.compactMap { name, value in value.map { Member(key: name, value: $0) } })
   }
 }

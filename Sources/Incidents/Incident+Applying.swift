@@ -7,8 +7,8 @@ extension Incident {
     remember(entry)
   }
 
-  /// - Throws: ``Refusal``; then nothing has changed that anybody keeps.
-  mutating func apply(_ entry: Entry) throws(Refusal) {
+  /// - Throws: ``CommandRefusal``; then nothing has changed that anybody keeps.
+  mutating func apply(_ entry: Entry) throws(CommandRefusal) {
     switch entry.command {
     case .report(let report): try join(report, entry)
     case .repeated(_, let times):
@@ -60,7 +60,7 @@ extension Incident {
     refreshRun(at: entry.at)
   }
 
-  private func requireOpen() throws(Refusal) { guard !status.isOver else { throw .ended(status) } }
+  private func requireOpen() throws(CommandRefusal) { guard !status.isOver else { throw .ended(status) } }
 
   private mutating func involve(_ agency: String?) {
     if let agency, !agencies.contains(agency), agencies.count < Bounds.agencies { agencies.append(agency) }
@@ -72,7 +72,7 @@ extension Incident {
     if reports.count < Bounds.reports { reports.append(report) } else { repetitions += 1 }
   }
 
-  private mutating func join(_ report: Report, _ entry: Entry) throws(Refusal) {
+  private mutating func join(_ report: Report, _ entry: Entry) throws(CommandRefusal) {
     try requireOpen()
     take(report)
     involve(entry.by.agency)
@@ -86,7 +86,7 @@ extension Incident {
     if isGraver || status == .resolved { isAlarming = true }
   }
 
-  private mutating func absorb(_ other: String, _ more: [Report], _ units: [Dispatch.State]) throws(Refusal) {
+  private mutating func absorb(_ other: String, _ more: [Report], _ units: [Dispatch.State]) throws(CommandRefusal) {
     try requireOpen()
     guard other != id else { throw .sameIncident }
     guard !absorbed.contains(other) else { throw .alreadySo }
@@ -111,7 +111,7 @@ extension Incident {
 
   // MARK: Who looks after it
 
-  private mutating func acknowledge(_ entry: Entry) throws(Refusal) {
+  private mutating func acknowledge(_ entry: Entry) throws(CommandRefusal) {
     try requireOpen()
     guard isAlarming else { throw .alreadyAcknowledged(by: acknowledgedBy ?? .city) }
     isAlarming = false
@@ -120,7 +120,7 @@ extension Incident {
     if status == .new { status = .acknowledged }
   }
 
-  private mutating func assign(_ party: Party?) throws(Refusal) {
+  private mutating func assign(_ party: Party?) throws(CommandRefusal) {
     try requireOpen()
     switch (owner, party) {
     case (nil, nil): throw .alreadySo
@@ -131,7 +131,7 @@ extension Incident {
     involve(party?.agency)
   }
 
-  private mutating func classify(_ category: String?, _ severity: Severity?, _ entry: Entry) throws(Refusal) {
+  private mutating func classify(_ category: String?, _ severity: Severity?, _ entry: Entry) throws(CommandRefusal) {
     try requireOpen()
     guard category.map({ $0 != self.category }) ?? false || severity.map({ $0 != self.severity }) ?? false else {
       throw .alreadySo
@@ -145,13 +145,13 @@ extension Incident {
 
   // MARK: The procedure
 
-  private mutating func begin(_ procedure: Procedure, at time: DateTime) throws(Refusal) {
+  private mutating func begin(_ procedure: Procedure, at time: DateTime) throws(CommandRefusal) {
     try requireOpen()
     if let run, !run.isOver { throw .procedureBegun(run.procedure.id) }
     run = ProcedureRun(procedure, at: time)
   }
 
-  private mutating func step(_ id: String, _ action: Command.StepAction, _ entry: Entry) throws(Refusal) {
+  private mutating func step(_ id: String, _ action: Command.StepAction, _ entry: Entry) throws(CommandRefusal) {
     try requireOpen()
     guard run != nil else { throw .noProcedure }
     try run?.take(action, on: id, by: entry.by, at: entry.at)
@@ -167,7 +167,7 @@ extension Incident {
 
   // MARK: Units
 
-  private mutating func send(_ dispatch: Dispatch, at time: DateTime) throws(Refusal) {
+  private mutating func send(_ dispatch: Dispatch, at time: DateTime) throws(CommandRefusal) {
     try requireOpen()
     if let known = self.dispatch(of: dispatch.unit), known.status.isOut { throw .unitIsOut(dispatch.unit) }
     guard dispatches.count < Bounds.dispatches else { throw .full("dispatches", bound: Bounds.dispatches) }
@@ -177,7 +177,7 @@ extension Incident {
     if status == .acknowledged || status == .new { status = .inProgress }
   }
 
-  private mutating func move(_ unit: String, to next: Dispatch.Status, at time: DateTime) throws(Refusal) {
+  private mutating func move(_ unit: String, to next: Dispatch.Status, at time: DateTime) throws(CommandRefusal) {
     try requireOpen()
     guard let position = dispatches.lastIndex(where: { $0.unit == unit }) else { throw .noUnit(unit) }
     let now = dispatches[position].status
@@ -189,7 +189,7 @@ extension Incident {
 
   // MARK: The end
 
-  private mutating func resolve(_ outcome: Command.Outcome, at time: DateTime) throws(Refusal) {
+  private mutating func resolve(_ outcome: Command.Outcome, at time: DateTime) throws(CommandRefusal) {
     try requireOpen()
     guard status != .resolved else { throw .alreadyResolved }
     guard !isAlarming else { throw .notAcknowledged }
@@ -198,7 +198,7 @@ extension Incident {
     resolvedAt = time
   }
 
-  private mutating func close(at time: DateTime) throws(Refusal) {
+  private mutating func close(at time: DateTime) throws(CommandRefusal) {
     try requireOpen()
     guard !isAlarming else { throw .notAcknowledged }
     guard status == .resolved else { throw .notResolved }
@@ -213,7 +213,7 @@ extension Incident {
     closedAt = time
   }
 
-  private mutating func reopen() throws(Refusal) {
+  private mutating func reopen() throws(CommandRefusal) {
     guard status == .resolved || status == .closed else { throw status.isOver ? .ended(status) : .alreadySo }
     status = .inProgress
     outcome = nil

@@ -109,8 +109,8 @@ public struct Record: Sendable, Hashable {
 
   /// Folds what was kept.
   ///
-  /// - Throws: ``Refusal`` when the entries are not those of one incident: then the record is damaged.
-  public init(id: String, exercise: String?, folding entries: [Entry]) throws(Refusal) {
+  /// - Throws: ``CommandRefusal`` when the entries are not those of one incident: then the record is damaged.
+  public init(id: String, exercise: String?, folding entries: [Entry]) throws(CommandRefusal) {
     guard let first = entries.first, case .report(let report) = first.command, first.sequence == 1 else {
       throw .notReported
     }
@@ -127,7 +127,7 @@ public struct Record: Sendable, Hashable {
   /// - Parameter at: the time now; where clocks were set back, that of the entry before counts.
   /// - Returns: the entry that it made, and whether it is new.
   @discardableResult
-  public mutating func give(_ command: Command, id: String, by: Party, at: DateTime) throws(Refusal) -> (
+  public mutating func give(_ command: Command, id: String, by: Party, at: DateTime) throws(CommandRefusal) -> (
     Entry, isNew: Bool
   ) {
     if let known = incident.entry(ofCommand: id) { return (entries[known - 1], false) }

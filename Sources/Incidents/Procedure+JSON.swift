@@ -1,12 +1,12 @@
 import NGSI
 
 extension Procedure.Title {
-  init(json: JSON?, _ path: String) throws(Problem) {
+  public init(json: JSON?, _ path: String) throws(Problem) {
     let fields = try Fields(json, path, only: ["ko", "en"])
     self.init(korean: try fields.text("ko", most: 500), english: try fields.text("en", most: 500))
   }
 
-  var json: JSON { .object(JSONObject(of: ["ko": .string(korean), "en": .string(english)])) }
+  public var json: JSON { .object(JSONObject(of: ["ko": .string(korean), "en": .string(english)])) }
 }
 
 extension Procedure {
@@ -48,7 +48,7 @@ extension Procedure.Step {
       maySkip: try fields.flag("maySkip") ?? true)
   }
 
-  var json: JSON {
+  public var json: JSON {
     .object(
       JSONObject(of: [
         "id": .string(id), "title": title.json, "roles": roles.isEmpty ? nil : .array(roles.map(JSON.string)),

@@ -36,8 +36,8 @@ public struct ProcedureRun: Sendable, Hashable {
     return ready.adding(seconds: within)
   }
 
-  /// - Throws: ``Refusal``.
-  mutating func take(_ action: Command.StepAction, on id: String, by party: Party, at time: DateTime) throws(Refusal) {
+  /// - Throws: ``CommandRefusal``.
+  mutating func take(_ action: Command.StepAction, on id: String, by party: Party, at time: DateTime) throws(CommandRefusal) {
     guard let step = procedure.step(id), var run = steps[id] else { throw .noStep(id) }
     if !step.roles.isEmpty, !step.roles.contains(where: party.roles.contains) { throw .roleNeeded(step.roles) }
     switch action {
@@ -70,7 +70,7 @@ public struct ProcedureRun: Sendable, Hashable {
     steps[id] = run
   }
 
-  private func requireReady(_ step: Procedure.Step, _ run: StepRun) throws(Refusal) {
+  private func requireReady(_ step: Procedure.Step, _ run: StepRun) throws(CommandRefusal) {
     if run.state == .waiting { throw .stepWaits(for: step.after.filter { !(steps[$0]?.state.isOver ?? false) }) }
     guard run.state == .ready || run.state == .started else { throw .stepIs(run.state) }
   }

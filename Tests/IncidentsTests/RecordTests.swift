@@ -14,7 +14,7 @@ import Testing
       let command = try Self.command(&random)
       let before = record
       let party = random.below(3) == 0 ? Samples.lee : Samples.kim
-      do throws(Refusal) {
+      do throws(CommandRefusal) {
         try record.give(
           command, id: "c\(random.below(900))", by: party,
           at: Samples.start.adding(seconds: Double(number) * 7 - Double(random.below(20))))

@@ -47,15 +47,15 @@ struct Telling {
 
   var incident: Incident { record.incident }
 
-  mutating func give(_ command: Command, by: Party = Samples.kim, after: Double = 1) throws(Refusal) {
+  mutating func give(_ command: Command, by: Party = Samples.kim, after: Double = 1) throws(CommandRefusal) {
     seconds += after
     number += 1
     try record.give(command, id: "c\(number)", by: by, at: Samples.start.adding(seconds: seconds))
   }
 
-  mutating func refusal(_ command: Command, by: Party = Samples.kim) -> Refusal? {
+  mutating func refusal(_ command: Command, by: Party = Samples.kim) -> CommandRefusal? {
     let before = record
-    do throws(Refusal) {
+    do throws(CommandRefusal) {
       try give(command, by: by)
       return nil
     } catch {

@@ -9,6 +9,8 @@ struct Writing: Sendable {
   fileprivate let tenant: Tenant
   fileprivate let notes: AccessNotes?
   fileprivate let approval: ProvedApproval?
+  /// The service that writes what it owns.
+  var service: String?
 
   static let city = Writing(caller: .city, tenant: .default, notes: nil, approval: nil)
 }
@@ -55,6 +57,7 @@ extension Hub {
   ///   `BadRequestData` for a new name that could be taken for another. What has such a name may still be deleted.
   func permit(_ update: EntityUpdate, by writing: Writing) throws(Problem) {
     let entity = update.entity
+    try requireOwner(of: update.before.map { $0.types + update.addedTypes } ?? entity.types, writing)
     try Self.requireComposed(update.changes.lazy.filter { $0.kind != .deleted }.map(\.name))
     try Self.requireComposed(update.before == nil ? [entity.id] + entity.types : update.addedTypes)
     if update.before == nil || update.scopesChanged { try Self.requireComposed(entity.scopes) }
@@ -118,6 +121,10 @@ extension Hub {
     _ writer: any StoreWriter
   ) throws {
     if adds { try Self.requireComposed([part.id] + part.types + part.scopes + part.attributes.map(\.name)) }
+    if !ownership.isEmpty {
+      let known = try writer.entity(part.id, in: tenant) ?? writer.lastState(of: part.id, in: tenant)
+      try requireOwner(of: part.types + (known?.types ?? []), writing)
+    }
     guard let rules, writing.caller.kind != .city else { return }
     let before = try writer.entity(part.id, in: tenant) ?? writer.lastState(of: part.id, in: tenant)
     guard adds || before != nil else { throw Problem.notFound("there is no entity \(part.id)") }

@@ -18,6 +18,7 @@ import Store
 /// - `POST ingest/{id}`: messages of other standards (``IngestDoor``).
 /// - `GET adapters`, `GET adapters/{id}`: how the adapters fare that fetch or listen.
 /// - `POST notifications/{token}`: what context sources tell of what this hub has subscribed to at them.
+/// - `{service}/…`: what the city's services answer (``ServiceOperation``).
 /// - `GET refusals`, `POST refusals/discard`: the verification history of refused input.
 ///
 /// Bodies are `application/json`; another type would let any web page post here without being asked first.
@@ -26,19 +27,23 @@ public struct CityAPI: Sendable {
   /// Who takes what sources notify; `nil` where none are asked.
   let federation: Federation?
   let doors: [String: IngestDoor]
+  /// What the city's services answer.
+  let services: ServiceOperations
   private let adapters: @Sendable () -> [JSON]
 
   /// - Parameters:
   ///   - federation: the hub with the context sources that are registered at it.
   ///   - doors: the ways in for messages of other standards.
+  ///   - services: what the city's services answer, by their names.
   ///   - adapters: how each adapter fares that fetches or listens; an object with its `id`.
   public init(
-    hub: Hub, federation: Federation? = nil, doors: [IngestDoor] = [],
+    hub: Hub, federation: Federation? = nil, doors: [IngestDoor] = [], services: ServiceOperations = [:],
     adapters: @escaping @Sendable () -> [JSON] = { [] }
   ) {
     self.hub = hub
     self.federation = federation
     self.adapters = adapters
+    self.services = services
     self.doors = Dictionary(doors.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
   }
 
@@ -52,7 +57,7 @@ public struct CityAPI: Sendable {
       let path = try API.segments(request.path)
       do { response = try await route(exchange, path.0, path.1) } catch  where error.kind == .methodNotAllowed {
         response = Exchange.problem(error)
-        response.headers[first: HeaderName.allow] = Self.methods(path.0, path.1)
+        response.headers[first: HeaderName.allow] = methods(of: path.0, path.1)
       }
       exchange.echoTenant(&response)
     } catch { response = Exchange.problem(error) }
@@ -62,12 +67,13 @@ public struct CityAPI: Sendable {
 
   private func route(_ exchange: Exchange, _ collection: String, _ path: [String]) async throws(Problem) -> APIResponse
   {
-    guard let allowed = Self.methods(collection, path) else { throw API.unknown(exchange.request.path) }
+    guard let allowed = methods(of: collection, path) else { throw API.unknown(exchange.request.path) }
     if exchange.request.method == .OPTIONS {
       var response = APIResponse.noContent
       response.headers[first: HeaderName.allow] = allowed
       return response
     }
+    if let operations = services[collection] { return try await serve(exchange, operations, path) }
     switch collection {
     case "validation": return try await validation(exchange)
     case "models": return try await models(exchange, path.first)
@@ -81,6 +87,10 @@ public struct CityAPI: Sendable {
     case "rules": return try await rules(exchange)
     default: return try await refusals(exchange, path.first)
     }
+  }
+
+  private func methods(of collection: String, _ path: [String]) -> String? {
+    services[collection].map { Self.methods($0, path) } ?? Self.methods(collection, path)
   }
 
   static func methods(_ collection: String, _ path: [String]) -> String? {

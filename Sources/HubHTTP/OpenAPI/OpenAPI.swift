@@ -5,10 +5,13 @@ import NGSI
 public enum OpenAPI {
   static var operations: [OpenAPIOperation] { hub + city + runners + provider }
 
-  /// - Parameter version: of the program.
-  public static func document(version: String) -> JSON {
+  /// - Parameters:
+  ///   - version: of the program.
+  ///   - services: what the city's services answer, by their names.
+  public static func document(version: String, services: ServiceOperations = [:]) -> JSON {
     var paths: [String: JSONObject] = [:]
-    for operation in operations {
+    let served = services.flatMap { name, operations in operations.map { OpenAPIOperation($0, of: name) } }
+    for operation in operations + served {
       paths[operation.path, default: JSONObject()][operation.method.rawValue.lowercased()] = operation.json
     }
     return [

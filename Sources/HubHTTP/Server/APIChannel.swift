@@ -18,6 +18,7 @@ extension HTTPServerBuilder {
   ///
   /// - Parameters:
   ///   - doors: the ways in for messages of other standards.
+  ///   - services: what the city's services answer.
   ///   - adapters: how each adapter fares that fetches or listens (``CityAPI``).
   ///   - devices: the registry of devices; `nil` for a city without.
   ///   - tls: what stands before everything on this port; `nil` for plain TCP.
@@ -27,7 +28,8 @@ extension HTTPServerBuilder {
   ///   - farewell: how long requests and answers may go on when the server stops; who has not read its answer by then
   ///     is not waited for.
   public static func api(
-    of federation: Federation, doors: [IngestDoor] = [], adapters: @escaping @Sendable () -> [JSON] = { [] },
+    of federation: Federation, doors: [IngestDoor] = [], services: ServiceOperations = [:],
+    adapters: @escaping @Sendable () -> [JSON] = { [] },
     devices: DeviceDoor? = nil, tls: TLSFront? = nil, keeper: (any Doorkeeper)? = nil, limiter: RateLimiter? = nil,
     trustsForwarded: Bool = false, saysOpen: Bool = false, idleTimeout: TimeAmount,
     farewell: TimeAmount = .seconds(8)
@@ -35,7 +37,7 @@ extension HTTPServerBuilder {
     HTTPServerBuilder { responder in
       APIChannel(
         doors: HubDoors(
-          federation, ingest: doors, adapters: adapters, devices: devices, keeper: keeper, limiter: limiter,
+          federation, ingest: doors, services: services, adapters: adapters, devices: devices, keeper: keeper, limiter: limiter,
           trustsForwarded: trustsForwarded, saysOpen: saysOpen),
         pages: HTTP1Channel(responder: responder), tls: tls, idleTimeout: idleTimeout, farewell: farewell)
     }
@@ -70,7 +72,8 @@ struct HubDoors: Sendable {
   let bodyBytes: Int
 
   init(
-    _ federation: Federation, ingest: [IngestDoor] = [], adapters: @escaping @Sendable () -> [JSON] = { [] },
+    _ federation: Federation, ingest: [IngestDoor] = [], services: ServiceOperations = [:],
+    adapters: @escaping @Sendable () -> [JSON] = { [] },
     devices: DeviceDoor? = nil, keeper: (any Doorkeeper)? = nil, limiter: RateLimiter? = nil,
     trustsForwarded: Bool = false, saysOpen: Bool = false
   ) {
@@ -82,7 +85,7 @@ struct HubDoors: Sendable {
     self.keeper = keeper
     api = API(federation: federation)
     administration = Administration(hub: hub)
-    city = CityAPI(hub: hub, federation: federation, doors: ingest, adapters: adapters)
+    city = CityAPI(hub: hub, federation: federation, doors: ingest, services: services, adapters: adapters)
     bodyBytes = hub.limits.bodyBytes
   }
 

@@ -109,6 +109,15 @@ struct EntityEditor {
 }
 
 extension Attribute {
+  /// Without the system times of the instance itself.
+  var withoutTimes: Attribute {
+    var plain = self
+    plain.createdAt = nil
+    plain.modifiedAt = nil
+    plain.deletedAt = nil
+    return plain
+  }
+
   /// With the system times of clause 4.8: `createdAt` stays that of the instance it takes the place of.
   func stamped(over old: Attribute?, at now: DateTime) -> Attribute {
     var stamped = self

@@ -6,7 +6,14 @@ extension EntityFragment {
   ///
   /// - Throws: ``Problem`` when id, type or the value of an attribute is missing.
   public func creation(at now: DateTime) throws(Problem) -> EntityUpdate {
-    var entity = try self.entity()
+    EntityUpdate(creating: try entity(), at: now)
+  }
+}
+
+extension EntityUpdate {
+  /// The update that brings an entity that there was not.
+  public init(creating whole: Entity, at now: DateTime) {
+    var entity = whole
     entity.createdAt = now
     entity.modifiedAt = now
     entity.deletedAt = nil
@@ -19,15 +26,34 @@ extension EntityFragment {
         changes.append(AttributeChange(created: stamped, name: entity.attributes[position].name))
       }
     }
-    var update = EntityUpdate(before: nil, entity: entity, changes: changes, addedTypes: entity.types)
-    update.scopesChanged = !entity.scopes.isEmpty
-    update.expiresAtChanged = entity.expiresAt != nil
-    update.updated = entity.attributes.map(\.name)
-    return update
+    self.init(before: nil, entity: entity, changes: changes, addedTypes: entity.types)
+    scopesChanged = !entity.scopes.isEmpty
+    expiresAtChanged = entity.expiresAt != nil
+    updated = entity.attributes.map(\.name)
   }
 }
 
 extension Entity {
+  /// The update that makes it what another says: attribute instances that differ are written, those that the other lacks are
+  /// deleted, what is the same is left alone with its times. Types, scopes and `expiresAt` stay.
+  public func becoming(_ next: Entity, at now: DateTime) -> EntityUpdate {
+    var editor = EntityEditor(self, at: now)
+    let lookup = AttributeLookup(next.attributes)
+    for (position, set) in attributes.enumerated() {
+      let wanted = lookup.set(named: set.name, near: position)
+      for instance in set.instances where wanted?.instance(datasetId: instance.datasetId) == nil {
+        editor.delete(set.name, datasetId: instance.datasetId)
+      }
+    }
+    for set in next.attributes {
+      for instance in set.instances {
+        let old = self[attribute: set.name]?.instance(datasetId: instance.datasetId)
+        if old?.withoutTimes != instance.withoutTimes { editor.put(instance, name: set.name) }
+      }
+    }
+    return editor.finish()
+  }
+
   /// Delete Entity (clause 5.6.6): every instance is a deletion.
   public func deletion(at now: DateTime) -> EntityUpdate {
     var update = EntityUpdate(before: self, entity: self)

@@ -1,0 +1,123 @@
+import Hub
+import NGSI
+import NIOHTTP1
+import Store
+
+/// One thing that a service of the city answers, below `/city/v1/{service}/`: how it is asked, what it gives, and the answer
+/// itself. Allowed methods and the description of the API come from here too.
+public struct ServiceOperation: Sendable {
+  public enum Method: String, Sendable { case get = "GET", post = "POST", put = "PUT", delete = "DELETE" }
+
+  /// One request to a service, of a caller whom ``Caller/current`` names.
+  public struct Call: Sendable {
+    public let tenant: Tenant
+    /// What stands in the path in place of the names in braces.
+    public let names: [String: String]
+    /// Query parameters; only those that the operation takes.
+    public let parameters: [String: String]
+    /// Of an operation that has one.
+    public let body: JSON
+    /// The wanted part of a list.
+    public let page: Page
+  }
+
+  public struct Answer: Sendable {
+    public var status: Int
+    /// `nil` for none.
+    public var body: JSON?
+    /// Where what was made is to be had.
+    public var location: String?
+    /// Number of all items of a list.
+    public var total: Int?
+
+    public init(_ body: JSON? = nil, status: Int = 200, location: String? = nil, total: Int? = nil) {
+      self.body = body
+      self.status = status
+      self.location = location
+      self.total = total
+    }
+  }
+
+  public typealias Handler = @Sendable (Call) async throws(Problem) -> Answer
+
+  public let method: Method
+  /// Below the service, such as `incidents/{incident}/commands`.
+  public let path: String
+  public let summary: String
+  /// Query parameters besides those of pages.
+  public let parameters: Set<String>
+  /// Whether it gives a list, of which `limit` and `offset` take a part, and `count` says how many there are.
+  public let isList: Bool
+  /// JSON Schema of its body; `nil` for none.
+  public let body: JSON?
+  /// Status when it is done.
+  public let status: Int
+  let handler: Handler
+
+  public init(
+    _ method: Method, _ path: String, _ summary: String, parameters: Set<String> = [], isList: Bool = false,
+    body: JSON? = nil, status: Int = 200, handler: @escaping Handler
+  ) {
+    (self.method, self.path, self.summary, self.parameters) = (method, path, summary, parameters)
+    (self.isList, self.body, self.status, self.handler) = (isList, body, status, handler)
+  }
+
+  /// The names in the path, where it is this operation's.
+  func names(in segments: [String]) -> [String: String]? {
+    let pattern = path.split(separator: "/")
+    guard pattern.count == segments.count else { return nil }
+    var names: [String: String] = [:]
+    for (wanted, segment) in zip(pattern, segments) {
+      if wanted.hasPrefix("{") {
+        names[String(wanted.dropFirst().dropLast())] = segment
+      } else if wanted != segment {
+        return nil
+      }
+    }
+    return names
+  }
+}
+
+/// A service's operations by the service's name.
+public typealias ServiceOperations = [String: [ServiceOperation]]
+
+extension CityAPI {
+  /// What a path of a service allows; `nil` for a path that it does not have.
+  static func methods(_ operations: [ServiceOperation], _ path: [String]) -> String? {
+    let methods = operations.filter { $0.names(in: path) != nil }.map(\.method)
+    guard !methods.isEmpty else { return nil }
+    let names = ["GET", "POST", "PUT", "DELETE"].filter { name in methods.contains { $0.rawValue == name } }
+    return (names.flatMap { $0 == "GET" ? ["GET", "HEAD"] : [$0] } + ["OPTIONS"]).joined(separator: ", ")
+  }
+
+  func serve(_ exchange: Exchange, _ operations: [ServiceOperation], _ path: [String]) async throws(Problem)
+    -> APIResponse
+  {
+    let method = exchange.request.method.rawValue
+    let operation = operations.first { $0.method.rawValue == method && $0.names(in: path) != nil }
+    guard let operation, let names = operation.names(in: path) else { throw API.notAllowed(exchange) }
+    try exchange.takes(operation.isList ? operation.parameters.union(Parameters.page) : operation.parameters)
+    let (page, counts) = operation.isList ? try exchange.page() : (Page(limit: 1), false)
+    var parameters: [String: String] = [:]
+    for name in operation.parameters { parameters[name] = exchange.items[name] }
+    let answer = try await operation.handler(
+      ServiceOperation.Call(
+        tenant: exchange.tenant, names: names, parameters: parameters,
+        body: operation.body == nil ? .null : try Self.body(exchange), page: page))
+    var response = answer.body.map { Self.json($0, status: answer.status) } ?? APIResponse(status: answer.status)
+    if let location = answer.location { response.headers[first: HeaderName.location] = location }
+    if counts, let total = answer.total { response.headers[first: HeaderName.resultsCount] = String(total) }
+    return response
+  }
+}
+
+extension OpenAPIOperation {
+  init(_ operation: ServiceOperation, of service: String) {
+    let gives: Body = operation.isList ? .json("List") : .json("Object")
+    self.init(
+      HTTPMethod(rawValue: operation.method.rawValue), "/city/v1/\(service)/\(operation.path)", operation.summary,
+      parameters: operation.isList ? operation.parameters.union(Parameters.page) : operation.parameters,
+      body: operation.body.map { Body(schema: $0, types: [MediaType.json.rawValue]) },
+      gives: operation.status == 204 ? [204: nil] : [operation.status: gives])
+  }
+}
