@@ -143,7 +143,7 @@ let package = Package(
       dependencies: [
         "Access", "Bench", "City", "CMalloc", "Console", "Devices", "Egress", "Evidence", "Federation", "Firmware",
         "Hub",
-        "HubHTTP", "Identity", "Ingest", "NGSI", "Query", "Store", "StoreSQLite", "TransparencyLog", "WholeFile",
+        "HubHTTP", "Identity", "Incidents", "Ingest", "NGSI", "Query", "Safety", "Store", "StoreSQLite", "TransparencyLog", "WholeFile",
         "Witness",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Crypto", package: "swift-crypto"),

@@ -12,6 +12,7 @@ import Ingest
 import Logging
 import NGSI
 import NIOCore
+import Safety
 import ServiceLifecycle
 import Store
 import StoreSQLite
@@ -64,6 +65,8 @@ struct CityServer {
         }
       }
       let egress = Egress()
+      let safety = try manifest.flatMap { try CitySafety.make($0, hub: hub) }
+      let served = safety.map { [SafetyService.name: $0.operations] } ?? [:]
       let feeds = try manifest.map { try Feeds($0, egress: egress) }
       let adapters: @Sendable () -> [JSON] = { feeds?.board.all.map(\.json) ?? [] }
       let connections = Connections()
@@ -87,7 +90,7 @@ struct CityServer {
       let router = Router(context: CityContext.self)
       if let limiter { router.add(middleware: LimitedPages(limiter: limiter, isBehindProxy: command.address != nil)) }
       identity.addRoutes(to: router) { _, context in context.source }
-      addMachinePages(to: router, health, keptBy: access.map { _ in (identity, WatchDoor(hub: hub)) })
+      addMachinePages(to: router, health, served, keptBy: access.map { _ in (identity, WatchDoor(hub: hub)) })
       evidence.log.addRoutes(to: router)
       let source = HubCitySource(
         hub: hub, report: health, site: SiteDescription(manifest?.manifest, mode: mode, openAccess: access == nil),
@@ -116,8 +119,8 @@ struct CityServer {
         responder: router.buildResponder(),
         // Half-sent requests and silent connections are let go.
         server: .api(
-          of: federation, doors: doors, adapters: adapters, devices: devices?.door, keeper: keeper, limiter: limiter,
-          trustsForwarded: command.address != nil, saysOpen: access == nil, idleTimeout: .seconds(30)),
+          of: federation, doors: doors, services: served, adapters: adapters, devices: devices?.door, keeper: keeper,
+          limiter: limiter, trustsForwarded: command.address != nil, saysOpen: access == nil, idleTimeout: .seconds(30)),
         configuration: ApplicationConfiguration(
           address: .hostname("127.0.0.1", port: command.port), serverName: "madang", backlog: 1024,
           availableConnectionsDelegate: connections),
@@ -140,7 +143,7 @@ struct CityServer {
           Application(
             responder: router.buildResponder(),
             server: .api(
-              of: federation, doors: doors, adapters: adapters, devices: devices.door,
+              of: federation, doors: doors, services: served, adapters: adapters, devices: devices.door,
               tls: devices.front, keeper: keeper, limiter: limiter,
               trustsForwarded: command.address != nil, saysOpen: access == nil, idleTimeout: .seconds(30)),
             configuration: ApplicationConfiguration(
@@ -164,7 +167,7 @@ struct CityServer {
   /// What programs ask beside the API: the version, and the health report as JSON.
   private func addMachinePages(
     to router: Router<CityContext>, _ health: @escaping @Sendable () throws(Problem) -> JSON,
-    keptBy doors: (identity: IdentityProvider, watch: WatchDoor)?
+    _ services: ServiceOperations, keptBy doors: (identity: IdentityProvider, watch: WatchDoor)?
   ) {
     @Sendable func json(_ value: JSON, status: HTTPResponse.Status = .ok) -> Response {
       Response(
@@ -175,7 +178,7 @@ struct CityServer {
       json(["name": "madang", "version": .string(Madang.version), "ngsiLd": "1.9.1"])
     }
     let isBehindProxy = command.address != nil
-    let description = OpenAPI.document(version: Madang.version)
+    let description = OpenAPI.document(version: Madang.version, services: services)
     router.get("/openapi.json") { _, _ in json(description) }
     router.get("/health.json") { request, context in
       do throws(Problem) {

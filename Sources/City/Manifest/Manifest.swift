@@ -31,6 +31,7 @@ public struct Manifest: Codable, Sendable, Hashable {
   public var evidence: Evidence?
   public var access: Access?
   public var identity: Identity?
+  public var safety: Safety?
 
   /// The four kinds of target city of the Korean export plan of 2019.
   public enum Kind: String, Codable, Sendable, CaseIterable {
@@ -42,6 +43,12 @@ public struct Manifest: Codable, Sendable, Hashable {
 
   public enum Service: String, Codable, Sendable, CaseIterable {
     case energy, administration, safety, transport, healthcare, eco, data
+  }
+
+  /// What the service `safety` follows.
+  public struct Safety: Codable, Sendable, Hashable {
+    /// File with categories, procedures and targets, relative to the manifest.
+    public var plan: String
   }
 
   public struct Text: Codable, Sendable, Hashable {

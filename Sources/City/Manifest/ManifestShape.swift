@@ -222,6 +222,10 @@ enum ManifestShape {
             .pattern("[^ +]{1,200}[+][0-9a-f]{8}[+][A-Za-z0-9/+=]{44}", example: "police.example/vms+3c1f8a90+AX…"),
             count: 0...100), "keys of systems that may add statements of their own"),
       ]), "the log of what was done, and who watches it"),
+    .optional(
+      "safety",
+      .object([.required("plan", path, "categories, procedures and targets of incidents, relative to the manifest")]),
+      "what the service 'safety' follows"),
     .optional("identity", identity, "who is believed about people beside the city itself"),
   ])
 }

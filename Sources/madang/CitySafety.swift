@@ -1,0 +1,25 @@
+import City
+import Hub
+import Incidents
+import NGSI
+import Safety
+
+/// The service that looks after incidents, as the manifest has it.
+enum CitySafety {
+  /// - Returns: `nil` where the manifest names no such service.
+  /// - Throws: what is wrong with the plan, with file, line and key.
+  static func make(_ file: ManifestFile, hub: Hub) throws -> SafetyService? {
+    guard file.manifest.services.contains(.safety) else { return nil }
+    let site = file.manifest.site
+    let centre = Position(longitude: site.centre.longitude, latitude: site.centre.latitude)
+    // Neighbours call too: what is reported from within twice the city's own size is believed.
+    let radius = max(20_000, 2 * (site.area * 1_000_000 / .pi).squareRoot())
+    let plan =
+      try file.manifest.safety.map {
+        try SafetyPlan(path: file.resolve($0.plan), centre: centre, radius: radius)
+      } ?? SafetyPlan(plausibility: Plausibility(centre: centre, radius: radius))
+    let service = SafetyService(hub: hub, plan: plan)
+    try service.resume()
+    return service
+  }
+}
