@@ -163,6 +163,37 @@ def test_the_glass_is_broken_for_an_incident_and_ends_with_it(city):
     assert severity("informational")
 
 
+def test_a_review_just_before_a_stop_ends_the_alert(city):
+    kim, _ = city.somebody("detective", "police")
+    privacy, _ = city.somebody("privacy-officer", "audit")
+    operator, _ = city.somebody("operator", "control")
+    made = [requests.post(city.grants, json=asked(breakGlass=True), headers=kim, timeout=30).json()["id"] for _ in range(2)]
+
+    def severities():
+        alerts = requests.get(city.api + "/entities?type=Alert&options=keyValues&limit=100", headers=operator, timeout=30).json()
+        found = {one: alert for alert in alerts for one in made if one in alert["description"]}
+        return [found[one]["severity"] if one in found else None for one in made], found
+
+    def eventually(wanted):
+        for _ in range(300):
+            if severities()[0] == wanted:
+                return True
+            time.sleep(0.1)
+        return False
+
+    assert eventually(["medium", "medium"]), severities()
+    issued = severities()[1][made[1]]["dateIssued"]
+    # The city looks every ten seconds, and has just looked.
+    answer = requests.post(f"{city.grants}/{made[0]}/review", headers=privacy, timeout=30,
+                           json={"justified": True, "note": "확인"})
+    assert answer.status_code == 200, answer.text
+    city.restart()
+    assert severities()[0][1] == "medium"
+    assert eventually(["informational", "medium"]), severities()
+    # The one that is still owed is not raised anew.
+    assert severities()[1][made[1]]["dateIssued"] == issued
+
+
 def test_a_command_runs_when_two_approvals_are_cosigned(city):
     doer, _ = city.somebody("operator", "water")
     first, _ = city.somebody("engineer", "water")
