@@ -59,9 +59,9 @@ class Granting(Guarded):
         self.administrator = self.enter()
         self.grants = self.url + "/city/v1/grants"
 
-    def somebody(self, role, agency, scope="city:read city:write"):
+    def somebody(self, role, agency, scope="city:read city:write", **more):
         made = register(self.administrator, client_name=role, grant_types=["client_credentials"], scope=scope,
-                        roles=[role], agency=agency)
+                        roles=[role], agency=agency, **more)
         token = requests.post(self.url + "/oauth/token", timeout=30, auth=(made["client_id"], made["client_secret"]),
                               data={"grant_type": "client_credentials", "scope": scope}).json()
         return {"Authorization": "Bearer " + token["access_token"]}, made["client_id"]
@@ -161,6 +161,44 @@ def test_the_glass_is_broken_for_an_incident_and_ends_with_it(city):
     assert answer.status_code == 200 and answer.json()["reviewed"] is True
     assert requests.get(city.grants + "?status=unreviewed", headers=privacy, timeout=30).json() == []
     assert severity("informational")
+
+
+def test_grants_of_a_tenant_are_on_its_pages_for_who_may_reach_it(city):
+    north = {"NGSILD-Tenant": "north"}
+    camera = {"id": "urn:ngsi-ld:Camera:n", "type": "Camera"}
+    clerk, _ = city.somebody("clerk", "hall")
+    assert requests.post(city.api + "/entities", json=camera, headers=clerk | north, timeout=30).status_code == 201
+    kim, _ = city.somebody("detective", "police")
+    made = requests.post(city.grants, json=asked(reason="north-case", purpose="north-purpose"), headers=kim | north, timeout=30)
+    assert made.status_code == 201, made.text
+    ident = quote(made.json()["id"], safe="")
+
+    def page(path, who):
+        return requests.get(city.url + path, headers=who, timeout=30, allow_redirects=False)
+
+    assert "north-purpose" not in page("/grants", kim).text and "tenant=" not in page("/grants", kim).text
+    shown = page("/grants?tenant=north", kim)
+    assert shown.status_code == 200 and "north-purpose" in shown.text and f"/grants/{ident}?tenant=north" in shown.text
+    assert page(f"/grants/{ident}?tenant=north", kim).status_code == 200
+    assert page(f"/grants/{ident}", kim).status_code == 404
+    assert page("/grants?tenant=nowhere", kim).status_code == 404
+    # Who decides there, and who may reach that tenant alone, or another.
+    officer, _ = city.somebody("duty-officer", "control")
+    operator, _ = city.somebody("operator", "control")
+    own, _ = city.somebody("duty-officer", "control", tenants=["north"])
+    other, _ = city.somebody("duty-officer", "control", tenants=["south"])
+    assert 'href="/grants?tenant=north"' in page("/grants", operator).text
+    led = page("/grants", own)
+    assert led.status_code == 303 and led.headers["Location"] == "/grants?tenant=north"
+    assert "north-purpose" in page("/grants?tenant=north", own).text
+    for path in ("/grants?tenant=north", f"/grants/{ident}?tenant=north"):
+        told = page(path, other)
+        assert told.status_code in (403, 404) and "north-purpose" not in told.text
+    # A form that is sent decides in the tenant that its page is of.
+    done = requests.post(f"{city.url}/grants/{ident}?tenant=north", headers=officer, timeout=30, allow_redirects=False,
+                         data={"deed": "approve", "note": "ok"})
+    assert done.status_code == 303 and done.headers["Location"] == f"/grants/{ident}?done=approve&tenant=north", done.text
+    assert requests.get(f"{city.grants}/{made.json()['id']}", headers=kim | north, timeout=30).json()["state"] == "active"
 
 
 def test_a_review_just_before_a_stop_ends_the_alert(city):
