@@ -187,6 +187,12 @@ extension GrantWish {
     case .agency(let name): object["grantee"] = ["agency": .string(name)]
     case .role(let name): object["grantee"] = ["role": .string(name)]
     }
+    if let command {
+      object["command"] = command
+      object["from"] = from.map { .string($0.description) }
+      object["to"] = .string(to.description)
+      return object
+    }
     object["actions"] = .array(actions.map { .string($0) })
     object["things"] = .array(
       things.map { thing in

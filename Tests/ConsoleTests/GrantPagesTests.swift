@@ -75,6 +75,34 @@ struct GrantPagesTests {
     #expect(try await html(client, "/grants?offset=-3&state=nonsense").contains("1–50 of 120"))
   }
 
+  @Test("a command is asked for as one change, and each wrong field is told")
+  func askedCommand() async throws {
+    let client = try client()
+    #expect(try await html(client, "/grants/new").contains("href=\"/grants/new?command=1\""))
+    let empty = try await html(client, "/grants/new?command=1")
+    #expect(empty.contains("name=\"commandEntity\"") && empty.contains("action=\"/grants/new?command=1\""))
+    #expect(!empty.contains("name=\"type0\"") && !empty.contains("name=\"grantee\""))
+    var sent = [
+      "purpose": "maintenance", "legalBasis": "Act 9", "reason": "leak", "to": "2026-06-01T14:00",
+      "commandEntity": "urn:x:valve", "commandAttributes": #"{"command": {"type": "Property", "value": "shut"}}"#,
+    ]
+    for (field, wrong) in [("commandEntity", "valve"), ("commandAttributes", "shut"), ("commandAttributes", "{}")] {
+      var bad = sent
+      bad[field] = wrong
+      let answer = try await client.post("/grants/new?command=1", bad, [.acceptLanguage: "en"])
+      #expect(answer.status == .badRequest && answer.body.contains("href=\"#\(field)\""), "\(wrong)")
+      #expect(answer.body.contains("\(wrong)"), "what was typed stays")
+    }
+    #expect(grants.state.wishes.isEmpty)
+    // What belongs to the other form is not looked at.
+    sent["a-read"] = "1"
+    let done = try await client.post("/grants/new?command=1", sent)
+    #expect(done.status == .seeOther)
+    let wish = try #require(grants.state.wishes.first)
+    #expect(wish.command?["entity"] == "urn:x:valve" && wish.command?["attributes"]?["command"]?["value"] == "shut")
+    #expect(wish.actions.isEmpty && wish.things.isEmpty && !wish.isBreakGlass)
+  }
+
   @Test("grants of a tenant are chosen, and its pages lead on within it")
   func tenants() async throws {
     place(FixtureGrants.view(purpose: "of-the-city"))

@@ -201,6 +201,27 @@ def test_grants_of_a_tenant_are_on_its_pages_for_who_may_reach_it(city):
     assert requests.get(f"{city.grants}/{made.json()['id']}", headers=kim | north, timeout=30).json()["state"] == "active"
 
 
+def test_a_command_is_asked_for_on_a_page(city):
+    operator, _ = city.somebody("operator", "water")
+    form = {"purpose": "maintenance", "legalBasis": "수도법", "reason": "누수", "commandEntity": VALVE,
+            "to": (datetime.now(timezone.utc) + timedelta(hours=9, minutes=50)).strftime("%Y-%m-%dT%H:%M"),
+            "commandAttributes": '{"command": {"type": "Property", "value": "shut"}}'}
+
+    def send(**more):
+        return requests.post(city.url + "/grants/new?command=1", data=form | more, headers=operator, timeout=30,
+                             allow_redirects=False)
+
+    done = send()
+    assert done.status_code == 303, done.text
+    ident = done.headers["Location"].split("?")[0].removeprefix("/grants/")
+    grant = requests.get(f"{city.grants}/{ident}", headers=operator, timeout=30).json()
+    assert grant["command"] == {"entity": VALVE, "attributes": {"command": {"type": "Property", "value": "shut"}}}, grant
+    assert grant["state"] == "requested"
+    # What the hub refuses stands on the page.
+    told = send(commandEntity="urn:ngsi-ld:Valve:99")
+    assert told.status_code in (400, 403, 404) and "Valve:99" in told.text
+
+
 def test_a_review_just_before_a_stop_ends_the_alert(city):
     kim, _ = city.somebody("detective", "police")
     privacy, _ = city.somebody("privacy-officer", "audit")

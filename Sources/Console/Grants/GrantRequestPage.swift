@@ -7,7 +7,9 @@ enum GrantRequestPage {
     guard let source = visit.grants else { return GrantsPage.open(visit) }
     let offer: GrantOffer
     do throws(GrantRefusal) { offer = try await source.offer() } catch { return GrantsPage.refused(visit, error) }
-    let form = GrantForm(isBreakGlass: isBreakGlass(visit), offer: offer, now: visit.now, time: visit.room.time)
+    let form = GrantForm(
+      isBreakGlass: isBreakGlass(visit), isCommand: isCommand(visit), offer: offer, now: visit.now,
+      time: visit.room.time)
     return await page(visit, form, offer)
   }
 
@@ -15,7 +17,7 @@ enum GrantRequestPage {
     guard let source = visit.grants else { return GrantsPage.open(visit) }
     let offer: GrantOffer
     do throws(GrantRefusal) { offer = try await source.offer() } catch { return GrantsPage.refused(visit, error) }
-    let form = GrantForm(isBreakGlass: isBreakGlass(visit), sent: sent)
+    let form = GrantForm(isBreakGlass: isBreakGlass(visit), isCommand: isCommand(visit), sent: sent)
     guard !form.asksForRows else { return await page(visit, form, offer) }
     switch form.wish(offer, now: visit.now, time: visit.room.time) {
     case .failure(let faults): return await page(visit, form, offer, faults.all, status: .badRequest)
@@ -38,6 +40,8 @@ enum GrantRequestPage {
 
   private static func isBreakGlass(_ visit: Visit) -> Bool { visit.query["glass"] == "1" }
 
+  private static func isCommand(_ visit: Visit) -> Bool { visit.query["command"] == "1" && !isBreakGlass(visit) }
+
   private static func page(
     _ visit: Visit, _ form: GrantForm, _ offer: GrantOffer, _ faults: [GrantForm.Fault] = [], sentence: String? = nil,
     detail: String = "", status: HTTPResponse.Status = .ok
@@ -48,7 +52,9 @@ enum GrantRequestPage {
     var content: [String: Any] = [
       "isBreakGlass": form.isBreakGlass, "mayRequest": offer.mayRequest, "mayBreakGlass": offer.mayBreakGlass,
       "mayNot": form.isBreakGlass ? !offer.mayBreakGlass : !offer.mayRequest,
-      "action": visit.grantsPath("/new", form.isBreakGlass ? "glass=1" : ""),
+      "action": visit.grantsPath("/new", form.isBreakGlass ? "glass=1" : form.isCommand ? "command=1" : ""),
+      "isCommand": form.isCommand, "commandEntity": form["commandEntity"],
+      "commandAttributes": form["commandAttributes"],
       "texts": ["purpose", "legalBasis", "reason", "incident"].map { text(visit, form, $0, said) },
       "actions": GrantForm.actions.map { action in
         [
@@ -80,11 +86,16 @@ enum GrantRequestPage {
     content.merge(visit.grantLinks) { _, new in new }
     content["fault_actions"] = said["a-read"] ?? ""
     content["fault_self"] = said["grantee-self"] ?? ""
-    for field in ["agency", "role", "attributes", "from", "to", "minutes", "understood", "type0"] {
+    for field in [
+      "agency", "role", "attributes", "from", "to", "minutes", "understood", "type0", "commandEntity",
+      "commandAttributes",
+    ] {
       content["fault_" + field] = said[field] ?? ""
     }
     return PageFrame.answer(
-      visit, template: "grant-new", title: visit.text(form.isBreakGlass ? "glassTitle" : "askTitle"), section: "grants",
+      visit, template: "grant-new",
+      title: visit.text(form.isBreakGlass ? "glassTitle" : form.isCommand ? "commandTitle" : "askTitle"),
+      section: "grants",
       content: content.withoutEmpty, status: status)
   }
 

@@ -236,6 +236,8 @@ public struct GrantWish: Sendable, Hashable {
   public var actions: [String]
   public var things: [GrantView.Thing]
   public var attributes: [String]
+  /// The one change that is asked for in place of things, as JSON.
+  public var command: JSON?
   /// `nil` for now.
   public var from: DateTime?
   public var to: DateTime

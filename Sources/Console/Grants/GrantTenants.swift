@@ -25,7 +25,10 @@ extension Visit {
 
   /// What all pages of grants have, for templates.
   var grantLinks: [String: Any] {
-    ["grantsHref": grantsPath(), "newHref": grantsPath("/new"), "glassHref": grantsPath("/new", "glass=1")]
+    [
+      "grantsHref": grantsPath(), "newHref": grantsPath("/new"), "glassHref": grantsPath("/new", "glass=1"),
+      "commandHref": grantsPath("/new", "command=1"),
+    ]
   }
 
   /// The tenants to choose from; none where there is no choice.
