@@ -179,7 +179,8 @@ let package = Package(
     .testTarget(
       name: "HubHTTPTests",
       dependencies: [
-        "ChildProcess", "Federation", "Hub", "HubHTTP", "NGSI", "Query", "Store", "StoreSQLite", "TestSupport",
+        "Access", "ChildProcess", "Federation", "Hub", "HubHTTP", "NGSI", "Query", "Store", "StoreSQLite",
+        "TestSupport",
         .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "NIOCore", package: "swift-nio"),

@@ -5,7 +5,7 @@ import Store
 
 /// How people, actions and entities look to the rules.
 ///
-/// - Principals: `Person::"kim"`, `Client::"…"`, `Device::"urn:…"`, in `Role::"…"` for each role and `Agency::"…"`; with
+/// - Principals: `Person::"kim"`, `Client::"…"`, `Device::"urn:…"`, `Adapter::"…"` with the types that it `produces`, in `Role::"…"` for each role and `Agency::"…"`; with
 ///   the attributes `roles` and `tenants`, and `agency` where they have one.
 /// - Actions: `Action::"read"` …; `create`, `update`, `delete` are in `Action::"write"`.
 /// - Resources: `Entity::"urn:…"`, in `EntityType::"…"` for each type (as an IRI, and by its short name where it is one of
@@ -55,6 +55,9 @@ struct Directory: EntitySource {
     var attributes: [ExactText: Value] = ["roles": .set(Set(caller.roles.map { .string(ExactText($0)) }))]
     attributes["agency"] = caller.agency.map { .string(ExactText($0)) }
     attributes["tenants"] = .set(Set(caller.tenants.map { .string(ExactText($0)) }))
+    if caller.kind == .adapter {
+      attributes["produces"] = .set(Set(caller.produces.map { .string(ExactText(short($0))) }))
+    }
     var parents = caller.roles.map { EntityUID("Role", ExactText($0)) }
     if let agency = caller.agency { parents.append(EntityUID("Agency", ExactText(agency))) }
     return PolicyEntity(attributes: attributes, parents: parents)

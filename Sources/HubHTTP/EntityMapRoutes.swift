@@ -64,7 +64,10 @@ extension API {
     guard IRI.isAbsolute(id) else { throw .badRequest("the id of an EntityMap is a URI, found '\(id.prefix(100))'") }
     try exchange.takes(Parameters.none)
     switch exchange.request.method {
-    case .GET: return try answer(try hub.entityMap(id, in: exchange.tenant), exchange, status: 200)
+    case .GET:
+      // Where rules look at each entity, that takes long.
+      let map = try await hub.offLoop { hub throws(Problem) in try hub.entityMap(id, in: exchange.tenant) }
+      return try answer(map, exchange, status: 200)
     case .PATCH:
       guard case .object(let fragment) = try await exchange.body(mergePatch: true).json else {
         throw .badRequest("a fragment of an EntityMap is expected")

@@ -24,7 +24,7 @@ extension API {
       throw .badRequest(
         "a purge needs at least one of type, id, idPattern, q, georel, scopeQ, keep, drop or local=true")
     }
-    let map = try mapToPurge(query, exchange)
+    let map = try await mapToPurge(query, exchange)
     func told(_ response: APIResponse) -> APIResponse {
       var response = response
       if let map { exchange.tell(map, isNew: false, in: &response) }
@@ -51,9 +51,9 @@ extension API {
   /// The map whose entities alone are to be purged (table 6.4.3.3-2).
   ///
   /// - Throws: `ResourceNotFound` when there is none: then more would be purged than the client has seen.
-  private func mapToPurge(_ query: EntityQuery, _ exchange: Exchange) throws(Problem) -> EntityMap? {
+  private func mapToPurge(_ query: EntityQuery, _ exchange: Exchange) async throws(Problem) -> EntityMap? {
     guard let id = try exchange.entityMapWish().reference else { return nil }
-    let map = try hub.entityMap(id, in: exchange.tenant)
+    let map = try await hub.offLoop { hub throws(Problem) in try hub.entityMap(id, in: exchange.tenant) }
     try map.requireUse(for: .entities, query)
     return map
   }

@@ -8,11 +8,20 @@ struct HubFeed: FeedSink {
   let hub: Hub
 
   func take(_ input: AdaptedInput, from feed: FeedName) async throws(Problem) -> FeedOutcome {
-    let reader = EntityReader(context: try await hub.context(feed.context))
+    let context = try await hub.context(feed.context)
+    let reader = EntityReader(context: context)
     let fragments = input.entities.map { json -> Result<EntityFragment, Problem> in
       do throws(Problem) { return .success(try reader.entity(json)) } catch { return .failure(error) }
     }
-    let fed = try await hub.feed(fragments, in: .default)
+    // It writes as itself, so that rules can say what it may.
+    var adapter = Caller(.adapter, id: feed.adapter)
+    adapter.produces = feed.types.map { context.expand($0) }
+    let result = await Caller.$current.withValue(adapter) { () async -> Result<FedReadings, Problem> in
+      do throws(Problem) { return .success(try await hub.feed(fragments, in: .default)) } catch {
+        return .failure(error)
+      }
+    }
+    let fed = try result.get()
     for (index, problem) in fed.refused {
       note(problem, input.entities[index]["id"]?.string, JSONWriter.text(input.entities[index]), feed)
     }

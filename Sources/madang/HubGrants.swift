@@ -12,11 +12,41 @@ struct HubGrants: GrantSource {
   let identity: IdentityProvider
   /// Of the manifest.
   let roles: [String]
+  var tenant = Tenant.default
+
+  func of(tenant: String) -> any GrantSource {
+    var other = self
+    other.tenant = Tenant(tenant)
+    return other
+  }
+
+  /// His own, where he may reach some only; all, for who may open the city's pages.
+  func tenants() async -> [String] {
+    guard let reader = PageReader.current else { return [Tenant.default.name] }
+    let all = ((try? hub.tenants()) ?? []).map(\.name)
+    let own = reader.caller.tenants
+    let known = own.isEmpty && !reader.mayWatch ? [] : all.filter { own.isEmpty || own.contains($0) }
+    let first = own.isEmpty || own.contains(Tenant.default.name) ? [Tenant.default.name] : []
+    return first + known.filter { $0 != Tenant.default.name }.sorted()
+  }
+
+  /// - Throws: ``GrantRefusal`` for a tenant that the reader may not reach, or that there is not.
+  private func requireTenant() throws(GrantRefusal) {
+    let own = PageReader.current?.caller.tenants ?? []
+    guard own.isEmpty || own.contains(tenant.name) else {
+      throw GrantRefusal(.forbidden, "you may not reach the tenant '\(tenant.name.prefix(100))'")
+    }
+    guard tenant != .default else { return }
+    guard ((try? hub.tenants()) ?? []).contains(tenant) else {
+      throw GrantRefusal(.unknown, "there is no tenant '\(tenant.name.prefix(100))'")
+    }
+  }
 
   /// Asks the hub something on behalf of who reads.
   private func asReader<Value: Sendable>(
     _ body: @Sendable () async throws(Problem) -> Value
   ) async throws(GrantRefusal) -> Value {
+    try requireTenant()
     let caller = PageReader.current?.caller ?? .nobody
     let result = await Caller.$current.withValue(caller) { () async -> Result<Value, Problem> in
       do throws(Problem) { return .success(try await body()) } catch { return .failure(error) }
@@ -28,7 +58,7 @@ struct HubGrants: GrantSource {
   }
 
   func offer() async throws(GrantRefusal) -> GrantOffer {
-    let terms = try await asReader { () throws(Problem) in try hub.grantTerms(in: .default) }
+    let terms = try await asReader { () throws(Problem) in try hub.grantTerms(in: tenant) }
     return GrantOffer(
       mayRequest: terms.mayRequest, mayBreakGlass: terms.mayBreakGlass, approvals: terms.settings.approvals,
       longest: terms.settings.longest, longestBreakGlass: terms.settings.longestBreakGlass,
@@ -46,7 +76,7 @@ struct HubGrants: GrantSource {
       }
     // Rules are asked about each grant: not on the connection's event loop.
     let found = try await asReader { () async throws(Problem) in
-      try await hub.surveyedGrants(selection, page: page, in: .default)
+      try await hub.surveyedGrants(selection, page: page, in: tenant)
     }
     var names = Names(identity)
     var list = GrantList()
@@ -61,24 +91,24 @@ struct HubGrants: GrantSource {
   }
 
   func grant(_ id: String) async throws(GrantRefusal) -> GrantView {
-    let seen = try await asReader { () throws(Problem) in try hub.seenGrant(id, in: .default) }
+    let seen = try await asReader { () throws(Problem) in try hub.seenGrant(id, in: tenant) }
     var names = Names(identity)
     return view(seen, &names)
   }
 
   func request(_ wish: GrantWish) async throws(GrantRefusal) -> String {
     let document = wish.document
-    return try await asReader { () async throws(Problem) in try await hub.requestGrant(document, in: .default).id }
+    return try await asReader { () async throws(Problem) in try await hub.requestGrant(document, in: tenant).id }
   }
 
   func carryOut(_ deed: GrantDeed, on id: String) async throws(GrantRefusal) {
     _ = try await asReader { () async throws(Problem) -> Grant in
       switch deed {
-      case .approve(let note): try await hub.decideGrant(id, approves: true, note: note, in: .default)
-      case .refuse(let note): try await hub.decideGrant(id, approves: false, note: note, in: .default)
-      case .revoke(let note): try await hub.revokeGrant(id, note: note, in: .default)
+      case .approve(let note): try await hub.decideGrant(id, approves: true, note: note, in: tenant)
+      case .refuse(let note): try await hub.decideGrant(id, approves: false, note: note, in: tenant)
+      case .revoke(let note): try await hub.revokeGrant(id, note: note, in: tenant)
       case .review(let isJustified, let note):
-        try await hub.reviewGrant(id, isJustified: isJustified, note: note, in: .default)
+        try await hub.reviewGrant(id, isJustified: isJustified, note: note, in: tenant)
       }
     }
   }
@@ -156,6 +186,12 @@ extension GrantWish {
     case .oneself: break
     case .agency(let name): object["grantee"] = ["agency": .string(name)]
     case .role(let name): object["grantee"] = ["role": .string(name)]
+    }
+    if let command {
+      object["command"] = command
+      object["from"] = from.map { .string($0.description) }
+      object["to"] = .string(to.description)
+      return object
     }
     object["actions"] = .array(actions.map { .string($0) })
     object["things"] = .array(

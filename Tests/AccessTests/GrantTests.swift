@@ -293,6 +293,39 @@ import Testing
     await city.end()
   }
 
+  /// A grant that ends between the decision on a write and its commit lets nothing through that would not be recorded.
+  @Test func aWriteIsRefusedWhenItsGrantEndsBeforeItsCommit() async throws {
+    let city = try await Self.made()
+    let kim = Self.police("kim")
+    var refusals = 0
+    // The grant ends after so many looks at the clock.
+    for looks in 0..<40 {
+      let to = city.hub.time.adding(seconds: 60).description
+      let members = Self.cameras + "\"actions\": [\"read\", \"update\"],"
+      let asked = try await Self.by(kim) { try await city.hub.requestGrant(Self.ask(members, to: to), in: .default) }
+      _ = try await Self.by(Self.officer) {
+        try await city.hub.decideGrant(asked.id, approves: true, note: nil, in: .default)
+      }
+      let recorded = city.recorded.disclosures.count
+      city.move(61, afterLooks: looks)
+      let problem = await LeakTests.problem(kim) {
+        _ = try await city.hub.update(
+          "urn:ngsi-ld:Camera:1", RuledHub.fragment("Camera:1", "Camera", ["video": .string("k\(looks)")]),
+          types: nil, in: .default)
+      }
+      let hasEnded = city.hasMoved
+      let camera = try await Hub.asCity { try city.hub.entity("urn:ngsi-ld:Camera:1", in: .default) }
+      let isWritten = camera[attribute: iri("video")]?.instances.first?.value == .string("k\(looks)")
+      let more = city.recorded.disclosures.dropFirst(recorded).filter { $0.kind == "command" }
+      #expect((problem != nil) == hasEnded && isWritten == !hasEnded, "after \(looks) looks")
+      #expect(more.count == (hasEnded ? 0 : 1), "after \(looks) looks")
+      guard hasEnded else { break }
+      refusals += 1
+    }
+    #expect((4..<40).contains(refusals), "\(refusals)")
+    await city.end()
+  }
+
   @Test func nobodyTakesTheRoomOfOthers() async throws {
     let city = try await Self.made()
     let (kim, lee) = (Self.police("kim"), Self.police("lee"))

@@ -48,9 +48,23 @@ final class RuledHub {
 
   private final class Clock: Sendable {
     private let time = Mutex(RuledHub.time)
+    private let coming = Mutex<(looks: Int, seconds: Double)?>(nil)
 
     var now: DateTime { time.withLock { $0 } }
+    var moves: Bool { coming.withLock { $0 != nil } }
     func move(_ seconds: Double) { time.withLock { $0 = $0.adding(seconds: seconds) } }
+    func move(_ seconds: Double, afterLooks looks: Int) { coming.withLock { $0 = (looks, seconds) } }
+
+    /// The time as rules look at it.
+    func look() -> DateTime {
+      let seconds: Double? = coming.withLock { coming in
+        guard let (looks, seconds) = coming else { return nil }
+        coming = looks > 0 ? (looks - 1, seconds) : nil
+        return looks > 0 ? nil : seconds
+      }
+      if let seconds { move(seconds) }
+      return now
+    }
   }
 
   /// Entries of the evidence log that enough witnesses have seen.
@@ -65,6 +79,12 @@ final class RuledHub {
 
   func move(_ seconds: Double) { clock.move(seconds) }
 
+  /// Moves the clock once rules have looked at it so often.
+  func move(_ seconds: Double, afterLooks looks: Int) { clock.move(seconds, afterLooks: looks) }
+
+  /// Whether the clock has done what it was told last.
+  var hasMoved: Bool { !clock.moves }
+
   init(_ text: String, places: [Place] = [], sender: any NotificationSending = NoNotifications()) throws {
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     store = try SQLiteStore(path: folder + "/city.sqlite")
@@ -72,7 +92,7 @@ final class RuledHub {
     let (today, clock) = (today, clock)
     let proofs = proofs
     rules = try CityRules(
-      text, places: places, now: { clock.now }, standing: { today.standing(of: $0) },
+      text, places: places, now: { clock.look() }, standing: { today.standing(of: $0) },
       prover: { entry throws(Problem) in
         guard entry < proofs.size else { throw Problem(.conflict, "not seen yet") }
       }, recorder: { disclosures, _ in try recorded.add(disclosures) })

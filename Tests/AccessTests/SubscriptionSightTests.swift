@@ -14,7 +14,12 @@ import Testing
     private let bodies = Mutex<[(url: String, body: JSON)]>([])
     let refuses = Mutex(false)
 
+    private let attempts = Mutex(0)
+
+    var asked: Int { attempts.withLock { $0 } }
+
     func send(_ message: NotificationMessage) async -> String? {
+      attempts.withLock { $0 += 1 }
       guard !refuses.withLock({ $0 }) else { return "not now" }
       let body = (try? JSONParser.parse(message.body)) ?? .null
       bodies.withLock { $0.append((message.url, body)) }
@@ -82,6 +87,90 @@ import Testing
     try await Self.set(1, 12, city)
     #expect(await Self.eventually { told("lee") == 3 })
     #expect(told("kim") == 1)
+    await city.end()
+  }
+
+  /// What waits for its receiver is told as far as its owner may see it when it is sent.
+  @Test func whatWaitsIsJudgedWhenItIsSent() async throws {
+    let receiver = Receiver()
+    let city = try RuledHub(Self.rules, sender: receiver)
+    try await city.fill()
+    let people = ["kim", "lee", "max", "all"]
+    for id in people {
+      try await Self.subscribe(
+        RuledHub.caller(id, roles: ["reader"]),
+        try Self.document(id, "\"notificationTrigger\": [\"attributeUpdated\", \"entityDeleted\"],"), city)
+    }
+    try await Self.subscribe(RuledHub.caller("n", agency: "north"), try Self.document("n"), city)
+    func told(_ id: String) -> [JSON] {
+      receiver.messages(to: "http://receiver.example/" + id).flatMap { $0["data"]?.items ?? [] }
+    }
+    receiver.refuses.withLock { $0 = true }
+    let asked = receiver.asked
+    try await Self.set(1, 10, city)
+    // Each has been tried, in vain.
+    #expect(await Self.eventually { receiver.asked >= asked + 5 })
+    try await Hub.asCity { try await city.hub.delete("urn:ngsi-ld:Room:4", types: nil, in: .default) }
+    city.today.set(RuledHub.caller("kim"), "kim")
+    city.today.set(nil, "lee")
+    try city.rules.replace(
+      Self.rules + """
+        forbid(principal == Person::"max", action == Action::"read", resource)
+        when { context has attribute && context.attribute == "level" };
+        forbid(principal in Agency::"north", action == Action::"read", resource)
+        when { context has attribute && context.attribute == "code" };
+        """)
+    receiver.refuses.withLock { $0 = false }
+    // Retries come by the clock of the hub.
+    city.move(10)
+    try await Self.set(1, 11, city)
+    #expect(await Self.eventually { told("all").count == 3 && told("n").count == 2 && told("max").count == 1 })
+    #expect(told("all").map { $0["level"]?["value"] } == [10, nil, 11])
+    #expect(told("all")[1]["deletedAt"] != nil)
+    #expect(told("n").map { $0["level"]?["value"] } == [10, 11])
+    #expect(told("n").allSatisfy { $0["code"] == nil })
+    // A change of what he may not see any more is none to him; that an entity ended is.
+    #expect(told("max").map { $0["id"] } == ["urn:ngsi-ld:Room:4"])
+    #expect(told("kim").isEmpty && told("lee").isEmpty)
+    await city.end()
+  }
+
+  /// The same of letters that are sent again.
+  @Test func lettersAreJudgedWhenTheyAreSentAgain() async throws {
+    let receiver = Receiver()
+    let city = try RuledHub(
+      Self.rules + "permit(principal in Role::\"root\", action == Action::\"read\", resource);", sender: receiver)
+    try await city.fill()
+    let root = RuledHub.caller("root", roles: ["root"])
+    try await Self.subscribe(RuledHub.caller("kim", roles: ["reader"]), try Self.document("kim"), city)
+    let room = try await Hub.asCity { try city.hub.entity("urn:ngsi-ld:Room:1", in: .default) }
+    let payload = Notification.judged(Notification.payload([room]), by: [room])
+    let letter = StoredDocument(
+      id: "100",
+      body: [
+        "subscriptionId": "urn:ngsi-ld:Subscription:kim", "reason": "not now", "at": .string(city.hub.time.description),
+        "data": .string(String(decoding: payload, as: UTF8.self)),
+      ])
+    func resend() async throws -> Int {
+      try await city.store.write { try $0.put(letter, collection: Notifier.deadLetterCollection, in: .default) }
+      let shown = try Caller.$current.withValue(root) {
+        try city.hub.deadLetters(in: .default, page: Page(limit: 9)).letters
+      }
+      #expect(shown.first?.data.items.first?["id"] == "urn:ngsi-ld:Room:1")
+      return try await Caller.$current.withValue(root) {
+        try await city.hub.resendDeadLetters(.all, in: .default).done.count
+      }
+    }
+    func told() -> [JSON] { receiver.messages(to: "http://receiver.example/kim").flatMap { $0["data"]?.items ?? [] } }
+    #expect(try await resend() == 1)
+    #expect(await Self.eventually { told().count == 1 })
+    try city.rules.replace(
+      Self.rules + "permit(principal in Role::\"root\", action == Action::\"read\", resource);"
+        + "forbid(principal == Person::\"kim\", action == Action::\"read\", resource in Scope::\"/north\");")
+    #expect(try await resend() == 1)
+    try await Self.set(3, 30, city)
+    #expect(await Self.eventually { told().count == 2 })
+    #expect(told().map { $0["id"] } == ["urn:ngsi-ld:Room:1", "urn:ngsi-ld:Room:3"])
     await city.end()
   }
 

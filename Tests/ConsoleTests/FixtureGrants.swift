@@ -12,9 +12,22 @@ final class FixtureGrants: GrantSource {
     var wishes: [GrantWish] = []
     var deeds: [GrantDeed] = []
     var refusal: GrantRefusal?
+    var tenants = [""]
+    /// Grants of tenants other than the default one.
+    var elsewhere: [String: [GrantView]] = [:]
   }
 
   private let kept = Mutex(State())
+
+  func of(tenant: String) -> any GrantSource {
+    guard !tenant.isEmpty else { return self }
+    let other = FixtureGrants()
+    let (grants, tenants) = (state.elsewhere[tenant] ?? [], state.tenants)
+    other.change { ($0.grants, $0.tenants) = (grants, tenants) }
+    return other
+  }
+
+  func tenants() async -> [String] { state.tenants }
 
   var state: State { kept.withLock { $0 } }
 

@@ -75,6 +75,67 @@ struct GrantPagesTests {
     #expect(try await html(client, "/grants?offset=-3&state=nonsense").contains("1–50 of 120"))
   }
 
+  @Test("a command is asked for as one change, and each wrong field is told")
+  func askedCommand() async throws {
+    let client = try client()
+    #expect(try await html(client, "/grants/new").contains("href=\"/grants/new?command=1\""))
+    let empty = try await html(client, "/grants/new?command=1")
+    #expect(empty.contains("name=\"commandEntity\"") && empty.contains("action=\"/grants/new?command=1\""))
+    #expect(!empty.contains("name=\"type0\"") && !empty.contains("name=\"grantee\""))
+    var sent = [
+      "purpose": "maintenance", "legalBasis": "Act 9", "reason": "leak", "to": "2026-06-01T14:00",
+      "commandEntity": "urn:x:valve", "commandAttributes": #"{"command": {"type": "Property", "value": "shut"}}"#,
+    ]
+    for (field, wrong) in [("commandEntity", "valve"), ("commandAttributes", "shut"), ("commandAttributes", "{}")] {
+      var bad = sent
+      bad[field] = wrong
+      let answer = try await client.post("/grants/new?command=1", bad, [.acceptLanguage: "en"])
+      #expect(answer.status == .badRequest && answer.body.contains("href=\"#\(field)\""), "\(wrong)")
+      #expect(answer.body.contains("\(wrong)"), "what was typed stays")
+    }
+    #expect(grants.state.wishes.isEmpty)
+    // What belongs to the other form is not looked at.
+    sent["a-read"] = "1"
+    let done = try await client.post("/grants/new?command=1", sent)
+    #expect(done.status == .seeOther)
+    let wish = try #require(grants.state.wishes.first)
+    #expect(wish.command?["entity"] == "urn:x:valve" && wish.command?["attributes"]?["command"]?["value"] == "shut")
+    #expect(wish.actions.isEmpty && wish.things.isEmpty && !wish.isBreakGlass)
+  }
+
+  @Test("grants of a tenant are chosen, and its pages lead on within it")
+  func tenants() async throws {
+    place(FixtureGrants.view(purpose: "of-the-city"))
+    #expect(try await !html(try client(), "/grants").contains("tenant="), "where there is no choice none is offered")
+    grants.change { state in
+      state.tenants = ["", "north&1"]
+      state.elsewhere["north&1"] = [FixtureGrants.view(Self.id, purpose: "of-the-north", next: [.decide])]
+    }
+    let client = try client()
+    let city = try await html(client, "/grants")
+    #expect(city.contains("href=\"/grants?tenant=north%261\">north&amp;1") && city.contains("of-the-city"))
+    #expect(!city.contains("of-the-north"))
+    let north = try await html(client, "/grants?tenant=north%261")
+    #expect(north.contains("of-the-north") && !north.contains("of-the-city"))
+    for link in [
+      "\(Self.path)?tenant=north%261", "/grants/new?tenant=north%261", "/grants/new?glass=1&amp;tenant=north%261",
+    ] {
+      #expect(north.contains("href=\"\(link)\""), "\(link)")
+    }
+    #expect(north.contains("/grants?state=requested&amp;tenant=north%261"))
+    let one = try await html(client, Self.path + "?tenant=north%261")
+    #expect(
+      one.contains("action=\"\(Self.path)?tenant=north%261\"") && one.contains("href=\"/grants?tenant=north%261\""))
+    // The pages of entities show the default tenant.
+    #expect(!one.contains("/entities/urn"))
+    let form = try await html(client, "/grants/new?tenant=north%261")
+    #expect(form.contains("action=\"/grants/new?tenant=north%261\""))
+    // Who may not reach the default tenant begins with his own.
+    grants.change { $0.tenants = ["south"] }
+    let led = try await client.get("/grants")
+    #expect(led.status == .seeOther && led.headers[.location] == "/grants?tenant=south")
+  }
+
   @Test("who may not watch the city is not led to its pages")
   func outsider() async throws {
     place(FixtureGrants.view())

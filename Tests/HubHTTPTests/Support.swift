@@ -87,7 +87,8 @@ final class TestHub: Sendable {
   init(
     folder: String? = nil, clock: TestClock = TestClock(), recorder: Recorder = Recorder(), limits: Limits = Limits(),
     contexts: any ContextFetching = TestContexts(), sender: (any NotificationSending)? = nil,
-    network: any SourceCalling = NoSources(), sources: Federation.Limits = Federation.Limits()
+    network: any SourceCalling = NoSources(), sources: Federation.Limits = Federation.Limits(),
+    rules: (any AccessRules)? = nil
   ) async throws {
     self.clock = clock
     self.recorder = recorder
@@ -96,7 +97,7 @@ final class TestHub: Sendable {
     let now: @Sendable () -> DateTime = { clock.now }
     store = try SQLiteStore(path: self.folder + "/city.sqlite", now: now)
     hub = Hub(
-      store: store, contexts: contexts, sender: sender ?? recorder, limits: limits, now: now)
+      store: store, contexts: contexts, sender: sender ?? recorder, limits: limits, rules: rules, now: now)
     federation = Federation(hub: hub, caller: network, limits: sources)
     api = API(federation: federation)
     try await hub.resume()

@@ -23,6 +23,30 @@ import Testing
     #expect(stream.listen() == nil)
   }
 
+  @Test func whatIsUpsetIsReadAnew() async throws {
+    let stream = ChangeStream(buffer: 8, maxListeners: 2)
+    let changes = try #require(stream.listen())
+    stream.publish([change("a")])
+    stream.upset()
+    stream.upset()
+    var iterator = changes.makeAsyncIterator()
+    guard case .change? = await iterator.next(), case .missed(2)? = await iterator.next() else {
+      Issue.record("a change, and then that all has to be read")
+      return
+    }
+    // One that waits is woken.
+    let waiting = Task { await changes.first { _ in true } }
+    for _ in 0..<1000 where !waiting.isCancelled {
+      stream.upset()
+      try await Task.sleep(for: .milliseconds(2))
+      if stream.figures.listeners == 0 { break }
+    }
+    guard case .missed? = await waiting.value else {
+      Issue.record("nobody was woken")
+      return
+    }
+  }
+
   @Test func aListenerThatLagsIsToldRightAfterWhatItGot() async throws {
     let stream = ChangeStream(buffer: 2, maxListeners: 2)
     let changes = try #require(stream.listen())

@@ -203,3 +203,87 @@ def test_rules_that_cannot_be_read_are_told_with_their_place(binary, tmp_path):
     manifest.write_text(MANIFEST + "access: {rules: rules.cedar}\n", encoding="utf-8")
     told = subprocess.run([binary, "up", manifest, "--data", tmp_path / "data"], capture_output=True, text=True, timeout=60)
     assert told.returncode != 0 and re.search(r"rules\.cedar:2:8", told.stderr), told.stderr
+
+
+CONSOLE = """
+@id("the centre does not watch the shelter")
+forbid(principal == Client::"console", action == Action::"read", resource in Scope::"/shelter");
+@id("nor who is ill")
+forbid(principal == Client::"console", action == Action::"read", resource in EntityType::"Patient");
+@id("nor circuits")
+forbid(principal == Client::"console", action == Action::"read", resource)
+when { context has attribute && context.attribute == "circuit" };
+"""
+KPIS = """kpis:
+  - {id: power, name: {ko: 전력, en: Power}, formula: mean(Streetlight.powerConsumption), target: 90, better: lower, unit: W}
+"""
+
+
+class Centred(Guarded):
+    """A city whose operations centre may not see everything."""
+
+    def start(self, port=0):
+        (self.data.parent / "rules.cedar").write_text(CONSOLE, encoding="utf-8")
+        text = self.manifest.read_text(encoding="utf-8")
+        if "kpis:" not in text:
+            self.manifest.write_text(text + KPIS, encoding="utf-8")
+        super().start(port)
+
+    def lamp(self, number, power, **more):
+        entity = {"id": f"urn:ngsi-ld:Streetlight:{number}", "type": "Streetlight",
+                  "powerConsumption": {"type": "Property", "value": power, "unitCode": "WTT"},
+                  "circuit": {"type": "Property", "value": "hidden-circuit"},
+                  "location": {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [129.06, 35.16]}}, **more}
+        answer = self.administrator.session.post(self.api + "/entityOperations/upsert", json=[entity], timeout=30)
+        assert answer.status_code < 300, answer.text
+
+    def shown(self, path):
+        answer = self.administrator.get(path)
+        assert answer.status_code == 200, f"{path}: {answer.status_code}"
+        return answer
+
+    def pages(self):
+        """All that the pages show of what there is, as text."""
+        paths = ["/", "/entities", "/console/overview", "/console/map", "/console/list", "/entities/urn:ngsi-ld:Streetlight:1"]
+        return {path: self.shown(path).text for path in paths}
+
+    def power(self):
+        return self.shown("/console/overview").json()["indicators"][0]["indicatorValue"].split()[0:1]
+
+
+def test_pages_and_kpis_show_what_the_console_may_read(binary, tmp_path):
+    city = Centred(binary, tmp_path)
+    try:
+        for number, power in ((1, 40), (2, 60)):
+            city.lamp(number, power)
+        city.lamp(3, 8000, scope="/shelter")
+        patient = {"id": "urn:ngsi-ld:Patient:1", "type": "Patient", "name": {"type": "Property", "value": "hidden-name"}}
+        assert city.administrator.session.post(city.api + "/entities", json=patient, timeout=30).status_code == 201
+
+        def eventually(condition, seconds=30):
+            end = time.monotonic() + seconds
+            while not condition() and time.monotonic() < end:
+                time.sleep(0.2)
+            assert condition()
+
+        eventually(lambda: city.shown("/console/overview").json()["total"] == 2 and city.power() == ["50"])
+        for path, text in city.pages().items():
+            for hidden in ("Streetlight:3", "Patient", "hidden-name", "hidden-circuit", "shelter"):
+                assert hidden not in text, (path, hidden)
+        # The administrator himself may read it, over the API; not on the pages, which the console reads.
+        assert city.administrator.session.get(f"{city.api}/entities/urn:ngsi-ld:Patient:1", timeout=30).status_code == 200
+        for ident in ("Patient:1", "Streetlight:3"):
+            assert city.administrator.get(f"/entities/urn:ngsi-ld:{ident}").status_code == 404
+        # What changes while it is looked at, and what moves out of sight.
+        city.lamp(3, 9000, scope="/shelter")
+        city.lamp(2, 60, scope="/shelter")
+        eventually(lambda: city.shown("/console/overview").json()["total"] == 1 and city.power() == ["40"])
+        assert "Streetlight:2" not in "".join(city.pages().values())
+        # What a rule hides that is set later goes from the pages.
+        rule = 'forbid(principal == Client::"console", action == Action::"read", resource == Entity::"urn:ngsi-ld:Streetlight:1");'
+        put = city.administrator.session.put(city.url + "/city/v1/rules", json={"rules": rule}, timeout=30)
+        assert put.status_code < 300, put.text
+        eventually(lambda: city.shown("/console/overview").json()["total"] == 0 and not city.power())
+        assert "Streetlight:1" not in city.shown("/entities").text + city.shown("/console/map").text
+    finally:
+        city.stop()

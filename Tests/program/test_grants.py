@@ -59,9 +59,9 @@ class Granting(Guarded):
         self.administrator = self.enter()
         self.grants = self.url + "/city/v1/grants"
 
-    def somebody(self, role, agency, scope="city:read city:write"):
+    def somebody(self, role, agency, scope="city:read city:write", **more):
         made = register(self.administrator, client_name=role, grant_types=["client_credentials"], scope=scope,
-                        roles=[role], agency=agency)
+                        roles=[role], agency=agency, **more)
         token = requests.post(self.url + "/oauth/token", timeout=30, auth=(made["client_id"], made["client_secret"]),
                               data={"grant_type": "client_credentials", "scope": scope}).json()
         return {"Authorization": "Bearer " + token["access_token"]}, made["client_id"]
@@ -161,6 +161,96 @@ def test_the_glass_is_broken_for_an_incident_and_ends_with_it(city):
     assert answer.status_code == 200 and answer.json()["reviewed"] is True
     assert requests.get(city.grants + "?status=unreviewed", headers=privacy, timeout=30).json() == []
     assert severity("informational")
+
+
+def test_grants_of_a_tenant_are_on_its_pages_for_who_may_reach_it(city):
+    north = {"NGSILD-Tenant": "north"}
+    camera = {"id": "urn:ngsi-ld:Camera:n", "type": "Camera"}
+    clerk, _ = city.somebody("clerk", "hall")
+    assert requests.post(city.api + "/entities", json=camera, headers=clerk | north, timeout=30).status_code == 201
+    kim, _ = city.somebody("detective", "police")
+    made = requests.post(city.grants, json=asked(reason="north-case", purpose="north-purpose"), headers=kim | north, timeout=30)
+    assert made.status_code == 201, made.text
+    ident = quote(made.json()["id"], safe="")
+
+    def page(path, who):
+        return requests.get(city.url + path, headers=who, timeout=30, allow_redirects=False)
+
+    assert "north-purpose" not in page("/grants", kim).text and "tenant=" not in page("/grants", kim).text
+    shown = page("/grants?tenant=north", kim)
+    assert shown.status_code == 200 and "north-purpose" in shown.text and f"/grants/{ident}?tenant=north" in shown.text
+    assert page(f"/grants/{ident}?tenant=north", kim).status_code == 200
+    assert page(f"/grants/{ident}", kim).status_code == 404
+    assert page("/grants?tenant=nowhere", kim).status_code == 404
+    # Who decides there, and who may reach that tenant alone, or another.
+    officer, _ = city.somebody("duty-officer", "control")
+    operator, _ = city.somebody("operator", "control")
+    own, _ = city.somebody("duty-officer", "control", tenants=["north"])
+    other, _ = city.somebody("duty-officer", "control", tenants=["south"])
+    assert 'href="/grants?tenant=north"' in page("/grants", operator).text
+    led = page("/grants", own)
+    assert led.status_code == 303 and led.headers["Location"] == "/grants?tenant=north"
+    assert "north-purpose" in page("/grants?tenant=north", own).text
+    for path in ("/grants?tenant=north", f"/grants/{ident}?tenant=north"):
+        told = page(path, other)
+        assert told.status_code in (403, 404) and "north-purpose" not in told.text
+    # A form that is sent decides in the tenant that its page is of.
+    done = requests.post(f"{city.url}/grants/{ident}?tenant=north", headers=officer, timeout=30, allow_redirects=False,
+                         data={"deed": "approve", "note": "ok"})
+    assert done.status_code == 303 and done.headers["Location"] == f"/grants/{ident}?done=approve&tenant=north", done.text
+    assert requests.get(f"{city.grants}/{made.json()['id']}", headers=kim | north, timeout=30).json()["state"] == "active"
+
+
+def test_a_command_is_asked_for_on_a_page(city):
+    operator, _ = city.somebody("operator", "water")
+    form = {"purpose": "maintenance", "legalBasis": "수도법", "reason": "누수", "commandEntity": VALVE,
+            "to": (datetime.now(timezone.utc) + timedelta(hours=9, minutes=50)).strftime("%Y-%m-%dT%H:%M"),
+            "commandAttributes": '{"command": {"type": "Property", "value": "shut"}}'}
+
+    def send(**more):
+        return requests.post(city.url + "/grants/new?command=1", data=form | more, headers=operator, timeout=30,
+                             allow_redirects=False)
+
+    done = send()
+    assert done.status_code == 303, done.text
+    ident = done.headers["Location"].split("?")[0].removeprefix("/grants/")
+    grant = requests.get(f"{city.grants}/{ident}", headers=operator, timeout=30).json()
+    assert grant["command"] == {"entity": VALVE, "attributes": {"command": {"type": "Property", "value": "shut"}}}, grant
+    assert grant["state"] == "requested"
+    # What the hub refuses stands on the page.
+    told = send(commandEntity="urn:ngsi-ld:Valve:99")
+    assert told.status_code in (400, 403, 404) and "Valve:99" in told.text
+
+
+def test_a_review_just_before_a_stop_ends_the_alert(city):
+    kim, _ = city.somebody("detective", "police")
+    privacy, _ = city.somebody("privacy-officer", "audit")
+    operator, _ = city.somebody("operator", "control")
+    made = [requests.post(city.grants, json=asked(breakGlass=True), headers=kim, timeout=30).json()["id"] for _ in range(2)]
+
+    def severities():
+        alerts = requests.get(city.api + "/entities?type=Alert&options=keyValues&limit=100", headers=operator, timeout=30).json()
+        found = {one: alert for alert in alerts for one in made if one in alert["description"]}
+        return [found[one]["severity"] if one in found else None for one in made], found
+
+    def eventually(wanted):
+        for _ in range(300):
+            if severities()[0] == wanted:
+                return True
+            time.sleep(0.1)
+        return False
+
+    assert eventually(["medium", "medium"]), severities()
+    issued = severities()[1][made[1]]["dateIssued"]
+    # The city looks every ten seconds, and has just looked.
+    answer = requests.post(f"{city.grants}/{made[0]}/review", headers=privacy, timeout=30,
+                           json={"justified": True, "note": "확인"})
+    assert answer.status_code == 200, answer.text
+    city.restart()
+    assert severities()[0][1] == "medium"
+    assert eventually(["informational", "medium"]), severities()
+    # The one that is still owed is not raised anew.
+    assert severities()[1][made[1]]["dateIssued"] == issued
 
 
 def test_a_command_runs_when_two_approvals_are_cosigned(city):

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import ssl
 import subprocess
 import sys
 import textwrap
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+from conftest import ROOT, audited
 from test_access import Guarded
 from test_adapters import manifest
 from test_devices import free_port
@@ -103,6 +105,86 @@ def test_an_open_city_counts_only_where_it_is_told_to(start, tmp_path):
         statuses = [ask(f"2001:db8:0:{1 if 'ngsi' in path else 2}::{number}", path) for number in range(12)]
         assert set(statuses) == {200, 429} and statuses[:5] == [200] * 5
     assert ask("2001:db8:0:3::1") == 200 and ask("192.0.2.1") == 200
+
+
+class Behind(Guarded):
+    """A closed city that writes down who opens its pages, started with what is given."""
+
+    def __init__(self, binary, folder, *options):
+        self.port = free_port()
+        self.options = [str(one).format(self.port) for one in options]
+        super().__init__(binary, folder)
+        rules = 'permit(principal, action == Action::"watch", resource);'
+        put = self.administrator.session.put(self.url + "/city/v1/rules", timeout=30,
+                                             json={"rules": '@evidence("access") ' + rules})
+        assert put.status_code < 300, put.text
+
+    def start(self, port=0):
+        if "requests:" not in self.manifest.read_text(encoding="utf-8"):
+            with open(self.manifest, "a", encoding="utf-8") as file:
+                file.write("limits:\n  requests: {source: {reads: 1, writes: 1, seconds: 20}}\n")
+        with open(self.data.parent / "errors", "w", encoding="utf-8") as errors:
+            self.process = subprocess.Popen([self.binary, "up", self.manifest, "--data", self.data, "--port", str(self.port),
+                                             *self.options], cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True)
+        self.url = self.process.stdout.readline().split()[1]
+        self.said = (self.data.parent / "errors").read_text(encoding="utf-8")
+
+    def page(self, headers, *forwarded, path="/", tls=None):
+        """Status of a page; each of `forwarded` is a header line of its own."""
+        if tls:
+            trust = ssl.create_default_context(cafile=self.data / "devices" / "chain.pem")
+            line = http.client.HTTPSConnection("localhost", tls, timeout=30, context=trust)
+        else:
+            line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        line.putrequest("GET", path)
+        for name, value in [*headers.items(), *(("X-Forwarded-For", one) for one in forwarded)]:
+            line.putheader(name, value)
+        line.endheaders()
+        status = line.getresponse().status
+        line.close()
+        return status
+
+    def sources(self):
+        """Where the pages were opened from, as the log has it."""
+        report = subprocess.run([self.binary, "audit", "--month", time.strftime("%Y-%m", time.gmtime()), "--data", self.data],
+                                capture_output=True, text=True, timeout=60)
+        assert report.returncode == 0, report.stderr
+        return [row["source"] for row in audited(report.stdout) if row["action"] == "watch"]
+
+
+def test_pages_know_the_client_behind_the_proxy_and_nobody_forges_him(binary, tmp_path):
+    """A proxy adds whom it asks for to what the client said; what the client said counts for nothing."""
+    tls = free_port()
+    city = Behind(binary, tmp_path, "--address", "http://127.0.0.1:{}", "--tls-port", tls)
+    try:
+        reader, _ = city.client("operator")
+        # One who says each time that he is another: first in the same line, then in a line before the proxy's.
+        said = [("203.0.113.%d, 198.51.100.7" % number,) for number in range(20)]
+        said += [("203.0.113.%d" % number, "198.51.100.7") for number in range(20)]
+        statuses = [city.page(reader, *one) for one in said]
+        assert 20 <= statuses.count(200) <= 30 and set(statuses) == {200, 429}, statuses
+        assert city.sources() == ["198.51.100.7"] * statuses.count(200)
+        # Others behind the same proxy are let in.
+        assert city.page(reader, "198.51.100.7, 198.51.100.8") == 200
+        assert city.sources()[-1] == "198.51.100.8"
+        # Who comes to the port for TLS speaks for himself.
+        assert city.page(reader, "198.51.100.9", tls=tls) == 200
+        assert city.sources()[-1] == "127.0.0.1"
+        direct = [city.page(reader, f"198.51.100.{number}", path="/health.json", tls=tls) for number in range(30)]
+        assert set(direct) == {200, 429}, direct
+    finally:
+        city.stop()
+
+
+def test_without_a_proxy_nobody_says_where_he_comes_from(binary, tmp_path):
+    city = Behind(binary, tmp_path)
+    try:
+        reader, _ = city.client("operator")
+        statuses = [city.page(reader, f"203.0.113.{number}") for number in range(30)]
+        assert statuses[0] == 200 and set(statuses) == {200, 429}, statuses
+        assert set(city.sources()) == {"127.0.0.1"}
+    finally:
+        city.stop()
 
 
 FLOOD = textwrap.dedent("""

@@ -17,6 +17,8 @@ struct GrantForm: Sendable {
   private static let lengths = [15, 30, 60, 120, 240, 480, 720, 1440, 2880, 10080]
 
   let isBreakGlass: Bool
+  /// Whether one change is asked for, that others are to approve, in place of access to things.
+  let isCommand: Bool
   /// Rows for things.
   let rows: Int
   /// Asks for more rows, and for nothing else.
@@ -25,8 +27,8 @@ struct GrantForm: Sendable {
   private let defaults: [String: String]
 
   /// An empty form.
-  init(isBreakGlass: Bool, offer: GrantOffer, now: DateTime, time: CityTime) {
-    self.isBreakGlass = isBreakGlass
+  init(isBreakGlass: Bool, isCommand: Bool = false, offer: GrantOffer, now: DateTime, time: CityTime) {
+    (self.isBreakGlass, self.isCommand) = (isBreakGlass, isCommand)
     (rows, asksForRows, sent) = (isBreakGlass ? 1 : 2, false, nil)
     let most = Self.minutes(upTo: offer.longestBreakGlass)
     defaults = [
@@ -35,8 +37,8 @@ struct GrantForm: Sendable {
     ]
   }
 
-  init(isBreakGlass: Bool, sent: Query) {
-    self.isBreakGlass = isBreakGlass
+  init(isBreakGlass: Bool, isCommand: Bool = false, sent: Query) {
+    (self.isBreakGlass, self.isCommand) = (isBreakGlass, isCommand)
     self.sent = sent
     asksForRows = sent["more"] != nil
     let had = min(max(sent["rows"].flatMap { Int($0) } ?? 3, 1), Self.mostThings)
@@ -64,10 +66,11 @@ struct GrantForm: Sendable {
     if !incident.isEmpty, !IRI.isAbsolute(incident) || incident.utf8.count > Self.longestText {
       faults.append(Fault(field: "incident", key: "faultIncident"))
     }
-    let grantee = readGrantee(&faults)
-    let actions = Self.actions.filter { self["a-" + $0] == "1" }
-    if actions.isEmpty { faults.append(Fault(field: "a-read", key: "faultActions")) }
-    let things = readThings(&faults)
+    let command = isCommand ? readCommand(&faults) : nil
+    let grantee = isCommand ? .oneself : readGrantee(&faults)
+    let actions = isCommand ? [] : Self.actions.filter { self["a-" + $0] == "1" }
+    if actions.isEmpty, !isCommand { faults.append(Fault(field: "a-read", key: "faultActions")) }
+    let things = isCommand ? [] : readThings(&faults)
     let attributes = self["attributes"].split { $0 == "," || $0.isWhitespace }.map(String.init)
     if attributes.count > Self.mostAttributes { faults.append(Fault(field: "attributes", key: "faultAttributes")) }
     let (from, to) = isBreakGlass ? readLength(offer, now, &faults) : readTimes(offer, now, time, &faults)
@@ -77,7 +80,7 @@ struct GrantForm: Sendable {
       GrantWish(
         isBreakGlass: isBreakGlass, purpose: purpose, legalBasis: legalBasis, reason: reason,
         incident: incident.isEmpty ? nil : incident, grantee: grantee, actions: actions, things: things,
-        attributes: attributes, from: from, to: to))
+        attributes: attributes, command: command, from: from, to: to))
   }
 
   struct Faults: Error { var all: [Fault] }
@@ -106,6 +109,20 @@ struct GrantForm: Sendable {
       faults.append(Fault(field: grantee, key: "fault_" + grantee))
     }
     return grantee == "agency" ? .agency(named) : .role(named)
+  }
+
+  /// The change as the hub takes it: an entity, and its attributes as they are to become.
+  private func readCommand(_ faults: inout [Fault]) -> JSON? {
+    let entity = self["commandEntity"]
+    if !IRI.isAbsolute(entity) || entity.utf8.count > Self.longestText {
+      faults.append(Fault(field: "commandEntity", key: "faultCommandEntity"))
+    }
+    let attributes = try? JSONParser.parse(Array(self["commandAttributes"].utf8))
+    guard let attributes, attributes.object?.isEmpty == false else {
+      faults.append(Fault(field: "commandAttributes", key: "faultCommandAttributes"))
+      return nil
+    }
+    return ["entity": .string(entity), "attributes": attributes]
   }
 
   private func readThings(_ faults: inout [Fault]) -> [GrantView.Thing] {

@@ -13,13 +13,13 @@ enum GrantPage {
   }
 
   static func answer(_ visit: Visit, id: String) async throws -> Response {
-    guard let source = visit.room.source.grants else { return GrantsPage.open(visit, status: .notFound) }
+    guard let source = visit.grants else { return GrantsPage.open(visit, status: .notFound) }
     return await page(visit, source, id, nil)
   }
 
   /// Carries out what a form of the page asks for.
   static func answer(_ visit: Visit, id: String, _ form: Query) async throws -> Response {
-    guard let source = visit.room.source.grants else { return GrantsPage.open(visit, status: .notFound) }
+    guard let source = visit.grants else { return GrantsPage.open(visit, status: .notFound) }
     let name = form["deed"] ?? ""
     guard ["approve", "refuse", "revoke", "review"].contains(name) else {
       return await page(visit, source, id, nil)
@@ -54,7 +54,7 @@ enum GrantPage {
           deed: name, sentence: visit.sentence(error, name), detail: error.detail, status: error.status, form: form))
     }
     // Loading the page again does nothing again.
-    return Answer.seeOther("/grants/\(Percent.encode(id))?done=\(name)")
+    return Answer.seeOther(visit.grantsPath("/" + Percent.encode(id), "done=" + name))
   }
 
   private static func page(_ visit: Visit, _ source: any GrantSource, _ id: String, _ fault: Fault?) async -> Response {
@@ -62,6 +62,7 @@ enum GrantPage {
     do throws(GrantRefusal) { grant = try await source.grant(id) } catch { return GrantsPage.refused(visit, error) }
     var content = visit.row(grant)
     content.merge(facts(visit, grant)) { _, new in new }
+    content.merge(visit.grantLinks) { _, new in new }
     content["steps"] = grant.steps.map { step(visit, $0) }
     content["canDecide"] = grant.next.contains(.decide)
     // Who decides a request refuses it; to withdraw it is for who asked.
@@ -109,8 +110,7 @@ enum GrantPage {
     }
     if let incident = grant.incident {
       facts["incident"] = incident
-      // Its page is for those who may watch.
-      if visit.room.source.reader?.mayWatch == true { facts["incidentHref"] = Visit.entityPath(incident) }
+      if leadsToEntities(visit) { facts["incidentHref"] = Visit.entityPath(incident) }
     }
     if let command = grant.command { facts["command"] = command.indented() }
     return facts
@@ -118,8 +118,13 @@ enum GrantPage {
 
   private static func thing(_ visit: Visit, _ thing: GrantView.Thing) -> [String: Any] {
     var row: [String: Any] = ["thingText": visit.thing(thing)]
-    if let id = thing.id, visit.room.source.reader?.mayWatch == true { row["thingHref"] = Visit.entityPath(id) }
+    if let id = thing.id, leadsToEntities(visit) { row["thingHref"] = Visit.entityPath(id) }
     return row
+  }
+
+  /// Pages of entities are for those who may watch, and show the default tenant.
+  private static func leadsToEntities(_ visit: Visit) -> Bool {
+    visit.room.source.reader?.mayWatch == true && visit.tenant.isEmpty
   }
 
   /// What its state means, and what comes next.

@@ -4,18 +4,20 @@ import NGSI
 /// `/grants/new`: asks for a grant; with `glass=1` it takes one at once.
 enum GrantRequestPage {
   static func answer(_ visit: Visit) async throws -> Response {
-    guard let source = visit.room.source.grants else { return GrantsPage.open(visit) }
+    guard let source = visit.grants else { return GrantsPage.open(visit) }
     let offer: GrantOffer
     do throws(GrantRefusal) { offer = try await source.offer() } catch { return GrantsPage.refused(visit, error) }
-    let form = GrantForm(isBreakGlass: isBreakGlass(visit), offer: offer, now: visit.now, time: visit.room.time)
+    let form = GrantForm(
+      isBreakGlass: isBreakGlass(visit), isCommand: isCommand(visit), offer: offer, now: visit.now,
+      time: visit.room.time)
     return await page(visit, form, offer)
   }
 
   static func answer(_ visit: Visit, _ sent: Query) async throws -> Response {
-    guard let source = visit.room.source.grants else { return GrantsPage.open(visit) }
+    guard let source = visit.grants else { return GrantsPage.open(visit) }
     let offer: GrantOffer
     do throws(GrantRefusal) { offer = try await source.offer() } catch { return GrantsPage.refused(visit, error) }
-    let form = GrantForm(isBreakGlass: isBreakGlass(visit), sent: sent)
+    let form = GrantForm(isBreakGlass: isBreakGlass(visit), isCommand: isCommand(visit), sent: sent)
     guard !form.asksForRows else { return await page(visit, form, offer) }
     switch form.wish(offer, now: visit.now, time: visit.room.time) {
     case .failure(let faults): return await page(visit, form, offer, faults.all, status: .badRequest)
@@ -23,7 +25,7 @@ enum GrantRequestPage {
       do throws(GrantRefusal) {
         let id = try await source.request(wish)
         return Answer.seeOther(
-          "/grants/\(Percent.encode(id))?done=\(form.isBreakGlass ? "break-glass" : "request")")
+          visit.grantsPath("/" + Percent.encode(id), "done=" + (form.isBreakGlass ? "break-glass" : "request")))
       } catch {
         // Everything else was looked at before: the incident alone is known to the hub only.
         if error.kind == .invalid, wish.incident != nil {
@@ -38,6 +40,8 @@ enum GrantRequestPage {
 
   private static func isBreakGlass(_ visit: Visit) -> Bool { visit.query["glass"] == "1" }
 
+  private static func isCommand(_ visit: Visit) -> Bool { visit.query["command"] == "1" && !isBreakGlass(visit) }
+
   private static func page(
     _ visit: Visit, _ form: GrantForm, _ offer: GrantOffer, _ faults: [GrantForm.Fault] = [], sentence: String? = nil,
     detail: String = "", status: HTTPResponse.Status = .ok
@@ -48,7 +52,9 @@ enum GrantRequestPage {
     var content: [String: Any] = [
       "isBreakGlass": form.isBreakGlass, "mayRequest": offer.mayRequest, "mayBreakGlass": offer.mayBreakGlass,
       "mayNot": form.isBreakGlass ? !offer.mayBreakGlass : !offer.mayRequest,
-      "action": form.isBreakGlass ? "/grants/new?glass=1" : "/grants/new",
+      "action": visit.grantsPath("/new", form.isBreakGlass ? "glass=1" : form.isCommand ? "command=1" : ""),
+      "isCommand": form.isCommand, "commandEntity": form["commandEntity"],
+      "commandAttributes": form["commandAttributes"],
       "texts": ["purpose", "legalBasis", "reason", "incident"].map { text(visit, form, $0, said) },
       "actions": GrantForm.actions.map { action in
         [
@@ -77,19 +83,26 @@ enum GrantRequestPage {
       "hasFaults": !faults.isEmpty, "sentence": sentence ?? "", "detail": detail,
       "types": await types(visit),
     ]
+    content.merge(visit.grantLinks) { _, new in new }
     content["fault_actions"] = said["a-read"] ?? ""
     content["fault_self"] = said["grantee-self"] ?? ""
-    for field in ["agency", "role", "attributes", "from", "to", "minutes", "understood", "type0"] {
+    for field in [
+      "agency", "role", "attributes", "from", "to", "minutes", "understood", "type0", "commandEntity",
+      "commandAttributes",
+    ] {
       content["fault_" + field] = said[field] ?? ""
     }
     return PageFrame.answer(
-      visit, template: "grant-new", title: visit.text(form.isBreakGlass ? "glassTitle" : "askTitle"), section: "grants",
+      visit, template: "grant-new",
+      title: visit.text(form.isBreakGlass ? "glassTitle" : form.isCommand ? "commandTitle" : "askTitle"),
+      section: "grants",
       content: content.withoutEmpty, status: status)
   }
 
   /// Types that there are, for those who may see them without a record.
   private static func types(_ visit: Visit) async -> [[String: String]] {
-    guard visit.room.source.reader?.mayGlance == true else { return [] }
+    // The board knows the default tenant.
+    guard visit.room.source.reader?.mayGlance == true, visit.tenant.isEmpty else { return [] }
     return await visit.room.board.overview(at: visit.now).types.map {
       ["typeName": $0.type, "typeLabel": visit.room.names.type($0.type, visit.language)]
     }

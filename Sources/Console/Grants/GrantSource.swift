@@ -4,6 +4,12 @@ public import NGSI
 ///
 /// Everything is decided for ``CitySource/reader``, never for the console: the hub says what he sees, and what he may do.
 public protocol GrantSource: Sendable {
+  /// The same of another tenant; the empty name is the default one's. Whether the reader may reach it is decided there.
+  func of(tenant: String) -> any GrantSource
+
+  /// Names of the tenants that the reader may choose among.
+  func tenants() async -> [String]
+
   /// What the reader may ask for.
   func offer() async throws(GrantRefusal) -> GrantOffer
 
@@ -230,6 +236,8 @@ public struct GrantWish: Sendable, Hashable {
   public var actions: [String]
   public var things: [GrantView.Thing]
   public var attributes: [String]
+  /// The one change that is asked for in place of things, as JSON.
+  public var command: JSON?
   /// `nil` for now.
   public var from: DateTime?
   public var to: DateTime

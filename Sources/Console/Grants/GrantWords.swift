@@ -80,7 +80,7 @@ extension Visit {
     let moment = moment(grant)
     let asked = grant.steps.first
     var row: [String: Any] = [
-      "grantHref": "/grants/" + Percent.encode(grant.id), "grantPurpose": grant.purpose,
+      "grantHref": grantsPath("/" + Percent.encode(grant.id)), "grantPurpose": grant.purpose,
       "grantMark": grant.mark, "grantStateText": state(grant), "grantWho": who(grant.grantee),
       "grantSummary": summary(grant), "grantMoment": moment.text, "grantMomentTime": moment.at.description,
       "grantMomentLocal": room.time.text(moment.at), "grantTaken": grant.isBreakGlass,

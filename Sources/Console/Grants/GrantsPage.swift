@@ -8,7 +8,12 @@ enum GrantsPage {
   static let maxOffset = 1_000_000
 
   static func answer(_ visit: Visit) async throws -> Response {
-    guard let source = visit.room.source.grants else { return open(visit) }
+    guard let source = visit.grants else { return open(visit) }
+    let tenants = await source.tenants()
+    // Who may not reach the default one begins with his own.
+    if visit.query["tenant"] == nil, !tenants.contains(""), let own = tenants.first {
+      return Answer.seeOther(Visit.grantsPath("", "", of: own))
+    }
     let filter = GrantFilter(visit.query["state"]) ?? .all
     let offset = min(max(visit.query["offset"].flatMap { Int($0) } ?? 0, 0), maxOffset)
     let (offer, list): (GrantOffer, GrantList)
@@ -34,7 +39,10 @@ enum GrantsPage {
             "total": NumberText.short(Double(list.selected)),
           ]),
     ]
-    if list.waiting.count > waiting.count { content["waitingHref"] = "/grants?state=waiting" }
+    content.merge(visit.grantLinks) { _, new in new }
+    content["tenants"] = visit.tenantLinks(tenants)
+    content["hasTenants"] = tenants.count > 1
+    if list.waiting.count > waiting.count { content["waitingHref"] = visit.grantsPath("", "state=waiting") }
     if offset > 0 { content["previousHref"] = href(visit, offset: max(0, offset - shown)) }
     if offset + list.page.count < list.selected, !list.page.isEmpty {
       content["nextHref"] = href(visit, offset: offset + shown)
@@ -52,9 +60,10 @@ enum GrantsPage {
   /// Where the page cannot be made.
   static func refused(_ visit: Visit, _ refusal: GrantRefusal) -> Response {
     let isUnknown = refusal.kind == .unknown
-    let content: [String: Any] = [
+    var content: [String: Any] = [
       "sentence": visit.text(isUnknown ? "noGrant" : "refusedFailed"), "detail": isUnknown ? "" : refusal.detail,
     ]
+    content.merge(visit.grantLinks) { _, new in new }
     return PageFrame.answer(
       visit, template: "grants-refused", title: visit.text("grantsTitle"), section: "grants",
       content: content.withoutEmpty, status: refusal.status)
@@ -70,7 +79,8 @@ enum GrantsPage {
     let count = list.counts[filter] ?? 0
     guard count > 0 || filter == .all || filter == chosen else { return nil }
     return [
-      "filterHref": filter == .all ? "/grants" : "/grants?state=" + filter.name, "filterChosen": filter == chosen,
+      "filterHref": visit.grantsPath("", filter == .all ? "" : "state=" + filter.name),
+      "filterChosen": filter == chosen,
       "filterText": visit.text(filter.key), "filterCount": NumberText.short(Double(count)),
     ]
   }

@@ -7,6 +7,8 @@ public struct Caller: Sendable, Hashable {
     /// A program with an account of its own.
     case client = "Client"
     case device = "Device"
+    /// An adapter of the manifest, which fetches or listens for the city.
+    case adapter = "Adapter"
     /// The city itself: what it does to keep its own promises is not asked about.
     case city = "City"
     case nobody = "Nobody"
@@ -32,6 +34,7 @@ public struct Caller: Sendable, Hashable {
     var tenants: [String] = []
     var scopes: [String]?
     var methods: [String] = []
+    var produces: [String] = []
   }
 
   private final class Who: Sendable, Hashable {
@@ -61,7 +64,7 @@ public struct Caller: Sendable, Hashable {
     let (mine, theirs) = (who.identity, other.who.identity)
     return mine.kind == theirs.kind && same(mine.id, theirs.id) && same(mine.roles, theirs.roles)
       && same(mine.agency, theirs.agency) && same(mine.tenants, theirs.tenants) && same(mine.scopes, theirs.scopes)
-      && same(mine.methods, theirs.methods)
+      && same(mine.methods, theirs.methods) && same(mine.produces, theirs.produces)
   }
 
   public init(_ kind: Kind, id: String) { who = Who(Identity(kind: kind, id: id)) }
@@ -99,6 +102,12 @@ public struct Caller: Sendable, Hashable {
   public var methods: [String] {
     get { who.identity.methods }
     set { change { $0.methods = newValue } }
+  }
+
+  /// Expanded types of the entities that an adapter makes by the manifest.
+  public var produces: [String] {
+    get { who.identity.produces }
+    set { change { $0.produces = newValue } }
   }
 
   public static let nobody = Caller(.nobody, id: "")

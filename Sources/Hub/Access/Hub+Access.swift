@@ -74,8 +74,12 @@ extension Hub {
   }
 
   func mayFederate(_ caller: Caller, in tenant: Tenant) -> Bool {
-    guard let rules, caller.kind != .city else { return true }
-    do throws(Problem) { try Self.requireTenant(tenant, caller) } catch { return false }
+    rules.map { Self.mayFederate(caller, in: tenant, by: $0) } ?? true
+  }
+
+  static func mayFederate(_ caller: Caller, in tenant: Tenant, by rules: any AccessRules) -> Bool {
+    guard caller.kind != .city else { return true }
+    do throws(Problem) { try requireTenant(tenant, caller) } catch { return false }
     return rules.visibility(for: caller, in: tenant.owner) == nil
       && rules.decide(.federate, by: caller, in: tenant.owner).isAllowed
   }

@@ -36,7 +36,11 @@ extension Hub {
       try writer.put(
         StoredDocument(id: Self.rulesId, body: .string(text)), collection: Self.rulesCollection, in: .default)
       // On the writer's thread, in the order of the commits.
-      writer.afterCommit { try? rules.use(added: text) }
+      let changes = self.changes
+      writer.afterCommit {
+        try? rules.use(added: text)
+        changes.upset()
+      }
     }
   }
 

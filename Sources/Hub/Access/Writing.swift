@@ -76,7 +76,8 @@ extension Hub {
   private func refusal(
     _ action: HubAction, of known: Entity?, _ verdict: AccessVerdict, _ writing: Writing
   ) -> Problem {
-    if writing.caller.kind != .nobody, let known, !isVisible(known, to: writing) {
+    // An adapter hears why: what it is told stands among the refused input, for those who may read that.
+    if ![.nobody, .adapter].contains(writing.caller.kind), let known, !isVisible(known, to: writing) {
       return .notFound("there is no entity \(known.id)")
     }
     return Self.refusal(action, writing.caller, verdict)

@@ -8,7 +8,7 @@ import Synchronization
 public final class ChangeStream: Sendable {
   public enum Signal: Sendable {
     case change(EntityChange)
-    /// This many changes did not fit the buffer since the last signal.
+    /// This many changes did not fit the buffer since the last signal, or what was told before holds no more.
     case missed(Int)
   }
 
@@ -65,6 +65,12 @@ public final class ChangeStream: Sendable {
         for listener in state.listeners.values where !listener.offer(numbered) { state.missed += 1 }
       }
     }
+  }
+
+  /// Has all listeners read the present state anew: what they may see of it is something else now.
+  func upset() {
+    let listeners = state.withLock { $0.listeners.values }
+    for listener in listeners { listener.upset() }
   }
 
   /// Ends all streams.
@@ -158,6 +164,18 @@ private final class Listener: Sendable {
       }
       if let signal { continuation.resume(returning: signal) }
     }
+  }
+
+  func upset() {
+    let reader = state.withLock { state in
+      guard state.reader != nil else {
+        state.missed += 1
+        return CheckedContinuation<ChangeStream.Signal?, Never>?.none
+      }
+      defer { state.reader = nil }
+      return state.reader
+    }
+    reader?.resume(returning: .missed(1))
   }
 
   func finish() {

@@ -60,4 +60,7 @@ extension EntityChange {
     let isSame = change.old != nil && change.new != nil && change.attributes.isEmpty && !attributes.isEmpty
     return isSame ? nil : change
   }
+
+  /// Expanded names of the attributes that changed, where the entity was there before and is there now.
+  var changedNames: Set<String>? { old == nil || new == nil ? nil : Set(attributes.map(\.name)) }
 }

@@ -42,6 +42,8 @@ public struct EntityMap: Sendable {
 
   public internal(set) var id = ""
   public internal(set) var expiresAt = DateTime(microseconds: 0)
+  /// Who had it made; `nil` where everybody may do everything.
+  var owner: Caller?
   public let subject: Subject
   /// What selects the entities, apart from their ids; `nil` in the map of a single entity.
   public let selection: EntityQuery?
@@ -98,6 +100,25 @@ public struct EntityMap: Sendable {
     }
     guard let selection, let query, selection != query.withoutIds else { return }
     throw .badRequest("the EntityMap \(id) was made for another query; only ids, pages and times may differ")
+  }
+}
+
+extension EntityMap {
+  /// Whether a caller had it made, for the same purpose. To all others it is not there.
+  func belongs(to caller: Caller) -> Bool {
+    guard let owner, caller.kind != .city else { return true }
+    func same(_ left: String?, _ right: String?) -> Bool { (left ?? "").hasSameBytes(as: right ?? "") }
+    return owner.kind == caller.kind && same(owner.id, caller.id) && same(owner.purpose, caller.purpose)
+      && owner.tenants.count == caller.tenants.count
+      && zip(owner.tenants, caller.tenants).allSatisfy { $0.hasSameBytes(as: $1) }
+  }
+
+  /// The map with what the hub itself has of these.
+  func showing(_ entries: [Entry]) -> EntityMap {
+    var map = self
+    map.entries = entries
+    map.links = [:]
+    return map
   }
 }
 

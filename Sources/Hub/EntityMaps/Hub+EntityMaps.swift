@@ -9,6 +9,7 @@ extension Hub {
   public func keep(_ map: EntityMap, lifetime: Double?, in tenant: Tenant) throws(Problem) -> EntityMap {
     guard map.entries.count <= limits.entityMapEntities else { throw tooLongForMap }
     var kept = map
+    kept.owner = rules == nil ? nil : Caller.current
     kept.id = "urn:ngsi-ld:EntityMap:" + Identifier.random()
     kept.expiresAt = now().adding(
       seconds: min(lifetime ?? limits.entityMapSeconds, limits.longestEntityMapSeconds))
@@ -22,14 +23,28 @@ extension Hub {
       .tooManyResults, "an EntityMap may have at most \(limits.entityMapEntities) entities; narrow the query")
   }
 
-  /// The map, unless there is none or its time is over. Who may not see everything is shown none: a map names entities.
+  /// The map, unless there is none, its time is over, or another had it made. It names what its maker was shown then: what
+  /// is cut from it is judged anew.
   public func entityMapIfAny(_ id: String, in tenant: Tenant) -> EntityMap? {
-    guard (try? showsEverything(in: tenant)) ?? false else { return nil }
-    return entityMaps.map(id, in: tenant, at: now())
+    entityMaps.map(id, in: tenant, at: now()).flatMap { $0.belongs(to: Caller.current) ? $0 : nil }
   }
 
-  /// Retrieve EntityMap (clause 5.14.1).
+  /// Retrieve EntityMap (clause 5.14.1): of entities that the caller may see now.
   public func entityMap(_ id: String, in tenant: Tenant) throws(Problem) -> EntityMap {
+    let map = try ownEntityMap(id, in: tenant)
+    guard let visibility = try visibility(in: tenant) else { return map }
+    let seen = try read { reader in
+      try map.entries.filter { entry in
+        guard entry.sources.contains(EntityMap.local) else { return false }
+        var state = try reader.entity(entry.id, in: tenant)
+        if state == nil, map.subject == .histories { state = try reader.lastState(of: entry.id, in: tenant) }
+        return state.flatMap(visibility.given) != nil
+      }
+    }
+    return map.showing(seen.map { EntityMap.Entry(id: $0.id, sources: [EntityMap.local]) })
+  }
+
+  private func ownEntityMap(_ id: String, in tenant: Tenant) throws(Problem) -> EntityMap {
     try read { try self.requireTenant(tenant, $0) }
     guard let map = entityMapIfAny(id, in: tenant) else { throw .notFound("there is no EntityMap \(id)") }
     return map
@@ -37,7 +52,7 @@ extension Hub {
 
   /// Update EntityMap (clause 5.14.2): its time, within the hub's bounds; what the hub generates is not looked at.
   public func updateEntityMap(_ id: String, with fragment: JSONObject, in tenant: Tenant) throws(Problem) {
-    _ = try entityMap(id, in: tenant)
+    _ = try ownEntityMap(id, in: tenant)
     for member in fragment.members {
       switch member.key {
       case "id", "@id":
@@ -58,7 +73,7 @@ extension Hub {
 
   /// Delete EntityMap (clause 5.14.3).
   public func deleteEntityMap(_ id: String, in tenant: Tenant) throws(Problem) {
-    _ = try entityMap(id, in: tenant)
+    _ = try ownEntityMap(id, in: tenant)
     entityMaps.remove(id, in: tenant)
   }
 

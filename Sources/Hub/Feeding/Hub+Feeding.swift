@@ -58,17 +58,39 @@ extension Hub {
     }
     let news = try sift(readings, in: tenant)
     fed.known += readings.count - news.count
-    let late = news.compactMap(\.late)
-    if !late.isEmpty { try await recordHistories(late, in: tenant) }
-    let refused = try await write(news.filter { $0.current != nil }, in: tenant)
-    fed.refused += refused
-    fed.stored += news.count - refused.count
+    let refused = try await recordHistories(news, in: tenant) + write(news.filter { $0.current != nil }, in: tenant)
+    // Of one reading that is late and new at once both parts may be refused.
+    let indices = Set(refused.map(\.index))
+    fed.refused += indices.sorted().compactMap { index in refused.first { $0.index == index } }
+    fed.stored += news.count - indices.count
+  }
+
+  /// Adds what is of an earlier time to histories; gives what rules do not permit.
+  private func recordHistories(_ news: [News], in tenant: Tenant) async throws(Problem) -> [(
+    index: Int, problem: Problem
+  )] {
+    let late = news.filter { $0.late != nil }
+    guard !late.isEmpty else { return [] }
+    do {
+      try await recordHistories(late.compactMap(\.late), in: tenant)
+      return []
+    } catch  where error.isRefusal {
+      guard late.count > 1 else { return [(late[0].index, error)] }
+    }
+    // One that is refused does not keep the others out.
+    var refused: [(index: Int, problem: Problem)] = []
+    for one in late { refused += try await recordHistories([one], in: tenant) }
+    return refused
   }
 
   private func write(_ news: [News], in tenant: Tenant) async throws(Problem) -> [(index: Int, problem: Problem)] {
     guard !news.isEmpty else { return [] }
     let items = news.compactMap(\.current).map { BatchItem(id: $0.id ?? "", content: .success($0)) }
-    let result = try await batch(.upsertUpdate, items, in: tenant)
+    let result: BatchResult
+    do { result = try await batch(.upsertUpdate, items, in: tenant) } catch  where error.isRefusal {
+      // Who may write nothing at all.
+      return news.map { ($0.index, error) }
+    }
     if let failure = result.errors.first(where: { $0.problem.status >= 500 }) { throw failure.problem }
     // Errors name entities, in the order of their items.
     var left = result.errors[...]
@@ -116,6 +138,11 @@ extension Hub {
       try writer.append(history, types: [:], in: tenant)
     }
   }
+}
+
+extension Problem {
+  /// Whether rules do not permit it: then it is no use to bring it again.
+  fileprivate var isRefusal: Bool { kind == .forbidden || kind == .unauthorized || kind == .resourceNotFound }
 }
 
 /// What histories hold of the instants that readings are about.

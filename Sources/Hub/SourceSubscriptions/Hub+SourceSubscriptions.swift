@@ -41,19 +41,14 @@ extension Hub {
   /// The subscription as far as it concerns sources; `nil` when it does not.
   package func distributed(_ id: String, in tenant: Tenant) -> DistributedSubscription? {
     book.subscription(SubscriptionSubject.entities.key(id), in: tenant).flatMap {
-      mayFederate($0) ? DistributedSubscription($0, at: now()) : nil
+      $0.mayFederate ? DistributedSubscription($0, at: now()) : nil
     }
   }
 
   /// All of a tenant that concern sources.
   package func distributedSubscriptions(in tenant: Tenant) -> [DistributedSubscription] {
     let time = now()
-    return book.all(in: tenant).compactMap { mayFederate($0) ? DistributedSubscription($0, at: time) : nil }
-  }
-
-  /// Whether its owner may have what other hubs have.
-  func mayFederate(_ subscription: Subscription) -> Bool {
-    rules == nil || mayFederate(subscription.owner ?? .nobody, in: subscription.tenant)
+    return book.all(in: tenant).compactMap { $0.mayFederate ? DistributedSubscription($0, at: time) : nil }
   }
 
   /// Whether the subscription is there but waits for a context that cannot be had now.
@@ -152,7 +147,11 @@ extension Hub {
     let tenant = one.key.tenant
     let key = SubscriptionSubject.entities.key(one.key.subscription)
     let entities = Notification.payload(entities)
-    let payload = assembles ? Notification.parts(entities, from: one.key.registration) : entities
+    let source = one.key.registration
+    let payload =
+      assembles
+      ? Notification.parts(entities, from: source)
+      : rules == nil ? entities : Notification.ofOthers(entities, from: source)
     let at = now()
     return try await write { writer in
       guard let subscription = self.book.subscription(key, in: tenant),

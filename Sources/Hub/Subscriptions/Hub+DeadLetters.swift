@@ -22,7 +22,8 @@ public struct DeadLetter: Sendable, Hashable {
       return
     }
     let text = document.body["data"]?.string ?? ""
-    data = (try? JSONParser.parse(text)) ?? .string(text)
+    let json = (try? JSONParser.parse(text)) ?? .string(text)
+    data = json["told"] ?? json
   }
 }
 

@@ -48,8 +48,7 @@ extension Hub {
 
   /// Whether the owner might see the registrations today.
   private func mayHearOfRegistrations(_ subscription: Subscription) -> Bool {
-    guard let rules, let reader = subscription.reader?() else { return true }
-    return rules.decide(.register, by: reader, in: subscription.tenant.owner).isAllowed
+    subscription.visibility?.isNothing != true
   }
 
   private func send(_ items: [OutboxItem], _ writer: any StoreWriter) throws {

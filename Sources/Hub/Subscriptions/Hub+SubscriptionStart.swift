@@ -138,16 +138,19 @@ extension Hub {
       var query = subscription.rule.query
       query.visibility = subscription.visibility
       let asking = query
-      let found = try read { reader in
+      let (found, whole) = try read { reader in
         try AccessNotes.$current.withValue(notes) {
-          try reader.entities(asking, in: subscription.tenant, page: asked, countsTotal: false)
+          let found = try reader.entities(asking, in: subscription.tenant, page: asked, countsTotal: false)
+          guard asking.visibility != nil else { return (found, [Entity]()) }
+          return (found, try found.entities.map { try reader.entity($0.id, in: subscription.tenant) ?? $0 })
         }
       }
       guard !found.entities.isEmpty else { return }
       try await record(notes)
+      var payload = Notification.payload(found.entities)
+      if asking.visibility != nil { payload = Notification.judged(payload, by: whole) }
       let item = OutboxItem(
-        tenant: subscription.tenant, subscriptionId: subscription.key, payload: Notification.payload(found.entities),
-        dueAt: at)
+        tenant: subscription.tenant, subscriptionId: subscription.key, payload: payload, dueAt: at)
       try await write { writer in
         guard notifier.waiting < limits.outboxItems else {
           throw Problem(.unavailable, "more than \(limits.outboxItems) notifications wait")

@@ -253,16 +253,23 @@ extension Hub {
     }
     var reader: (@Sendable () -> Caller)?
     var sight: (@Sendable () -> EntityVisibility?)?
+    var federates: (@Sendable () -> Bool)?
     if let rules, owner?.kind != .city {
       let standing: @Sendable () -> Caller = { owner.flatMap(rules.standing) ?? .nobody }
       reader = standing
-      sight = { rules.visibility(for: standing(), in: tenant.owner) }
+      federates = { Self.mayFederate(standing(), in: tenant, by: rules) }
+      sight =
+        switch subject {
+        case .entities: { rules.visibility(for: standing(), in: tenant.owner) }
+        // Who hears of registrations sees all of them.
+        case .registrations: { rules.decide(.register, by: standing(), in: tenant.owner).isAllowed ? nil : .nothing }
+        }
     }
     return Subscription(
       subject: subject, id: id, tenant: tenant, snapshot: snapshots.snapshot(of: tenant)?.id, document: document,
       context: context,
       notificationContext: notificationContext, notificationSource: notificationSource, owner: owner, reader: reader,
-      sight: sight,
+      sight: sight, federates: federates,
       createdAt: createdAt, modifiedAt: now(), rule: rule)
   }
 

@@ -306,9 +306,12 @@ extension Notifier {
       guard subscription.status(at: now()) == "active" else { return settle(item, key) { $0.throttled += 1 } }
       let message: NotificationMessage
       do {
+        guard let heard = try Notification.permitted(item.payload, subscription) else {
+          return settle(item, key) { $0.throttled += 1 }
+        }
         let reader = subscription.reader?() ?? .city
         let assembled: Result<[UInt8]?, Problem> = await Caller.$current.withValue(reader) {
-          do throws(Problem) { return .success(try await whole(item.payload, subscription)) } catch {
+          do throws(Problem) { return .success(try await whole(heard, subscription)) } catch {
             return .failure(error)
           }
         }

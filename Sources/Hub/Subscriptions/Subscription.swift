@@ -46,13 +46,18 @@ struct Subscription: Sendable {
   var owner: Caller?
   /// The owner as he stands now; ``Caller/nobody`` when he is no more. `nil` where nobody is asked.
   var reader: (@Sendable () -> Caller)?
-  /// What the owner may see now.
+  /// What the owner may see now: of entities, or nothing of registrations.
   var sight: (@Sendable () -> EntityVisibility?)?
+  /// Whether the owner may have what other hubs have; `nil` where nobody is asked.
+  var federates: (@Sendable () -> Bool)?
   var createdAt: DateTime
   var modifiedAt: DateTime
   /// Last number of the outbox before it was made.
   var since: Int64 = 0
   var rule: Rule
+
+  /// Whether the owner may have what other hubs have, now.
+  var mayFederate: Bool { federates?() ?? true }
 
   /// What of entities it may tell; `nil` for everything.
   var visibility: EntityVisibility? { sight?() }

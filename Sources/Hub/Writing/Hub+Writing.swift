@@ -237,7 +237,7 @@ extension Hub {
       where subscription.rule.timeInterval == nil && subscription.status(at: change.at) == "active" {
         let linked: (String) -> Entity? = { id in (try? writer.entity(id, in: tenant)) ?? nil }
         let isPart =
-          mayLieInParts && mayFederate(subscription) && subscription.rule.splitsEntities == true
+          mayLieInParts && subscription.mayFederate && subscription.rule.splitsEntities == true
           && !subscription.rule.localOnly
         let visibility = subscription.visibility
         let notes = visibility.map { _ in AccessNotes() }
@@ -247,6 +247,7 @@ extension Hub {
           if isWanted, let entity = seen.new ?? seen.old, let visibility, !visibility.isGiven(entity) { return nil }
           return isWanted ? seen : nil
         }
+        let whole = told?.new == nil ? change.old : change.new
         guard let change = told else { continue }
         if let notes, let rules { try rules.record(notes.take(), writer) }
         let showsChanges = subscription.rule.notification.showChanges
@@ -254,6 +255,9 @@ extension Hub {
         var payload = shared ?? Notification.payload(change, showsChanges: showsChanges)
         if visibility == nil { payloads[showsChanges] = payload }
         if isPart { payload = Notification.parts(payload, from: nil) }
+        if visibility != nil, let whole {
+          payload = Notification.judged(payload, by: [whole], changed: change.changedNames)
+        }
         items.append(
           OutboxItem(tenant: tenant, subscriptionId: subscription.key, payload: payload, dueAt: change.at))
       }

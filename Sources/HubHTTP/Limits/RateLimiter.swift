@@ -148,7 +148,7 @@ public final class RateLimiter: Sendable {
     case .client: kind = .client
     case .device: kind = .device
     case .nobody: return take(source: source, isWrite: isWrite)
-    case .city: return nil
+    case .city, .adapter: return nil
     }
     guard let policy = isWrite ? writes[kind.place] : reads[kind.place] else { return nil }
     var hasher = Hasher()

@@ -247,6 +247,8 @@ extension APIHandler {
         send(refusal, keepsAlive: false, context)
         return end(context)
       }
+      // TLS ends here: no proxy can have stood between, and what says so is the client's own.
+      if tls != nil { head.headers.remove(name: "X-Forwarded-For") }
       if let door = HubDoors.door(of: head.uri) {
         begin(head, at: door, context)
       } else {

@@ -79,6 +79,19 @@ public struct Adapter: Sendable {
 }
 
 extension Manifest.Adapter {
+  /// Types that its entities have by the manifest; none where its messages say them, or a value of a topic's.
+  ///
+  /// - Parameter mapping: of its rows.
+  func producedTypes(_ mapping: Mapping?) -> [String] {
+    switch format {
+    case .senml: [type ?? "Device"]
+    case .sensorthings: Set((datastreams ?? [:]).values.map { $0.type ?? type ?? "Device" }).sorted()
+    case .ngsiv2: type.map { [$0] } ?? []
+    case .csv, .json, .jsonl, .geojson: mapping.map { $0.type.hasColumns ? [] : [$0.type.text] } ?? []
+    case .value: []
+    }
+  }
+
   /// The id of the entity that a device speaks for.
   func entityId(of device: String) -> String {
     let pattern = entity ?? "urn:ngsi-ld:\(type ?? "Device"):{device}"

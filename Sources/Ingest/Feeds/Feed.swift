@@ -19,6 +19,8 @@ public struct FeedName: Sendable, Hashable {
   public var source: String
   /// JSON-LD context that the names are read with.
   public var context: JSON
+  /// Types that its entities have by the manifest, as they stand there; none where its messages say them.
+  public var types: [String]
 }
 
 /// What became of readings.

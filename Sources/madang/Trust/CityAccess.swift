@@ -62,6 +62,9 @@ struct CityAccess {
       permit(principal in Role::"administrator", action, resource);
       @id("the operations centre shows the city")
       permit(principal == Client::"console", action in [Action::"read", Action::"administer"], resource);
+      @id("adapters make what the manifest has them make")
+      permit(principal is Adapter, action in [Action::"create", Action::"update"], resource is Entity)
+      when { principal.produces.containsAny(resource.types) };
       @id("the token gives no leave to read")
       forbid(principal, action in [Action::"read", Action::"subscribe", Action::"watch"], resource)
       when { context has scopes && !context.scopes.containsAny(["city:read", "city:write", "city:admin"]) };

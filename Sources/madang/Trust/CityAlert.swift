@@ -1,5 +1,8 @@
+import City
 import Hub
 import NGSI
+import Query
+import Store
 
 /// Something that operators have to hear of, as an entity of type `Alert` like any other (Smart Data Models, Alert).
 struct CityAlert: Sendable, Hashable {
@@ -10,11 +13,30 @@ struct CityAlert: Sendable, Hashable {
   var sentence: String
   var source: String
 
+  fileprivate static let prefix = "urn:ngsi-ld:Alert:"
+
+  /// What it is called in the hub.
+  var entityId: String { Self.prefix + id.map { $0.isLetter || $0.isNumber ? String($0) : "-" }.joined() }
+
+  /// Those of a sub-category that stand in the hub and are not over.
+  static func open(_ subCategory: String, _ hub: Hub) throws(Problem) -> [CityAlert] {
+    var query = EntityQuery()
+    query.types = .type(Vocabulary.iri("Alert"))
+    query.filter = try Filter(q: "subCategory==\"\(subCategory)\";severity!=\"informational\"", context: .core)
+    var found: [CityAlert] = []
+    var page = Page(limit: 500)
+    while true {
+      let part = try hub.entities(query, in: .default, page: page)
+      found += part.entities.compactMap { CityAlert($0, subCategory) }
+      guard part.hasMore else { return found }
+      page.offset += page.limit
+    }
+  }
+
   /// Says it in the hub, or that it is over; false when that could not be stored.
   func put(isOver: Bool, _ hub: Hub) async -> Bool {
-    let name = id.map { $0.isLetter || $0.isNumber ? String($0) : "-" }.joined()
     let document: JSON = [
-      "id": .string("urn:ngsi-ld:Alert:" + name), "type": "Alert",
+      "id": .string(entityId), "type": "Alert",
       "category": ["type": "Property", "value": "security"],
       "subCategory": ["type": "Property", "value": .string(subCategory)],
       "severity": [
@@ -29,5 +51,18 @@ struct CityAlert: Sendable, Hashable {
       let item = BatchItem(id: entity.id ?? "", content: .success(entity))
       return try await hub.batch(.upsertReplace, [item], in: .default).errors.isEmpty
     } catch { return false }
+  }
+}
+
+extension CityAlert {
+  /// As it was said; `nil` for one that the city did not say.
+  fileprivate init?(_ entity: Entity, _ subCategory: String) {
+    func text(_ name: String) -> String? {
+      entity[attribute: Vocabulary.iri(name)]?.instances.first?.value.string
+    }
+    guard entity.id.hasPrefix(Self.prefix), let source = text("alertSource") else { return nil }
+    self.init(
+      id: String(entity.id.dropFirst(Self.prefix.count)), subCategory: subCategory,
+      isGrave: text("severity") == "critical", sentence: text("description") ?? "", source: source)
   }
 }

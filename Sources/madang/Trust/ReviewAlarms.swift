@@ -13,24 +13,33 @@ struct ReviewAlarms: Service {
   }
 
   private func raise() async {
-    var raised: [String: CityAlert] = [:]
+    var known: [String: CityAlert]?
     while !Task.isCancelled {
-      if let overdue = try? hub.overdueReviews() {
-        let alerts = Dictionary(overdue.map { ($0.id, Self.alert($0)) }) { first, _ in first }
+      // Those of an earlier run as well: their grants may have been reviewed just before it ended.
+      known = known ?? (try? CityAlert.open(Self.subCategory, hub)).map(Self.byEntity)
+      if var raised = known, let overdue = try? hub.overdueReviews() {
+        let alerts = Self.byEntity(overdue.map(Self.alert))
         for (id, alert) in alerts where raised[id] == nil {
           if await alert.put(isOver: false, hub) { raised[id] = alert }
         }
         for (id, alert) in raised where alerts[id] == nil {
           if await alert.put(isOver: true, hub) { raised[id] = nil }
         }
+        known = raised
       }
       try? await Task.sleep(for: .seconds(Self.pace))
     }
   }
 
+  private static let subCategory = "unreviewedAccess"
+
+  private static func byEntity(_ alerts: [CityAlert]) -> [String: CityAlert] {
+    Dictionary(alerts.map { ($0.entityId, $0) }) { first, _ in first }
+  }
+
   private static func alert(_ grant: Grant) -> CityAlert {
     CityAlert(
-      id: "grant:" + grant.id, subCategory: "unreviewedAccess", isGrave: false,
+      id: "grant:" + grant.id, subCategory: subCategory, isGrave: false,
       sentence: "The grant \(grant.id), taken at \(grant.from) for \(grant.purpose), has not been reviewed in time.",
       source: "urn:ngsi-ld:Madang:grants")
   }

@@ -75,7 +75,7 @@ final class Standings: Sendable {
         }
       }
       return isAdmitted ? Standing() : nil
-    case .city, .nobody: return nil
+    case .city, .adapter, .nobody: return nil
     }
   }
 }

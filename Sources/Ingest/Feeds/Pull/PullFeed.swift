@@ -31,7 +31,9 @@ struct PullFeed: Sendable {
 
   private var id: String { adapter.id }
   private var name: FeedName {
-    FeedName(adapter: id, source: pull.url, context: (mapping?.context ?? adapter.context).map(JSON.string) ?? .null)
+    FeedName(
+      adapter: id, source: pull.url, context: (mapping?.context ?? adapter.context).map(JSON.string) ?? .null,
+      types: adapter.producedTypes(mapping))
   }
 
   /// What was fetched last, to ask for something newer.

@@ -90,17 +90,19 @@ struct TopicFeed: Sendable {
   /// Returns once the hub has a batch; false when the task was cancelled before.
   private func bring(_ batch: [MQTTMessage], _ reading: inout TopicReading) async -> Bool {
     let now = clock.now
-    var parts: [(context: JSON, input: AdaptedInput)] = []
+    var parts: [(context: JSON, types: [String], input: AdaptedInput)] = []
     for (offset, message) in batch.enumerated() {
-      let context = reading.context(of: message.topic)
-      if parts.last?.context != context { parts.append((context, AdaptedInput())) }
+      let (context, types) = (reading.context(of: message.topic), reading.types(of: message.topic))
+      if parts.last?.context != context || parts.last?.types != types {
+        parts.append((context, types, AdaptedInput()))
+      }
       // Each has an instant of its own, so that the history keeps their order.
       let time = DateTime(microseconds: now.microseconds + Int64(offset))
       reading.read(message, at: time, into: &parts[parts.count - 1].input)
     }
     var outcome = FeedOutcome()
     for part in parts {
-      let name = FeedName(adapter: id, source: mqtt.broker, context: part.context)
+      let name = FeedName(adapter: id, source: mqtt.broker, context: part.context, types: part.types)
       guard let came = await take(part.input, name) else { return false }
       outcome += came
     }

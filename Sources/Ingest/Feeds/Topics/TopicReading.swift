@@ -53,6 +53,13 @@ struct TopicReading {
     return (mapping?.context ?? adapter.context).map(JSON.string) ?? .null
   }
 
+  /// Types that a topic's entities have by the manifest; none where its levels or its messages say them.
+  func types(of topic: String) -> [String] {
+    guard let route = routes.first(where: { $0.pattern.values(in: topic) != nil }) else { return [] }
+    guard adapter.format == .value else { return adapter.producedTypes(route.mapping) }
+    return route.type.hasColumns ? [] : [route.type.text]
+  }
+
   /// Adds what a message says; the first pattern that covers its topic reads it.
   ///
   /// - Parameter time: when it came.
