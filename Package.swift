@@ -166,6 +166,9 @@ let package = Package(
     .testTarget(name: "NGSITests", dependencies: ["ChildProcess", "Fuzzing", "NGSI", "TestSupport"]),
     .testTarget(name: "JSONSchemaTests", dependencies: ["ChildProcess", "JSONSchema", "NGSI", "TestSupport"]),
     .testTarget(name: "IncidentsTests", dependencies: ["Incidents", "NGSI"]),
+    .testTarget(
+      name: "SafetyTests",
+      dependencies: ["Access", "City", "Hub", "HubHTTP", "Incidents", "NGSI", "Query", "Safety", "Store", "StoreSQLite"]),
     .testTarget(name: "QueryTests", dependencies: ["ChildProcess", "Fuzzing", "NGSI", "Query", "TestSupport"]),
     .testTarget(
       name: "StoreSQLiteTests",

@@ -20,7 +20,9 @@ struct RecordShelf {
   ///
   /// - Throws: `ResourceNotFound`; `InternalError` for a record that is damaged.
   static func record(_ id: String, _ known: Record?, _ transaction: ServiceTransaction) throws -> Record {
-    guard let head = try transaction.document(id, in: heads) else { throw Problem.notFound("there is no incident \(id.prefix(200))") }
+    guard let head = try transaction.document(id, in: heads) else {
+      throw Problem.notFound("there is no incident \(id.prefix(200))")
+    }
     let count = Int(head["sequence"]?.integer ?? 0)
     if let known, known.incident.sequence == count { return known }
     let bodies = try transaction.documents(in: entries(of: id), limit: Incident.Bounds.entries).map(\.body)

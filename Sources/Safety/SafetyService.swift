@@ -36,7 +36,8 @@ public final class SafetyService: CityService {
     for tenant in try hub.tenants() {
       var offset = 0
       while true {
-        let ids = try hub.documents(of: Self.name, in: RecordShelf.open, from: offset, limit: 1_000, of: tenant).map(\.id)
+        let ids = try hub.documents(of: Self.name, in: RecordShelf.open, from: offset, limit: 1_000, of: tenant).map(
+          \.id)
         for id in ids { book.put(try record(id, in: tenant), in: tenant) }
         offset += ids.count
         if ids.count < 1_000 { break }
@@ -81,7 +82,7 @@ public final class SafetyService: CityService {
       if report.severity == .unknown, let category = plan.categories.first(where: { $0.id == report.category }) {
         report.severity = category.severity
       }
-      let key = report.source + "\u{1F}" + report.number
+      let key = "\(report.source.utf8.count):\(report.source) \(report.number)"
       if let known = try transaction.document(key, in: RecordShelf.reports)?["incident"]?.string {
         return Taken(incident: known, way: .known)
       }
@@ -169,7 +170,8 @@ public final class SafetyService: CityService {
       if let known = record.incident.entry(ofCommand: id) { return (record.incident, record.entries[known - 1]) }
       if let expected, expected != record.incident.sequence {
         throw Problem(
-          .conflict, "the incident has moved on: it stands at \(record.incident.sequence), not at \(expected); look at it again")
+          .conflict,
+          "the incident has moved on: it stands at \(record.incident.sequence), not at \(expected); look at it again")
       }
       let first = record.incident.sequence + 1
       try Self.writeDownRepeats(of: &record, transaction)
@@ -206,7 +208,9 @@ public final class SafetyService: CityService {
   private static func carryOut(
     _ command: Command, _ id: String, _ party: Party, on record: inout Record, at time: DateTime
   ) throws(Problem) -> Entry {
-    do throws(CommandRefusal) { return try record.give(command, id: id, by: party, at: time).0 } catch { throw error.problem }
+    do throws(CommandRefusal) { return try record.give(command, id: id, by: party, at: time).0 } catch {
+      throw error.problem
+    }
   }
 
   // MARK: - Reading
@@ -240,6 +244,7 @@ extension Party {
       case .person: .person
       case .client: .client
       case .device: .device
+      case .adapter: .adapter
       case .city: .city
       case .nobody: .nobody
       }
