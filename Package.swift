@@ -143,7 +143,8 @@ let package = Package(
       dependencies: [
         "Access", "Bench", "City", "CMalloc", "Console", "Devices", "Egress", "Evidence", "Federation", "Firmware",
         "Hub",
-        "HubHTTP", "Identity", "Incidents", "Ingest", "NGSI", "Query", "Safety", "Store", "StoreSQLite", "TransparencyLog", "WholeFile",
+        "HubHTTP", "Identity", "Incidents", "Ingest", "NGSI", "Query", "Safety", "Store", "StoreSQLite",
+        "TransparencyLog", "WholeFile",
         "Witness",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Crypto", package: "swift-crypto"),
@@ -168,7 +169,9 @@ let package = Package(
     .testTarget(name: "IncidentsTests", dependencies: ["Incidents", "NGSI"]),
     .testTarget(
       name: "SafetyTests",
-      dependencies: ["Access", "City", "Hub", "HubHTTP", "Incidents", "NGSI", "Query", "Safety", "Store", "StoreSQLite"]),
+      dependencies: [
+        "Access", "City", "Hub", "HubHTTP", "Incidents", "NGSI", "Query", "Safety", "Store", "StoreSQLite",
+      ]),
     .testTarget(name: "QueryTests", dependencies: ["ChildProcess", "Fuzzing", "NGSI", "Query", "TestSupport"]),
     .testTarget(
       name: "StoreSQLiteTests",

@@ -40,10 +40,15 @@ struct RecordShelf {
   }
 
   /// Keeps what has come to a record, with the entity and a statement for each entry.
-  static func keep(_ record: Record, from first: Int, title: String?, _ transaction: inout ServiceTransaction) throws {
+  static func keep(_ record: Record, from first: Int, _ plan: SafetyPlan, _ transaction: inout ServiceTransaction)
+    throws
+  {
     let incident = record.incident
     var entity = incident.facts
-    if let title { entity.set("title", .string(title)) }
+    if let title = plan.category(incident.category)?.title {
+      entity.set("title", .string(title.korean))
+      entity.set("titleEnglish", .string(title.english))
+    }
     try transaction.put(entity)
     for entry in record.entries where entry.sequence >= first {
       let body = entry.json

@@ -28,6 +28,8 @@ public struct SafetyPlan: Sendable, Hashable {
     self.plausibility = plausibility
   }
 
+  public func category(_ id: String) -> Category? { categories.first { $0.id == id } }
+
   public func procedure(_ id: String) -> Procedure? { procedures.first { $0.id == id } }
 
   /// The procedure that is begun with an incident of a category.

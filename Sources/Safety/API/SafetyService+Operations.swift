@@ -9,7 +9,7 @@ extension SafetyService {
   public var operations: [ServiceOperation] {
     [
       ServiceOperation(
-        .post, "reports", "Takes a report of an incident", body: Self.reportSchema, status: 201
+        .post, "reports", "Takes a report of an incident", body: Self.reportSchema, statuses: [200, 201]
       ) { [self] call throws(Problem) in
         var body = call.body.object ?? JSONObject()
         let exercise = body["exercise"]
