@@ -7,6 +7,8 @@ public struct Attention: Sendable, Hashable {
     case alarm
     case late(ResponseTargets.Milestone)
     case stepLate(String)
+    /// Units were asked to come, and none is coming.
+    case noUnit
     case severity(Severity)
     case noOwner
   }
@@ -26,6 +28,7 @@ public struct Attention: Sendable, Hashable {
       run.procedure.steps.compactMap { step in run.dueAt(step.id).map { (step.id, $0) } }
     }
     reasons += (steps ?? []).filter { $0.1 < time }.map { .stepLate($0.0) }
+    if incident.isLeftAlone { reasons.append(.noUnit) }
     reasons.append(.severity(incident.severity))
     if incident.owner == nil { reasons.append(.noOwner) }
     self.reasons = reasons
@@ -49,13 +52,13 @@ public struct Attention: Sendable, Hashable {
   private var order: Order {
     let isLate = reasons.contains {
       switch $0 {
-      case .late, .stepLate: true
+      case .late, .stepLate, .noUnit: true
       default: false
       }
     }
     return Order(
       values: [
-        incident.status == .resolved ? 1 : 0, incident.isAlarming ? 0 : 1, Int64(-incident.severity.rank),
+        incident.isAlarming ? 0 : 1, incident.status == .resolved ? 1 : 0, Int64(-incident.severity.rank),
         isLate ? 0 : 1, nextDue?.microseconds ?? .max, incident.openedAt.microseconds,
       ], id: incident.id)
   }

@@ -15,7 +15,7 @@ public struct ResponseTargets: Sendable, Hashable {
     public var categories: [String]
     /// From this severity on.
     public var from: Severity
-    /// Seconds since the incident was opened.
+    /// Seconds since the incident was opened, or opened again.
     public var within: Double
     /// The law, contract or plan that sets it.
     public var source: String
@@ -39,7 +39,7 @@ public struct ResponseTargets: Sendable, Hashable {
   func target(_ milestone: Milestone, of incident: Incident) -> Target? {
     targets.filter {
       $0.milestone == milestone && ($0.categories.isEmpty || $0.categories.contains(incident.category))
-        && !(incident.severity < $0.from)
+        && incident.severity.rank >= $0.from.rank
     }.min { $0.within < $1.within }
   }
 
@@ -48,7 +48,7 @@ public struct ResponseTargets: Sendable, Hashable {
     Milestone.allCases.compactMap { milestone in
       target(milestone, of: incident).map { target in
         TargetClock(
-          target: target, dueAt: incident.openedAt.adding(seconds: target.within),
+          target: target, dueAt: (incident.openedAgainAt ?? incident.openedAt).adding(seconds: target.within),
           reachedAt: incident.time(of: milestone), endedAt: incident.closedAt ?? incident.resolvedAt)
       }
     }

@@ -20,15 +20,17 @@ extension Command {
         times: try fields.need("times", fields.integer("times", in: 1...1_000_000_000)))
     case "merge": self = .merge(into: try fields(["into"]).text("into", most: 500))
     case "absorb":
-      let fields = try fields(["incident", "reports", "units"])
+      let fields = try fields(["incident", "reports", "units", "agencies", "severity", "alarming"])
       self = .absorb(
-        try fields.text("incident", most: 500),
-        try fields.list("reports", most: Incident.Bounds.reports) { json, path throws(Problem) in
-          try Report(json: json, path)
-        },
-        try fields.list("units", most: Incident.Bounds.dispatches) { json, path throws(Problem) in
-          try Dispatch.State(json: json, path)
-        })
+        Absorbed(
+          incident: try fields.text("incident", most: 500),
+          reports: try fields.list("reports", most: Incident.Bounds.reports) { json, path throws(Problem) in
+            try Report(json: json, path)
+          },
+          units: try fields.list("units", most: Incident.Bounds.dispatches) { json, path throws(Problem) in
+            try Dispatch.State(json: json, path)
+          }, agencies: try fields.texts("agencies", most: Incident.Bounds.agencies),
+          severity: try fields.choice("severity") ?? .unknown, isAlarming: try fields.flag("alarming") ?? false))
     case "acknowledge":
       _ = try fields([])
       self = .acknowledge
@@ -94,10 +96,12 @@ extension Command {
         "source": .string(key.source), "number": .string(key.number), "times": .integer(Int64(times)),
       ])
     case .merge(let other): JSONObject(of: ["into": .string(other)])
-    case .absorb(let other, let reports, let units):
+    case .absorb(let other):
       JSONObject(of: [
-        "incident": .string(other), "reports": .array(reports.map(\.json)),
-        "units": units.isEmpty ? nil : .array(units.map(\.json)),
+        "incident": .string(other.incident), "reports": .array(other.reports.map(\.json)),
+        "units": other.units.isEmpty ? nil : .array(other.units.map(\.json)),
+        "agencies": other.agencies.isEmpty ? nil : .array(other.agencies.map(JSON.string)),
+        "severity": .string(other.severity.rawValue), "alarming": .bool(other.isAlarming),
       ])
     case .acknowledge: JSONObject()
     case .assign(let party): JSONObject(of: ["to": party?.json])

@@ -8,8 +8,8 @@ public enum Command: Sendable, Hashable {
   case repeated(Report.Key, times: Int)
   /// This one is the same event as another, and goes on there.
   case merge(into: String)
-  /// Another incident goes on here, with its reports and the units that are out for it.
-  case absorb(String, [Report], [Dispatch.State])
+  /// Another incident goes on here.
+  case absorb(Absorbed)
   /// Somebody has heard the alarm. It stays in the queue until the incident is closed.
   case acknowledge
   /// Who looks after it from now on; `nil` for nobody.
@@ -47,6 +47,35 @@ public enum Command: Sendable, Hashable {
     case undo(reason: String)
   }
 
+  /// What another incident brings along that goes on here.
+  public struct Absorbed: Sendable, Hashable {
+    public var incident: String
+    public var reports: [Report]
+    /// Those that are out.
+    public var units: [Dispatch.State]
+    public var agencies: [String]
+    public var severity: Severity
+    /// Whether nobody has heard its alarm yet.
+    public var isAlarming: Bool
+
+    public init(_ incident: Incident) {
+      self.incident = incident.id
+      reports = incident.reports
+      units = incident.dispatches.filter(\.status.isOut)
+      agencies = incident.agencies
+      severity = incident.severity
+      isAlarming = incident.isAlarming
+    }
+
+    init(
+      incident: String, reports: [Report], units: [Dispatch.State], agencies: [String], severity: Severity,
+      isAlarming: Bool
+    ) {
+      (self.incident, self.reports, self.units) = (incident, reports, units)
+      (self.agencies, self.severity, self.isAlarming) = (agencies, severity, isAlarming)
+    }
+  }
+
   /// How it ended.
   public struct Outcome: Sendable, Hashable {
     public enum Kind: String, Sendable, Hashable, CaseIterable {
@@ -63,6 +92,14 @@ public enum Command: Sendable, Hashable {
     public init(_ kind: Kind, text: String) {
       self.kind = kind
       self.text = text
+    }
+  }
+
+  /// Whether an incident cannot be brought to its end without it.
+  var bringsItOn: Bool {
+    switch self {
+    case .acknowledge, .assign, .merge, .step, .unit, .handOver, .resolve, .close, .reopen: true
+    default: false
     }
   }
 
@@ -142,6 +179,8 @@ public enum CommandRefusal: Error, Sendable, Hashable {
   /// Exercises and what is real are never mixed.
   case exerciseAndReal
   case alreadySo
+  /// Another command, or somebody else's, has this id.
+  case idTaken(String)
   /// Too much of one kind.
   case full(String, bound: Int)
 }

@@ -21,7 +21,8 @@ public struct Dispatch: Sendable, Hashable {
       case (.requested, .accepted), (.requested, .refused), (.requested, .enRoute), (.requested, .onScene),
         (.accepted, .enRoute), (.accepted, .onScene), (.enRoute, .onScene),
         (.accepted, .cleared), (.enRoute, .cleared), (.onScene, .cleared),
-        (.requested, .cancelled), (.accepted, .cancelled), (.enRoute, .cancelled):
+        (.requested, .cleared), (.requested, .cancelled), (.accepted, .cancelled), (.enRoute, .cancelled),
+        (.onScene, .cancelled):
         true
       default: false
       }

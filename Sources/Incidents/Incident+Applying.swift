@@ -21,7 +21,7 @@ extension Incident {
       status = .merged
       isAlarming = false
       closedAt = entry.at
-    case .absorb(let other, let more, let units): try absorb(other, more, units)
+    case .absorb(let other): try absorb(other)
     case .acknowledge: try acknowledge(entry)
     case .assign(let party): try assign(party)
     case .classify(let category, let severity, _): try classify(category, severity, entry)
@@ -54,7 +54,7 @@ extension Incident {
       handOvers += 1
     case .resolve(let outcome): try resolve(outcome, at: entry.at)
     case .close: try close(at: entry.at)
-    case .reopen: try reopen()
+    case .reopen: try reopen(entry)
     }
     remember(entry)
     refreshRun(at: entry.at)
@@ -78,30 +78,48 @@ extension Incident {
     involve(entry.by.agency)
     let isGraver = report.severity > severity
     if isGraver, !isClassified { severity = report.severity }
+    settle(on: report)
+    // Worse news than those that were acknowledged are an alarm of their own, and so is any after the danger was over.
+    if isGraver { isAlarming = true }
+    if status == .resolved { wake() }
+  }
+
+  private mutating func absorb(_ other: Command.Absorbed) throws(CommandRefusal) {
+    try requireOpen()
+    guard other.incident != id else { throw .sameIncident }
+    guard !absorbed.contains(other.incident) else { throw .alreadySo }
+    guard dispatches.count + other.units.count <= Bounds.dispatches else {
+      throw .full("dispatches", bound: Bounds.dispatches)
+    }
+    absorbed.append(other.incident)
+    let isGraver = other.severity > severity
+    for report in other.reports {
+      take(report)
+      settle(on: report)
+    }
+    if isGraver, !isClassified { severity = other.severity }
+    // What nobody has heard there is not heard here either.
+    if other.isAlarming || isGraver { isAlarming = true }
+    if status == .resolved { wake() }
+    for agency in other.agencies { involve(agency) }
+    for unit in other.units where !(dispatch(of: unit.unit)?.status.isOut ?? false) { dispatches.append(unit) }
+    if !other.units.isEmpty, status == .new || status == .acknowledged { status = .inProgress }
+  }
+
+  /// Takes over a place that is better known.
+  private mutating func settle(on report: Report) {
     if !isLocated, let better = report.believedPosition, position.map({ Self.isSharper(better, than: $0) }) ?? true {
       position = better
     }
     if address == nil { address = report.address }
-    // Worse news than those that were acknowledged are an alarm of their own, and so is any after the danger was over.
-    if isGraver || status == .resolved { isAlarming = true }
   }
 
-  private mutating func absorb(_ other: String, _ more: [Report], _ units: [Dispatch.State]) throws(CommandRefusal) {
-    try requireOpen()
-    guard other != id else { throw .sameIncident }
-    guard !absorbed.contains(other) else { throw .alreadySo }
-    guard dispatches.count + units.count <= Bounds.dispatches else {
-      throw .full("dispatches", bound: Bounds.dispatches)
-    }
-    absorbed.append(other)
-    for report in more { take(report) }
-    for unit in units where !(dispatch(of: unit.unit)?.status.isOut ?? false) {
-      dispatches.append(unit)
-      involve(unit.dispatch.agency)
-    }
-    firstDispatchAt = dispatches.compactMap { $0.times[.requested] }.min() ?? firstDispatchAt
-    firstOnSceneAt = dispatches.compactMap { $0.times[.onScene] }.min() ?? firstOnSceneAt
-    if !units.isEmpty, status == .new || status == .acknowledged { status = .inProgress }
+  /// The danger is not over after all.
+  private mutating func wake() {
+    status = .inProgress
+    isAlarming = true
+    outcome = nil
+    resolvedAt = nil
   }
 
   private static func isSharper(_ position: Position, than other: Position) -> Bool {
@@ -147,7 +165,8 @@ extension Incident {
 
   private mutating func begin(_ procedure: Procedure, at time: DateTime) throws(CommandRefusal) {
     try requireOpen()
-    if let run, !run.isOver { throw .procedureBegun(run.procedure.id) }
+    // Another one takes its place when the incident turns out to be something else.
+    if let run, !run.isOver, run.procedure.id == procedure.id { throw .procedureBegun(procedure.id) }
     run = ProcedureRun(procedure, at: time)
   }
 
@@ -173,7 +192,6 @@ extension Incident {
     guard dispatches.count < Bounds.dispatches else { throw .full("dispatches", bound: Bounds.dispatches) }
     dispatches.append(Dispatch.State(dispatch: dispatch, times: [.requested: time]))
     involve(dispatch.agency)
-    if firstDispatchAt == nil { firstDispatchAt = time }
     if status == .acknowledged || status == .new { status = .inProgress }
   }
 
@@ -184,7 +202,6 @@ extension Incident {
     guard now.mayBecome(next) else { throw .unitCannot(from: now, to: next) }
     dispatches[position].status = next
     dispatches[position].times[next] = time
-    if next == .onScene, firstOnSceneAt == nil { firstOnSceneAt = time }
   }
 
   // MARK: The end
@@ -213,8 +230,14 @@ extension Incident {
     closedAt = time
   }
 
-  private mutating func reopen() throws(CommandRefusal) {
+  private mutating func reopen(_ entry: Entry) throws(CommandRefusal) {
     guard status == .resolved || status == .closed else { throw status.isOver ? .ended(status) : .alreadySo }
+    if status == .closed {
+      // Its clocks run anew; who opened it again has heard of it.
+      openedAgainAt = entry.at
+      acknowledgedAt = entry.at
+      acknowledgedBy = entry.by
+    }
     status = .inProgress
     outcome = nil
     resolvedAt = nil

@@ -20,6 +20,8 @@ public struct Incident: Sendable, Hashable {
   /// What an incident may hold at most.
   public enum Bounds {
     public static let entries = 5_000
+    /// Entries that are left for what brings an incident to its end.
+    static let reserve = 100
     public static let reports = 500
     public static let dispatches = 200
     public static let agencies = 50
@@ -44,11 +46,11 @@ public struct Incident: Sendable, Hashable {
   /// How often reports came again.
   public internal(set) var repetitions = 0
   public internal(set) var openedAt: DateTime
-  /// First of each, since it was opened or opened again.
+  /// When it was closed and opened again, the last time.
+  public internal(set) var openedAgainAt: DateTime?
+  /// Since it was opened or opened again.
   public internal(set) var acknowledgedAt: DateTime?
   public internal(set) var acknowledgedBy: Party?
-  public internal(set) var firstDispatchAt: DateTime?
-  public internal(set) var firstOnSceneAt: DateTime?
   public internal(set) var resolvedAt: DateTime?
   public internal(set) var closedAt: DateTime?
   public internal(set) var changedAt: DateTime
@@ -88,6 +90,26 @@ public struct Incident: Sendable, Hashable {
 
   /// The entry that a command of this id made, if it was given before.
   public func entry(ofCommand id: String) -> Int? { commandIds[id] }
+
+  /// When the first unit was asked to come that did not refuse, and was not called back, since it was opened again.
+  public var firstDispatchAt: DateTime? {
+    dispatches.filter { $0.status != .refused && $0.status != .cancelled }.compactMap { $0.times[.requested] }
+      .filter { $0 >= clocksFrom }.min()
+  }
+
+  public var firstOnSceneAt: DateTime? {
+    dispatches.compactMap { $0.times[.onScene] }.filter { $0 >= clocksFrom }.min()
+  }
+
+  /// From when its targets count: with a merge the units of the other incident may have been sent before.
+  var clocksFrom: DateTime { openedAgainAt ?? DateTime(microseconds: .min) }
+
+  /// Whether units were asked to come and none is coming, or there.
+  public var isLeftAlone: Bool {
+    let last = dispatches.last
+    return (last?.status == .refused || last?.status == .cancelled) && !dispatches.contains { $0.status.isOut }
+      && status != .resolved
+  }
 
   public func dispatch(of unit: String) -> Dispatch.State? { dispatches.last { $0.unit == unit } }
 }
@@ -130,8 +152,13 @@ public struct Record: Sendable, Hashable {
   public mutating func give(_ command: Command, id: String, by: Party, at: DateTime) throws(CommandRefusal) -> (
     Entry, isNew: Bool
   ) {
-    if let known = incident.entry(ofCommand: id) { return (entries[known - 1], false) }
-    guard entries.count < Incident.Bounds.entries else { throw .full("entries", bound: Incident.Bounds.entries) }
+    if let known = incident.entry(ofCommand: id).map({ entries[$0 - 1] }) {
+      guard known.command == command, known.by.isSame(as: by) else { throw .idTaken(id) }
+      return (known, false)
+    }
+    guard entries.count < Incident.Bounds.entries - (command.bringsItOn ? 0 : Incident.Bounds.reserve) else {
+      throw .full("entries", bound: Incident.Bounds.entries)
+    }
     let entry = Entry(
       sequence: incident.sequence + 1, id: id, at: max(at, incident.changedAt), by: by, command: command)
     var next = incident

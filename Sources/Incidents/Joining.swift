@@ -33,8 +33,6 @@ public struct JoiningRules: Sendable, Hashable {
   /// Why a report may be about an incident.
   public struct Match: Sendable, Hashable {
     public enum Reason: Sendable, Hashable {
-      /// The same report has come before.
-      case sameReport
       /// The same source, which has said so before and has not taken it back.
       case sameSource
       /// Near and at about the same time: metres between, seconds since it was last reported.
@@ -46,7 +44,7 @@ public struct JoiningRules: Sendable, Hashable {
     public var isAutomatic: Bool
   }
 
-  /// What a report may be about, the likeliest first: the same report, the same source, then what is nearest.
+  /// What a report may be about, the likeliest first: the same source, then what is nearest.
   ///
   /// - Parameters:
   ///   - lastReported: when each incident was last reported.
@@ -56,9 +54,7 @@ public struct JoiningRules: Sendable, Hashable {
   ) -> [Match] {
     var found: [Match] = []
     for incident in incidents where !incident.status.isOver && incident.exercise == exercise {
-      if incident.reports.contains(where: { $0.key == report.key }) {
-        found.append(Match(incident: incident.id, reason: .sameReport, isAutomatic: true))
-      } else if let match = match(report, incident, at: time, lastReported(incident)) {
+      if let match = match(report, incident, at: time, lastReported(incident)) {
         found.append(match)
       }
     }
@@ -68,7 +64,7 @@ public struct JoiningRules: Sendable, Hashable {
   private func match(_ report: Report, _ incident: Incident, at time: DateTime, _ last: DateTime) -> Match? {
     let seconds = abs(time.secondsSince1970 - last.secondsSince1970)
     if [.sensor, .camera].contains(report.channel), seconds <= sameSource, incident.category == report.category,
-      incident.reports.contains(where: { $0.source == report.source && $0.about == report.about })
+      incident.reports.contains(where: { $0.source == report.source && Self.isSamePlace($0, report) })
     {
       return Match(incident: incident.id, reason: .sameSource, isAutomatic: true)
     }
@@ -83,11 +79,22 @@ public struct JoiningRules: Sendable, Hashable {
       incident: incident.id, reason: .near(metres: metres, seconds: seconds), isAutomatic: rule.isAutomatic)
   }
 
+  /// A source may watch many places: the same thing, or hardly apart.
+  private static func isSamePlace(_ one: Report, _ other: Report) -> Bool {
+    guard one.about == other.about else { return false }
+    guard let here = one.position, let there = other.position else {
+      return !one.about.isEmpty || one.position == other.position
+    }
+    return here.distance(to: there) <= samePlace + (here.uncertainty ?? 0) + (there.uncertainty ?? 0)
+  }
+
+  /// Metres.
+  private static let samePlace = 100.0
+
   private static func order(_ reason: Match.Reason, _ id: String) -> (Int, Double, String) {
     switch reason {
-    case .sameReport: (0, 0, id)
-    case .sameSource: (1, 0, id)
-    case .near(let metres, _): (2, metres, id)
+    case .sameSource: (0, 0, id)
+    case .near(let metres, _): (1, metres, id)
     }
   }
 }

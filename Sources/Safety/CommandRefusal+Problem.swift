@@ -28,6 +28,7 @@ extension CommandRefusal {
     case .unitCannot(let from, let to): "a unit that is \(from.rawValue) cannot become \(to.rawValue)"
     case .sameIncident: "that is the incident itself"
     case .exerciseAndReal: "an exercise and what is real, or two exercises, are never mixed"
+    case .idTaken(let id): "the id '\(id.prefix(60))' stands for another command, or somebody else's"
     case .alreadySo: "it is so already"
     case .full(let what, let bound): "an incident has at most \(bound) \(what)"
     }

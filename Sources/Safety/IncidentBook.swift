@@ -19,6 +19,11 @@ final class IncidentBook: Sendable {
     transaction.afterCommit { self.put(record, in: tenant) }
   }
 
+  /// It was reported again, which is only counted.
+  func hear(of id: String, at time: DateTime, in tenant: Tenant, with transaction: ServiceTransaction) {
+    transaction.afterCommit { self.rooms.withLock { $0[tenant]?.reported[id] = time } }
+  }
+
   func put(_ record: Record, in tenant: Tenant) {
     rooms.withLock { rooms in
       let id = record.incident.id
@@ -34,7 +39,8 @@ final class IncidentBook: Sendable {
         default: false
         }
       }
-      rooms[tenant]?.reported[id] = last?.at ?? record.incident.openedAt
+      let heard = rooms[tenant]?.reported[id] ?? record.incident.openedAt
+      rooms[tenant]?.reported[id] = max(heard, last?.at ?? record.incident.openedAt)
     }
   }
 

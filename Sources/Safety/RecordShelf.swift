@@ -40,16 +40,14 @@ struct RecordShelf {
   }
 
   /// Keeps what has come to a record, with the entity and a statement for each entry.
-  static func keep(_ record: Record, from first: Int, _ plan: SafetyPlan, _ transaction: inout ServiceTransaction)
-    throws
-  {
+  ///
+  /// - Parameter asCity: whether it follows from something that the caller was permitted already.
+  static func keep(
+    _ record: Record, from first: Int, _ plan: SafetyPlan, asCity: Bool = false, _ transaction: inout ServiceTransaction
+  ) throws {
     let incident = record.incident
-    var entity = incident.facts
-    if let title = plan.category(incident.category)?.title {
-      entity.set("title", .string(title.korean))
-      entity.set("titleEnglish", .string(title.english))
-    }
-    try transaction.put(entity)
+    let entity = facts(incident, plan)
+    if asCity { try transaction.putAsCity(entity) } else { try transaction.put(entity) }
     for entry in record.entries where entry.sequence >= first {
       let body = entry.json
       try transaction.keep(body, as: "\(incident.id)#\(entry.sequence)", in: entries(of: incident.id))
@@ -64,6 +62,18 @@ struct RecordShelf {
     } else if try transaction.document(incident.id, in: open) == nil {
       try transaction.keep([:], as: incident.id, in: open)
     }
+  }
+}
+
+extension RecordShelf {
+  /// The incident's entity, with the titles that people read.
+  static func facts(_ incident: Incident, _ plan: SafetyPlan) -> Entity {
+    var entity = incident.facts
+    if let title = plan.category(incident.category)?.title {
+      entity.set("title", .string(title.korean))
+      entity.set("titleEnglish", .string(title.english))
+    }
+    return entity
   }
 }
 

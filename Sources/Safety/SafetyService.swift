@@ -32,17 +32,30 @@ public final class SafetyService: CityService {
   public func run(clock: any CityClock, sink: any EntitySink) async throws {}
 
   /// Has the incidents at hand that were open when the city stopped. Call it before requests come in.
-  public func resume() throws(Problem) {
+  ///
+  /// - Returns: the incidents whose records are damaged; they are left as they are, and the others are at hand.
+  public func resume() throws(Problem) -> [String] {
+    let result = Caller.$current.withValue(.city) {
+      Result { () throws(Problem) in try takeUp() }
+    }
+    return try result.get()
+  }
+
+  private func takeUp() throws(Problem) -> [String] {
+    var damaged: [String] = []
     for tenant in try hub.tenants() {
       var offset = 0
       while true {
         let ids = try hub.documents(of: Self.name, in: RecordShelf.open, from: offset, limit: 1_000, of: tenant).map(
           \.id)
-        for id in ids { book.put(try record(id, in: tenant), in: tenant) }
+        for id in ids {
+          do throws(Problem) { book.put(try record(id, in: tenant), in: tenant) } catch { damaged.append(id) }
+        }
         offset += ids.count
         if ids.count < 1_000 { break }
       }
     }
+    return damaged
   }
 
   // MARK: - Reports
@@ -58,7 +71,8 @@ public final class SafetyService: CityService {
       case repeated
     }
 
-    public var incident: String
+    /// `nil` for one that was there, and that who reports may not see.
+    public var incident: String?
     public var way: Way
     /// Other incidents that it may be about; an operator is to say.
     public var candidates: [JoiningRules.Match] = []
@@ -75,76 +89,11 @@ public final class SafetyService: CityService {
   }
 
   private func takeIn(_ report: Report, _ exercise: String?, _ tenant: Tenant) async throws(Problem) -> Taken {
-    let (party, book, plan) = (Party(Caller.current), book, plan)
-    return try await hub.transact(as: Self.name, in: tenant) { transaction in
-      let time = transaction.time
-      var report = plan.plausibility.judging(report, at: time)
-      if report.severity == .unknown, let category = plan.category(report.category) {
-        report.severity = category.severity
-      }
-      let key = "\(report.source.utf8.count):\(report.source) \(report.number)"
-      if let known = try transaction.document(key, in: RecordShelf.reports)?["incident"]?.string {
-        return Taken(incident: known, way: .known)
-      }
-      let matches = plan.joining.matches(
-        of: report, at: time, among: book.incidents(in: tenant), exercise: exercise,
-        lastReported: { book.reported($0, in: tenant) })
-      let command = "report " + key
-      if let match = matches.first, match.isAutomatic {
-        var record = try RecordShelf.record(match.incident, book.record(match.incident, in: tenant), transaction)
-        let taken = try Self.join(&record, report, match, command, party, plan, &transaction)
-        if let taken {
-          try transaction.keep(["incident": .string(match.incident)], as: key, in: RecordShelf.reports)
-          book.put(record, in: tenant, with: transaction)
-          return taken
-        }
-      }
-      let id = "urn:ngsi-ld:Incident:" + (try Self.number(at: time, transaction))
-      var record = Record(opening: id, exercise: exercise, report, command: command, by: party, at: time)
-      if let procedure = plan.procedure(for: report.category) {
-        try Self.carryOut(.begin(procedure), "begin", .city, on: &record, at: time)
-      }
-      try RecordShelf.keep(record, from: 1, plan, &transaction)
-      try transaction.keep(["incident": .string(id)], as: key, in: RecordShelf.reports)
-      book.put(record, in: tenant, with: transaction)
-      return Taken(incident: id, way: .opened, candidates: matches)
-    }
-  }
-
-  /// - Returns: `nil` when the incident takes no more, and another is to be opened.
-  private static func join(
-    _ record: inout Record, _ report: Report, _ match: JoiningRules.Match, _ command: String, _ party: Party,
-    _ plan: SafetyPlan, _ transaction: inout ServiceTransaction
-  ) throws -> Taken? {
-    let first = record.incident.sequence + 1
-    // It may have ended since; and room is left for what people do about it.
-    guard !record.incident.status.isOver, record.entries.count < Incident.Bounds.entries / 2 else { return nil }
-    let isWorse = report.severity > record.incident.severity || record.incident.status == .resolved
-    guard match.reason == .sameSource, !isWorse else {
-      try carryOut(.report(report), command, party, on: &record, at: transaction.time)
-      try RecordShelf.keep(record, from: first, plan, &transaction)
-      return Taken(incident: match.incident, way: .joined)
-    }
-    // A storm of one source is a line a minute.
-    let waiting = Int(try transaction.document(match.incident, in: RecordShelf.repeats)?["times"]?.integer ?? 0) + 1
-    let last = record.entries.last { if case .repeated = $0.command { true } else { false } }
-    if let last, transaction.time < last.at.adding(seconds: 60) {
-      try transaction.keep(["times": .integer(Int64(waiting))], as: match.incident, in: RecordShelf.repeats)
-    } else {
-      try carryOut(.repeated(report.key, times: waiting), command, party, on: &record, at: transaction.time)
-      try transaction.drop(match.incident, in: RecordShelf.repeats)
-      try RecordShelf.keep(record, from: first, plan, &transaction)
-    }
-    return Taken(incident: match.incident, way: .repeated)
-  }
-
-  /// Day and number in the day, as people say it: `20261123-0042`. Days are those of UTC.
-  private static func number(at time: DateTime, _ transaction: ServiceTransaction) throws -> String {
-    let day = String(time.description.prefix(10).filter { $0 != "-" })
-    let next = Int(try transaction.document(day, in: RecordShelf.days)?["count"]?.integer ?? 0) + 1
-    try transaction.keep(["count": .integer(Int64(next))], as: day, in: RecordShelf.days)
-    let digits = String(next)
-    return day + "-" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+    let sees: @Sendable (Entity) -> Bool
+    do throws(Problem) { sees = try hub.sight(in: tenant) } catch { sees = { _ in false } }
+    let intake = Intake(
+      plan: plan, book: book, tenant: tenant, party: Party(Caller.current), exercise: exercise, sees: sees)
+    return try await hub.transact(as: Self.name, in: tenant) { try intake.take(report, &$0) }
   }
 
   // MARK: - Commands
@@ -161,23 +110,28 @@ public final class SafetyService: CityService {
   ) async throws(Problem) -> (Incident, Entry) {
     let (party, book, plan) = (Party(Caller.current), book, plan)
     _ = try hub.entity(incident, in: tenant)
+    if case .merge(let other) = command { _ = try hub.entity(other, in: tenant) }
     return try await hub.transact(as: Self.name, in: tenant) { transaction in
       var record = try RecordShelf.record(incident, book.record(incident, in: tenant), transaction)
-      if let known = record.incident.entry(ofCommand: id) { return (record.incident, record.entries[known - 1]) }
-      if let expected, expected != record.incident.sequence {
+      let isKnown = record.incident.entry(ofCommand: id) != nil
+      if !isKnown, let expected, expected != record.incident.sequence {
         throw Problem(
           .conflict,
           "the incident has moved on: it stands at \(record.incident.sequence), not at \(expected); look at it again")
       }
+      guard !isKnown else {
+        return (record.incident, try Self.carryOut(command, id, party, on: &record, at: transaction.time))
+      }
       let first = record.incident.sequence + 1
-      try Self.writeDownRepeats(of: &record, transaction)
+      try Intake.writeDownRepeats(of: &record, transaction)
       if case .merge(let other) = command {
         var target = try RecordShelf.record(other, book.record(other, in: tenant), transaction)
         guard target.incident.exercise == record.incident.exercise else { throw CommandRefusal.exerciseAndReal.problem }
         let start = target.incident.sequence + 1
-        let absorb = Command.absorb(
-          incident, record.incident.reports, record.incident.dispatches.filter(\.status.isOut))
-        try Self.carryOut(absorb, "absorb \(id)", party, on: &target, at: transaction.time)
+        // An incident goes on elsewhere once, so its name is one for the command.
+        try Self.carryOut(
+          .absorb(Command.Absorbed(record.incident)), Self.ownId("absorb", incident), party, on: &target,
+          at: transaction.time)
         try RecordShelf.keep(target, from: start, plan, &transaction)
         book.put(target, in: tenant, with: transaction)
       }
@@ -188,20 +142,13 @@ public final class SafetyService: CityService {
     }
   }
 
-  /// What came again and is only counted so far becomes a line before the next command.
-  private static func writeDownRepeats(of record: inout Record, _ transaction: ServiceTransaction) throws {
-    let id = record.incident.id
-    guard let times = try transaction.document(id, in: RecordShelf.repeats)?["times"]?.integer,
-      let report = record.incident.reports.first, !record.incident.status.isOver
-    else { return }
-    try carryOut(
-      .repeated(report.key, times: Int(times)), "repeated before \(record.incident.sequence + 1)", .city, on: &record,
-      at: transaction.time)
-    try transaction.drop(id, in: RecordShelf.repeats)
-  }
+  /// Ids of the service's own commands, which nobody else gives.
+  static func ownId(_ name: String, _ rest: String) -> String { ownPrefix + name + " " + rest }
+
+  public static let ownPrefix = "madang "
 
   @discardableResult
-  private static func carryOut(
+  static func carryOut(
     _ command: Command, _ id: String, _ party: Party, on record: inout Record, at time: DateTime
   ) throws(Problem) -> Entry {
     do throws(CommandRefusal) { return try record.give(command, id: id, by: party, at: time).0 } catch {

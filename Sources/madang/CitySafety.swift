@@ -19,7 +19,9 @@ enum CitySafety {
         try SafetyPlan(path: file.resolve($0.plan), centre: centre, radius: radius)
       } ?? SafetyPlan(plausibility: Plausibility(centre: centre, radius: radius))
     let service = SafetyService(hub: hub, plan: plan)
-    try service.resume()
+    for id in try service.resume() {
+      Terminal.note("The record of \(id) is damaged: it is left as it is. Run 'madang check' on a copy of the data.")
+    }
     return service
   }
 }

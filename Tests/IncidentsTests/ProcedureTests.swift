@@ -43,6 +43,19 @@ import Testing
     #expect(told.incident.run?.dueAt("call") == begun.adding(seconds: 170), "its time runs on")
   }
 
+  @Test func anotherProcedureTakesItsPlace() throws {
+    var told = Telling()
+    try told.give(.begin(try Samples.procedure()))
+    #expect(told.refusal(.begin(try Samples.procedure())) == .procedureBegun("fire"))
+    let other = try Procedure(
+      id: "flood", title: .init(korean: "침수", english: "Flood"), categories: [],
+      steps: [.init(id: "pump", title: .init(korean: "배수", english: "Pump"), roles: ["commander"])])
+    try told.give(.begin(other))
+    #expect(told.incident.run?.openSteps == ["pump"])
+    // Where access is open nobody has roles, and steps can be done all the same.
+    try told.give(.step(id: "pump", .done(note: nil)), by: Party(.nobody, id: ""))
+  }
+
   @Test func nothingIsLeftOfAFalseAlarm() throws {
     var told = Telling()
     try told.give(.begin(try Samples.procedure()))

@@ -65,7 +65,7 @@ import Testing
     #expect(matches(call) == ["nearer false", "near false"])
     #expect(matches(call, after: 901) == [])
     #expect(matches(call, exercise: "spring") == ["exercise false"], "exercises and what is real are never mixed")
-    #expect(matches(Samples.report("1")).first == "near true", "the same report")
+    #expect(matches(Samples.report("78", at: (127.1, 37.6))) == [], "the same sensor, elsewhere")
     #expect(matches(Samples.report("77")).first == "near true", "the same sensor")
     let far = Samples.report("2", category: "smoke", source: "119", channel: .voice, at: (126.99, 37.5665))
     #expect(matches(far) == [])

@@ -92,7 +92,15 @@ import Testing
     case 0: return .report(Samples.report("\(random.below(50))", severity: Severity.allCases[random.below(5)]))
     case 1: return .repeated(Samples.report().key, times: 1 + random.below(5))
     case 2: return random.below(60) == 0 ? .merge(into: "urn:other") : .note(text(), audience: ["fire", "police"])
-    case 3: return .absorb("urn:a\(random.below(5))", [Samples.report("z")], [])
+    case 3:
+      return .absorb(
+        Command.Absorbed(
+          incident: "urn:a\(random.below(5))", reports: [Samples.report("z")],
+          units: [
+            Dispatch.State(
+              dispatch: Dispatch(unit: unit, agency: "fire", task: "x"), times: [.requested: Samples.start])
+          ],
+          agencies: ["rescue"], severity: .minor, isAlarming: random.below(2) == 0))
     case 4, 5: return .acknowledge
     case 6: return .assign(random.below(2) == 0 ? nil : Samples.lee)
     case 7:

@@ -10,7 +10,7 @@ import Testing
 @Suite struct CommandTests {
   @Test func whatIsDoneIsKeptOnceAndInOrder() async throws {
     let city = try SafetyCity()
-    let id = try await city.service.report(SafetyCity.report("1"), in: .default).incident
+    let id = try await city.service.report(SafetyCity.report("1"), in: .default).id
     let (incident, entry) = try await city.service.carryOut(.acknowledge, as: "a", on: id, expected: 2, in: .default)
     #expect(incident.status == .acknowledged && entry.sequence == 3)
     let again = try await city.service.carryOut(.acknowledge, as: "a", on: id, expected: 2, in: .default)
@@ -49,7 +49,7 @@ import Testing
   @Test func commandsAtOnceFollowOneAnother() async throws {
     let city = try SafetyCity()
     let service = city.service
-    let id = try await service.report(SafetyCity.report("1"), in: .default).incident
+    let id = try await service.report(SafetyCity.report("1"), in: .default).id
     let done = await withTaskGroup(of: Int?.self) { group in
       for number in 0..<50 {
         group.addTask {
@@ -70,7 +70,7 @@ import Testing
   /// No door but the service's writes an incident.
   @Test func nobodyElseWritesIncidents() async throws {
     let city = try SafetyCity()
-    let id = try await city.service.report(SafetyCity.report("1"), in: .default).incident
+    let id = try await city.service.report(SafetyCity.report("1"), in: .default).id
     let hub = city.hub
     func fragment(_ text: String) throws -> EntityFragment {
       try EntityReader(context: .core).entity(JSONParser.parse(Array(text.utf8)))
@@ -100,7 +100,64 @@ import Testing
     await city.end()
   }
 
+  /// Command ids are of an incident: the same one at two merges does not lose what the second brings.
+  @Test func twoMergesWithOneIdBothCount() async throws {
+    let city = try SafetyCity()
+    var ids: [String] = []
+    for number in 0..<3 {
+      let report = SafetyCity.report("\(number)", "smoke", source: "caller \(number)", channel: .voice)
+      ids.append(try await city.service.report(report, in: .default).id)
+    }
+    for other in ids.dropFirst() {
+      _ = try await city.service.carryOut(.merge(into: ids[0]), as: "1", on: other, in: .default)
+    }
+    let target = try city.service.record(ids[0], in: .default).incident
+    #expect(target.absorbed == Array(ids.dropFirst()) && target.reports.count == 3 && target.isAlarming)
+    await city.end()
+  }
+
+  @Test func aCommandIdStandsForOneCommand() async throws {
+    let city = try SafetyCity()
+    let id = try await city.service.report(SafetyCity.report("1"), in: .default).id
+    _ = try await city.service.carryOut(.acknowledge, as: "7", on: id, in: .default)
+    let other = await problem { () async throws(Problem) in
+      try await city.service.carryOut(
+        .dispatch(Dispatch(unit: "ambulance", agency: "119", task: "go")), as: "7", on: id, in: .default)
+    }
+    #expect(other?.kind == .conflict)
+    await city.end()
+  }
+
   // MARK: - Rules
+
+  /// Who may report need not see, nor change, what his report goes into; and a city with rules starts again.
+  @Test func whoMayOnlyReportIsHeard() async throws {
+    let city = try SafetyCity(
+      rules: """
+        permit(principal in Role::"operator", action, resource);
+        permit(principal in Role::"caller", action == Action::"create", resource in EntityType::"Incident");
+        """)
+    func report(_ caller: Caller, _ report: Report) async throws -> SafetyService.Taken {
+      let service = city.service
+      return try await Caller.$current.withValue(caller) { try await service.report(report, in: .default) }
+    }
+    let (operatorCaller, citizen) = (SafetyCity.person("kim"), SafetyCity.person("lee", roles: ["caller"]))
+    let first = try await report(operatorCaller, SafetyCity.report("1", "crowd", source: "a", channel: .voice))
+    let joined = try await report(citizen, SafetyCity.report("1", "crowd", source: "b", channel: .voice))
+    #expect(joined.way == .joined && joined.incident == nil, "it is heard, and names nothing that he may not see")
+    let fire = try await report(citizen, SafetyCity.report("1", "fire", source: "a", channel: .voice))
+    #expect(fire.way == .opened && fire.candidates.isEmpty, "numbers are of who sends them")
+    let nobody = await problem { () async throws(Problem) in
+      try await city.service.report(SafetyCity.report("9"), in: .default)
+    }
+    #expect(nobody?.kind == .unauthorized)
+    try await city.restart()
+    #expect(city.service.openCount(in: .default) == 2)
+    let service = city.service
+    let record = try Caller.$current.withValue(operatorCaller) { try service.record(first.id, in: .default) }
+    #expect(record.incident.reports.map(\.source) == ["a", "b"])
+    await city.end()
+  }
 
   @Test func agenciesSeeWhatTheRulesLetThem() async throws {
     let city = try SafetyCity(
@@ -134,7 +191,7 @@ import Testing
     #expect(try await queue(viewer) == 2)
     func kind(_ caller: Caller, _ command: Command) async -> Problem.Kind? {
       let done = await by(caller) { () async throws(Problem) in
-        try await service.carryOut(command, as: "\(caller.id) \(command.name)", on: opened.incident, in: .default)
+        try await service.carryOut(command, as: "\(caller.id) \(command.name)", on: opened.id, in: .default)
       }
       if case .failure(let problem) = done { return problem.kind }
       return nil

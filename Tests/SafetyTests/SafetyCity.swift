@@ -68,7 +68,7 @@ final class SafetyCity {
     let plan = try SafetyPlan(
       json: JSONParser.parse(Array(Self.plan.utf8)), centre: Position(longitude: 127, latitude: 37.5), radius: 30_000)
     let service = SafetyService(hub: hub, plan: plan)
-    try service.resume()
+    _ = try service.resume()
     return (store, hub, service)
   }
 
@@ -106,4 +106,9 @@ func problem<Value>(_ body: () async throws(Problem) -> Value) async -> Problem?
     _ = try await body()
     return nil
   } catch { return error }
+}
+
+extension SafetyService.Taken {
+  /// Of an incident that may be seen.
+  var id: String { incident ?? "none" }
 }

@@ -14,6 +14,8 @@ public struct ServiceTransaction {
   /// The time of all that is written.
   public let time: DateTime
   private var updates: [EntityUpdate] = []
+  /// What the city itself writes, whoever asked.
+  private var cityUpdates: [EntityUpdate] = []
   private var disclosures: [Disclosure] = []
 
   init(
@@ -56,13 +58,31 @@ public struct ServiceTransaction {
   /// Makes an entity what it is now, or brings a new one. What has not changed keeps its times.
   ///
   /// - Throws: `Forbidden`, `Unauthorized` for who may not; `BadRequestData` for what does not meet its data model.
-  public mutating func put(_ entity: Entity) throws {
-    let before = try updates.last { $0.entity.id == entity.id }?.entity ?? writer.entity(entity.id, in: tenant)
-    if before == nil { try hub.requireRoom(for: tenant, writer) }
+  public mutating func put(_ entity: Entity) throws { try put(entity, by: writing, into: \.updates) }
+
+  /// The same on behalf of the city: what follows from a fact that the caller was permitted to bring.
+  public mutating func putAsCity(_ entity: Entity) throws {
+    var city = Writing.city
+    city.service = service
+    try put(entity, by: city, into: \.cityUpdates)
+  }
+
+  /// Asks whether the caller may bring such an entity; nothing is written.
+  ///
+  /// - Throws: `Forbidden`, `Unauthorized`.
+  public func permitCreating(_ entity: Entity) throws(Problem) {
+    try hub.permit(EntityUpdate(creating: entity, at: time), by: writing)
+  }
+
+  private mutating func put(
+    _ entity: Entity, by writing: Writing, into list: WritableKeyPath<ServiceTransaction, [EntityUpdate]>
+  ) throws {
+    let known = (updates + cityUpdates).last { $0.entity.id == entity.id }?.entity
+    let before = try known ?? writer.entity(entity.id, in: tenant)
     let update = before?.becoming(entity, at: time) ?? EntityUpdate(creating: entity, at: time)
     try hub.judge(update, in: tenant, by: writing, notes)
     guard !update.isUnchanged else { return }
-    updates.append(update)
+    self[keyPath: list].append(update)
   }
 
   /// States in the evidence log what was done, where the city keeps one.
@@ -84,6 +104,7 @@ public struct ServiceTransaction {
 
   func commit() throws {
     if !updates.isEmpty { try hub.commit(updates, in: tenant, at: time, by: writing, writer) }
+    if !cityUpdates.isEmpty { try hub.commit(cityUpdates, in: tenant, at: time, by: .city, writer) }
     if let rules = hub.rules, !disclosures.isEmpty { _ = try rules.record(disclosures, writer) }
   }
 
@@ -104,6 +125,7 @@ extension Hub {
       var transaction = ServiceTransaction(
         hub: self, service: service, tenant: tenant, writing: who, caller: caller, notes: notes, time: at,
         writer: writer)
+      try self.requireRoom(for: tenant, writer)
       let value = try body(&transaction)
       try transaction.commit()
       return value

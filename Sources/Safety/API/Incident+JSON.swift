@@ -5,7 +5,7 @@ extension SafetyService.Taken {
   var json: JSON {
     .object(
       JSONObject(of: [
-        "incident": .string(incident), "way": .string(way.rawValue),
+        "incident": incident.map(JSON.string), "way": .string(way.rawValue),
         "candidates": candidates.isEmpty ? nil : .array(candidates.map(\.json)),
       ]))
   }
@@ -15,7 +15,6 @@ extension JoiningRules.Match {
   var json: JSON {
     let reason: JSON =
       switch reason {
-      case .sameReport: "same-report"
       case .sameSource: "same-source"
       case .near(let metres, let seconds):
         ["metres": .double(metres.rounded()), "seconds": .double(seconds.rounded())]
@@ -94,6 +93,7 @@ extension Attention.Reason {
     case .late(let milestone): ["reason": "late", "milestone": .string(milestone.rawValue)]
     case .stepLate(let step): ["reason": "step-late", "step": .string(step)]
     case .severity(let severity): ["reason": "severity", "severity": .string(severity.rawValue)]
+    case .noUnit: ["reason": "no-unit"]
     case .noOwner: ["reason": "no-owner"]
     }
   }

@@ -15,10 +15,10 @@ extension SafetyService {
         let exercise = body["exercise"]
         body["exercise"] = nil
         guard exercise == nil || exercise?.string?.isEmpty == false else { throw .badRequest("'exercise' is a name") }
-        let report = try Report(json: call.body.object == nil ? call.body : .object(body))
+        let report = try Report(sent: call.body.object == nil ? call.body : .object(body))
         let taken = try await self.report(report, exercise: exercise?.string, in: call.tenant)
         return ServiceOperation.Answer(
-          taken.json, status: taken.way == .opened ? 201 : 200, location: Self.door + "/" + taken.incident)
+          taken.json, status: taken.way == .opened ? 201 : 200, location: taken.incident.map { Self.door + "/" + $0 })
       },
       ServiceOperation(
         .get, "incidents", "The incidents that are open, in the order in which they want to be looked at", isList: true
@@ -26,6 +26,8 @@ extension SafetyService {
         let queue = try queue(in: call.tenant)
         let time = hub.time
         let part = queue.dropFirst(call.page.offset).prefix(call.page.limit)
+        // Who is shown them is recorded where the rules want it.
+        for item in part { _ = try hub.entity(item.incident.id, in: call.tenant) }
         return ServiceOperation.Answer(
           .array(part.map { $0.json(at: time, plan.targets) }), total: queue.count)
       },
@@ -65,9 +67,7 @@ extension SafetyService {
       .object(JSONObject(uniqueMembers: body.members.filter { ["id", "expected"].contains($0.key) })), "",
       only: ["id", "expected"])
     let id = try wrapper.text("id", most: 200)
-    guard !id.hasPrefix("report "), !id.hasPrefix("absorb "), !id.hasPrefix("repeated ") else {
-      throw .badRequest("an 'id' does not begin with report, absorb or repeated and a space")
-    }
+    guard !id.hasPrefix(Self.ownPrefix) else { throw .badRequest("an 'id' does not begin with '\(Self.ownPrefix)'") }
     let expected = try wrapper.integer("expected", in: 1...1_000_000)
     body["id"] = nil
     body["expected"] = nil
