@@ -4,7 +4,7 @@
 /// (Dinic, "Algorithm for solution of a problem of maximum flow in networks with power estimation", 1970). What a
 /// search that fails has seen can never again be on a way: ways begin at people who wait, and those states cannot be
 /// reached from there. They are marked and left alone, so that all failing searches together see each state once.
-struct AugmentingSearch {
+final class AugmentingSearch {
   /// One step back on a way.
   private enum Kind {
     /// More people enter an arc, or fewer.
@@ -37,19 +37,24 @@ struct AugmentingSearch {
   private var depth: Int32 = 0
   private var queue: [Int] = []
   /// Marks of sources, then of exits, whose states are the numbers below 0.
-  private var hubMarks: [Int32]
+  private let hubMarks: TimeExpandedFlow.Cells
+  private let hubCount: Int
 
   init(_ flow: TimeExpandedFlow, isRerouting: Bool) {
     self.flow = flow
     self.isRerouting = isRerouting
-    hubMarks = Array(repeating: 0, count: flow.departures.count + flow.exitCount)
+    hubCount = flow.sourceCount + flow.exitCount
+    hubMarks = .allocate(capacity: max(1, hubCount))
+    hubMarks.initialize(repeating: 0, count: hubCount)
   }
+
+  deinit { hubMarks.deallocate() }
 
   /// Finds ways for as many more people as can be at an exit by `step`, which has been reached.
   ///
   /// Called for each step in turn, without rerouting, it makes an earliest arrival flow: after each call as many people
   /// as possible are at an exit by that step, and no call takes that back for an earlier one.
-  mutating func run(_ step: Int) {
+  func run(_ step: Int) {
     horizon = step
     while layLevels() { takeWays() }
     if !isRerouting {
@@ -59,11 +64,11 @@ struct AugmentingSearch {
 
   private func mark(_ state: Int) -> Int32 { state >= 0 ? flow.marks[state] : hubMarks[-1 - state] }
 
-  private mutating func setMark(_ state: Int, _ mark: Int32) {
+  private func setMark(_ state: Int, _ mark: Int32) {
     if state >= 0 { flow.marks[state] = mark } else { hubMarks[-1 - state] = mark }
   }
 
-  private func exitState(_ exit: Int) -> Int { -1 - flow.departures.count - exit }
+  private func exitState(_ exit: Int) -> Int { -1 - flow.sourceCount - exit }
 
   private var roots: [Int] {
     flow.network.exits.indices.filter { flow.room[$0] > 0 }.map {
@@ -74,11 +79,11 @@ struct AugmentingSearch {
   // ---- Levels ----
 
   /// Whether a way was found; the levels up to its begin are marked then.
-  private mutating func layLevels() -> Bool {
+  private func layLevels() -> Bool {
     base += depth + 2
     if base > Int32.max / 2 {
       flow.clearMarks()
-      hubMarks = Array(repeating: 0, count: hubMarks.count)
+      hubMarks.update(repeating: 0, count: hubCount)
       base = 1
     }
     depth = 0
@@ -114,6 +119,7 @@ struct AugmentingSearch {
     guard state >= 0 else { return beforeHub(-1 - state, visit) }
     let (time, node) = state.quotientAndRemainder(dividingBy: flow.nodeCount)
     for arc in flow.into[node] {
+      let arc = Int(arc)
       let entered = time - Int(flow.transit[arc])
       guard entered >= 0, flow.entering[entered * flow.arcCount + arc] < flow.capacity[arc] else { continue }
       let step = Step(
@@ -121,13 +127,15 @@ struct AugmentingSearch {
       if visit(step) { return step }
     }
     let row = flow.entering + time * flow.arcCount
-    for arc in flow.outOf[node] where row[arc] > 0 {
+    for arc in flow.outOf[node] where row[Int(arc)] > 0 {
+      let arc = Int(arc)
       let step = Step(
         kind: .cancel, index: arc, step: time,
         state: (time + Int(flow.transit[arc])) * flow.nodeCount + Int(flow.to[arc]))
       if visit(step) { return step }
     }
-    for source in flow.sourcesAt[node] where flow.network.sources[source].ready <= time {
+    for source in flow.sourcesAt[node] where Int(flow.ready[Int(source)]) <= time {
+      let source = Int(source)
       let step = Step(kind: .depart, index: source, step: time, state: -1 - source)
       if visit(step) { return step }
     }
@@ -140,7 +148,7 @@ struct AugmentingSearch {
   }
 
   private func beforeHub(_ hub: Int, _ visit: (Step) -> Bool) -> Step? {
-    if hub < flow.departures.count {
+    if hub < flow.sourceCount {
       let node = flow.network.sources[hub].node
       for (time, _) in flow.departures[hub] {
         let step = Step(kind: .stay, index: hub, step: Int(time), state: Int(time) * flow.nodeCount + node)
@@ -148,7 +156,7 @@ struct AugmentingSearch {
       }
       return nil
     }
-    let exit = hub - flow.departures.count
+    let exit = hub - flow.sourceCount
     let node = flow.network.exits[exit].node
     for time in 0...horizon {
       let step = Step(kind: .takeUp, index: exit, step: time, state: time * flow.nodeCount + node)
@@ -162,8 +170,9 @@ struct AugmentingSearch {
   private func start(_ state: Int) -> (source: Int?, exit: Int, people: Int32)? {
     guard state >= 0 else { return nil }
     let (time, node) = state.quotientAndRemainder(dividingBy: flow.nodeCount)
-    for source in flow.sourcesAt[node]
-    where flow.waiting[source] > 0 && flow.network.sources[source].ready <= time {
+    for source in flow.sourcesAt[node] {
+      let source = Int(source)
+      guard flow.waiting[source] > 0, Int(flow.ready[source]) <= time else { continue }
       return (source, -1, flow.waiting[source])
     }
     let exit = Int(flow.exitAt[node])
@@ -176,9 +185,9 @@ struct AugmentingSearch {
   // ---- Ways ----
 
   /// Takes ways along the levels until there are none.
-  private mutating func takeWays() {
+  private func takeWays() {
     for root in roots where mark(root) == base {
-      let exit = root >= 0 ? Int(flow.exitAt[root % flow.nodeCount]) : -1 - root - flow.departures.count
+      let exit = root >= 0 ? Int(flow.exitAt[root % flow.nodeCount]) : -1 - root - flow.sourceCount
       var states = [root]
       var way: [Step] = []
       while let state = states.last, flow.room[exit] > 0 {

@@ -32,7 +32,8 @@ public struct PlanCheck: Sendable, Equatable {
       case .blocked(let arc, let step): "arc \(arc) is blocked and entered at step \(step)"
       case .overCapacity(let arc, let step, let people, let capacity):
         "\(people) people enter arc \(arc) at step \(step), \(capacity) can"
-      case .overRoom(let exit, let people, let capacity): "\(people) people are sent to exit \(exit), which takes \(capacity)"
+      case .overRoom(let exit, let people, let capacity):
+        "\(people) people are sent to exit \(exit), which takes \(capacity)"
       case .notAll(let source, let planned, let people): "\(planned) of \(people) people of source \(source) have a way"
       }
     }

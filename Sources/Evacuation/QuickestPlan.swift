@@ -60,7 +60,7 @@ public struct QuickestPlan: Sendable {
       exits: network.exits)
     let flow = TimeExpandedFlow(timeless, limit: cellLimit)
     try flow.reach(0)
-    var search = AugmentingSearch(flow, isRerouting: true)
+    let search = AugmentingSearch(flow, isRerouting: true)
     search.run(0)
     if flow.waitingPeople > 0 { throw .tooLittleRoom(people: flow.waitingPeople) }
   }
@@ -72,7 +72,7 @@ public struct QuickestPlan: Sendable {
     let flow = TimeExpandedFlow(network, limit: cellLimit)
     try flow.take(kept)
     var latest = EvacuationPlan(groups: kept).makespan
-    var search = AugmentingSearch(flow, isRerouting: false)
+    let search = AugmentingSearch(flow, isRerouting: false)
     var openExits = flow.room.count { $0 > 0 }
     let isAllOpen = openExits == network.exits.count
     var step = 0
@@ -113,7 +113,7 @@ public struct QuickestPlan: Sendable {
   ) throws(EvacuationError) -> [EvacuationPlan.Group] {
     let flow = TimeExpandedFlow(network, limit: cellLimit)
     try flow.take(groups.filter { $0.arrival <= bound })
-    var search = AugmentingSearch(flow, isRerouting: true)
+    let search = AugmentingSearch(flow, isRerouting: true)
     var horizon = bound
     while true {
       try flow.reach(horizon)

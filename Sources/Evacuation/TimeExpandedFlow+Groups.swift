@@ -30,7 +30,7 @@ extension TimeExpandedFlow {
         return EvacuationPlan.Group(source: source, people: Int(people), moves: moves, exit: exit, arrival: time)
       }
       let row = time * arcCount
-      guard let arc = outOf[node].first(where: { entering[row + $0] > 0 }) else {
+      guard let arc = outOf[node].lazy.map({ Int($0) }).first(where: { entering[row + $0] > 0 }) else {
         preconditionFailure("the flow is not conserved")
       }
       moves.append(EvacuationPlan.Move(arc: arc, step: time))

@@ -8,14 +8,25 @@
 final class TimeExpandedFlow {
   typealias Cells = UnsafeMutablePointer<Int32>
 
+  /// An `Index` in buffers.
+  struct Groups {
+    let first, members: Cells
+
+    subscript(key: Int) -> UnsafeBufferPointer<Int32> {
+      UnsafeBufferPointer(start: members + Int(first[key]), count: Int(first[key + 1] - first[key]))
+    }
+  }
+
   let network: EvacuationNetwork
-  let nodeCount, arcCount, exitCount: Int
+  let nodeCount, arcCount, exitCount, sourceCount: Int
   /// Arcs that may be entered, by where they end and where they begin.
-  let into, outOf: Index
-  let sourcesAt: Index
+  let into, outOf: Groups
+  let sourcesAt: Groups
   /// The exit at each node, -1 where there is none.
-  let exitAt: [Int32]
+  let exitAt: Cells
   let from, to, transit, capacity: Cells
+  /// The first step at which people of each source may leave.
+  let ready: Cells
 
   /// Layers that the buffers have; steps `0 ..< layers` can be named.
   private(set) var layers = 0
@@ -49,16 +60,18 @@ final class TimeExpandedFlow {
     nodeCount = network.nodeCount
     arcCount = network.arcs.count
     exitCount = network.exits.count
+    sourceCount = network.sources.count
     var into = Index(keys: network.arcs.map(\.to), count: nodeCount)
     var outOf = Index(keys: network.arcs.map(\.from), count: nodeCount)
     into.drop { network.arcs[$0].isBlocked }
     outOf.drop { network.arcs[$0].isBlocked }
-    self.into = into
-    self.outOf = outOf
-    sourcesAt = Index(keys: network.sources.map(\.node), count: nodeCount)
-    var exitAt = [Int32](repeating: -1, count: nodeCount)
+    self.into = Groups(first: cells(into.first), members: cells(into.members))
+    self.outOf = Groups(first: cells(outOf.first), members: cells(outOf.members))
+    let sourcesAt = Index(keys: network.sources.map(\.node), count: nodeCount)
+    self.sourcesAt = Groups(first: cells(sourcesAt.first), members: cells(sourcesAt.members))
+    exitAt = cells([Int](repeating: -1, count: nodeCount))
     for (index, exit) in network.exits.enumerated() { exitAt[exit.node] = Int32(index) }
-    self.exitAt = exitAt
+    ready = cells(network.sources.map(\.ready))
     from = cells(network.arcs.map(\.from))
     to = cells(network.arcs.map(\.to))
     transit = cells(network.arcs.map(\.transit))
@@ -73,7 +86,11 @@ final class TimeExpandedFlow {
   }
 
   deinit {
-    for cells in [from, to, transit, capacity, waiting, entering, leaving, marks] { cells.deallocate() }
+    for cells in [from, to, transit, capacity, ready, exitAt, waiting, entering, leaving, marks] { cells.deallocate() }
+    for groups in [into, outOf, sourcesAt] {
+      groups.first.deallocate()
+      groups.members.deallocate()
+    }
   }
 
   /// Makes sure that step `step` can be named.

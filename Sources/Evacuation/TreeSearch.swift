@@ -72,7 +72,8 @@ struct TreeSearch {
   /// Nodes so that each comes before the one that it leads to, and the exit of each; `nil` for nodes that lead to none.
   private func order(_ tree: [Int?]) -> (nodes: [Int], exit: [Int?]) {
     var exit = exitAt
-    let back = Index(keys: tree.map { $0.map { network.arcs[$0].to } ?? network.nodeCount }, count: network.nodeCount + 1)
+    let back = Index(
+      keys: tree.map { $0.map { network.arcs[$0].to } ?? network.nodeCount }, count: network.nodeCount + 1)
     var nodes = tree.indices.filter { exitAt[$0] != nil }
     var next = 0
     while next < nodes.count {
@@ -103,7 +104,9 @@ struct TreeSearch {
       for node in nodes where used[node] {
         let row = node * (horizon + 1)
         guard let arc = tree[node] else {
-          if let exit = exitAt[node], let step = (0...horizon).last(where: { counts[row + $0] > 0 }) { last[exit] = step }
+          if let exit = exitAt[node], let step = (0...horizon).last(where: { counts[row + $0] > 0 }) {
+            last[exit] = step
+          }
           continue
         }
         let (end, transit) = (network.arcs[arc].to, network.arcs[arc].transit)
