@@ -7,6 +7,13 @@ public struct PlanProgress: Sendable, Equatable {
     public var planned, counted: Int
     /// Steps since the plan had as many people there as were counted; 0 where nobody is missing.
     public var late: Int
+
+    public init(arc: Int, planned: Int, counted: Int, late: Int) {
+      self.arc = arc
+      self.planned = planned
+      self.counted = counted
+      self.late = late
+    }
   }
 
   /// One for each count, the latest first.

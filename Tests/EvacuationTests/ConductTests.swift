@@ -5,7 +5,7 @@ import Testing
 @Suite struct ConductTests {
   @Test func aNewPlanIsAsGoodAsOneFromTheBeginning() throws {
     var dice = Dice(3)
-    var kept = 0
+    var (kept, planned) = (0, 0)
     for _ in 0..<150 {
       let network = try EvacuationNetwork.random(&dice)
       let plan = try QuickestPlan(network).plan
@@ -15,17 +15,19 @@ import Testing
       let inside = rest.network.people
       #expect(inside + rest.settled == network.people)
       kept += rest.kept.reduce(0) { $0 + $1.people }
-      do {
-        let warm = try rest.plan()
-        let cold = try QuickestPlan(rest.network)
-        #expect(warm.plan.arrivals == cold.plan.arrivals, "\(network) at \(step) without \(closed)")
-        #expect(PlanCheck(warm.plan, for: rest.network).isGood)
-        #expect(warm.plan.groups.allSatisfy { $0.moves.allSatisfy { !closed.contains($0.arc) } })
-      } catch EvacuationError.unreachable {
-        #expect(!closed.isEmpty)
+      let warm: QuickestPlan
+      do { warm = try rest.plan() } catch {
+        // A closed road may cut people off.
+        guard case .unreachable = error else { throw error }
+        continue
       }
+      planned += 1
+      let cold = try QuickestPlan(rest.network)
+      #expect(warm.plan.arrivals == cold.plan.arrivals, "\(network) at \(step) without \(closed)")
+      #expect(PlanCheck(warm.plan, for: rest.network).isGood)
+      #expect(warm.plan.groups.allSatisfy { $0.moves.allSatisfy { !closed.contains($0.arc) } })
     }
-    #expect(kept > 500)
+    #expect(kept > 500 && planned > 100)
   }
 
   @Test func nothingClosedMeansNothingChanged() throws {
@@ -34,7 +36,7 @@ import Testing
       let network = try EvacuationNetwork.random(&dice)
       let plan = try QuickestPlan(network).plan
       let rest = try Replanning(plan, for: network, at: 0, closing: [])
-      #expect(try rest.plan().plan.makespan + 0 == max(0, plan.makespan) || rest.network.people == 0)
+      #expect(max(try rest.plan().plan.makespan, rest.settledBy) == plan.makespan)
     }
   }
 

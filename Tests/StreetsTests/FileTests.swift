@@ -53,9 +53,11 @@ import Testing
       do {
         let ways = try StreetWays(pbf: path)
         Issue.record("\(bytes.count) bytes were read as \(ways.ways.count) ways")
-      } catch StreetsError.malformed, StreetsError.unreadable {
       } catch {
-        Issue.record("\(error)")
+        switch error {
+        case .malformed, .unreadable: break
+        default: Issue.record("\(error)")
+        }
       }
     }
     // A byte changed anywhere gives streets or an error, and never a crash.
