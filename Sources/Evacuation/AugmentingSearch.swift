@@ -1,8 +1,9 @@
 /// Finds ways for more people through a `TimeExpandedFlow`, from the exits back to where people wait.
 ///
-/// Levels are laid by a breadth-first search over the residual network, then as many shortest ways as fit are taken
-/// (Dinic, "Algorithm for solution of a problem of maximum flow in networks with power estimation", 1970). What a
-/// search that fails has seen can never again be on a way: ways begin at people who wait, and those states cannot be
+/// Levels are laid by a breadth-first search over the residual network, then as many ways as fit are taken that go down
+/// level by level (after Dinic, "Algorithm for solution of a problem of maximum flow in networks with power estimation",
+/// 1970). Levels do not end where the first people are found, as Dinic's do: people stand at all distances, and one
+/// search then serves them all. What a search that fails has seen can never again be on a way: ways begin at people who wait, and those states cannot be
 /// reached from there. They are marked and left alone, so that all failing searches together see each state once.
 final class AugmentingSearch {
   /// One step back on a way.
@@ -78,7 +79,7 @@ final class AugmentingSearch {
 
   // ---- Levels ----
 
-  /// Whether a way was found; the levels up to its begin are marked then.
+  /// Whether a way was found.
   private func layLevels() -> Bool {
     base += depth + 2
     if base > Int32.max / 2 {
@@ -95,7 +96,7 @@ final class AugmentingSearch {
       if !isFound, start(root) != nil { isFound = true }
     }
     var next = 0
-    while !isFound && next < queue.count {
+    while next < queue.count {
       let levelEnd = queue.count
       depth += 1
       while next < levelEnd {
@@ -192,11 +193,11 @@ final class AugmentingSearch {
       var way: [Step] = []
       while let state = states.last, flow.room[exit] > 0 {
         let level = Int32(way.count)
-        if level == depth, let start = start(state) {
+        if let start = start(state) {
           let kept = augment(way, exit, start, state)
           way.removeSubrange(kept...)
           states.removeSubrange((kept + 1)...)
-        } else if level < depth, let step = before(state, { mark($0.state) == base + level + 1 }) {
+        } else if let step = before(state, { mark($0.state) == base + level + 1 }) {
           way.append(step)
           states.append(step.state)
         } else {

@@ -16,11 +16,14 @@ public struct BoundedPlan: Sendable {
   /// How much later the last person may be than necessary, as a part of the bound.
   public var gap: Double { lowerBound == 0 ? 0 : Double(plan.makespan - lowerBound) / Double(lowerBound) }
 
+  /// Cells up to which a plan is exact: twenty times central Helsinki with 20,000 people and steps of 5 s.
+  public static let cellLimit = 32 << 20
+
   /// An exact plan where the cells (arcs times steps) allow, otherwise a bounded one with as few steps put together as
   /// they allow.
   /// - Throws: `unreachable`, `tooLittleRoom`; `tooLarge` when even 256 steps put together are too many.
   public static func best(
-    _ network: EvacuationNetwork, cellLimit: Int = QuickestPlan.cellLimit
+    _ network: EvacuationNetwork, cellLimit: Int = BoundedPlan.cellLimit
   ) throws(EvacuationError) -> BoundedPlan {
     let least = (network.stepsToExit().lazy.compactMap { $0 }.max() ?? 0) + 1
     var factor = 1

@@ -75,6 +75,7 @@ public struct QuickestPlan: Sendable {
     let search = AugmentingSearch(flow, isRerouting: false)
     var openExits = flow.room.count { $0 > 0 }
     let isAllOpen = openExits == network.exits.count
+    let ahead = network.stepsToExit()
     var step = 0
     while true {
       while latest > step && flow.leavingAt[latest] == 0 { latest -= 1 }
@@ -87,6 +88,12 @@ public struct QuickestPlan: Sendable {
         if !canReachRoom(flow) { break }
       }
       step += 1
+      // Nobody arrives before one of those who wait could without the others.
+      if flow.waitingPeople > 0 && latest < step {
+        let soonest = network.sources.indices.lazy.filter { flow.waiting[$0] > 0 }
+          .compactMap { index in ahead[network.sources[index].node].map { $0 + network.sources[index].ready } }.min()
+        step = max(step, soonest ?? step)
+      }
     }
     let isComplete = flow.waitingPeople == 0
     let isFull = openExits < network.exits.count || !isAllOpen
