@@ -72,6 +72,17 @@ def test_the_plan_is_the_optimum(evacuate, tmp_path):
         assert said["seconds"]["plan"] <= 5
 
 
+def test_signs_lead_everybody_out(evacuate, tmp_path):
+    answer = evacuate("--people", 1_000, "--step", 20, "--json", "--signs", tmp_path / "signs.json", "--write", tmp_path / "plan.json")
+    assert answer.returncode == 0, answer.stderr
+    signs = json.loads((tmp_path / "signs.json").read_text())["features"]
+    assert len(signs) == json.loads(answer.stdout)["convergent"]["signs"] > 300
+    assert len({sign["properties"]["node"] for sign in signs}) == len(signs)
+    assert all(0 <= sign["properties"]["bearing"] <= 360 and sign["properties"]["people"] > 0 for sign in signs)
+    assert max(sign["properties"]["people"] for sign in signs) < 1_000
+    assert any(sign["properties"].get("street") == "Mannerheimintie" for sign in signs)
+
+
 def test_a_closed_road_makes_a_new_plan(evacuate):
     answer = evacuate("--people", 1_000, "--step", 20, "--json", "--close", 4247500, "--close-at", 60)
     if "no street with that id" in answer.stderr:

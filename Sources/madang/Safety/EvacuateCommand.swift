@@ -39,6 +39,9 @@ struct EvacuateCommand: ParsableCommand {
   @Flag(help: "Also make a plan in which everybody at a junction goes the same way.")
   var convergent = false
 
+  @Option(help: "Write the signs of that plan to this file as GeoJSON.", completion: .file())
+  var signs: String?
+
   @Option(help: "Write the network and the plan to this file as JSON, for checks by others.", completion: .file())
   var write: String?
 
@@ -70,9 +73,10 @@ struct EvacuateCommand: ParsableCommand {
       let found = try report.timing(\.plan) { try BoundedPlan.best(network) }
       let check = report.timing(\.check) { PlanCheck(found.plan, for: network) }
       report.describe(found, check)
-      if convergent {
+      if convergent || signs != nil {
         let made = report.timing(\.convergent) { ConvergentPlan(network, from: found.plan) }
         report.describe(made, optimum: found.lowerBound, network)
+        if let signs, let made { try SignFile(made, evacuation.graph).write(to: signs) }
       }
       if !close.isEmpty { try replan(found, evacuation, &report) }
       if let write { try EvacuationFile(network, found.plan).write(to: write) }
