@@ -16,8 +16,9 @@ public struct BoundedPlan: Sendable {
   /// How much later the last person may be than necessary, as a part of the bound.
   public var gap: Double { lowerBound == 0 ? 0 : Double(plan.makespan - lowerBound) / Double(lowerBound) }
 
-  /// Cells up to which a plan is exact: twenty times central Helsinki with 20,000 people and steps of 5 s.
-  public static let cellLimit = 32 << 20
+  /// Cells up to which a plan is exact: nearly three times central Helsinki with 20,000 people and steps of 5 s. Beyond, an
+  /// exact plan can take minutes.
+  public static let cellLimit = 4 << 20
 
   /// An exact plan where the cells (arcs times steps) allow, otherwise a bounded one with as few steps put together as
   /// they allow.
@@ -25,7 +26,10 @@ public struct BoundedPlan: Sendable {
   public static func best(
     _ network: EvacuationNetwork, cellLimit: Int = BoundedPlan.cellLimit
   ) throws(EvacuationError) -> BoundedPlan {
-    let least = (network.stepsToExit().lazy.compactMap { $0 }.max() ?? 0) + 1
+    let isExit = Set(network.exits.map(\.node))
+    let gates = network.arcs.lazy.filter { isExit.contains($0.to) && !isExit.contains($0.from) && !$0.isBlocked }
+    let passing = network.people / max(1, gates.reduce(0) { $0 + $1.capacity })
+    let least = max(network.stepsToExit().lazy.compactMap { $0 }.max() ?? 0, passing) + 1
     var factor = 1
     while true {
       do throws(EvacuationError) {
