@@ -30,6 +30,9 @@ let package = Package(
     .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
     .systemLibrary(name: "CMalloc"),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .target(name: "COsmium", linkerSettings: [.linkedLibrary("z")]),
+    .target(name: "Streets", dependencies: ["COsmium"]),
+    .target(name: "Evacuation", dependencies: ["Streets"]),
     .target(name: "MQTT", dependencies: ["CMosquitto"]),
     .target(name: "NGSI"),
     .target(name: "Patterns", dependencies: ["CPCRE2", "NGSI"]),
@@ -141,11 +144,11 @@ let package = Package(
     .executableTarget(
       name: "madang",
       dependencies: [
-        "Access", "Bench", "City", "CMalloc", "Console", "Devices", "Egress", "Evidence", "Federation", "Firmware",
+        "Access", "Bench", "City", "CMalloc", "Console", "Devices", "Egress", "Evacuation", "Evidence", "Federation",
+        "Firmware",
         "Hub",
-        "HubHTTP", "Identity", "Incidents", "Ingest", "NGSI", "Query", "Safety", "Store", "StoreSQLite",
-        "TransparencyLog", "WholeFile",
-        "Witness",
+        "HubHTTP", "Identity", "Incidents", "Ingest", "NGSI", "Query", "Safety", "Store", "StoreSQLite", "Streets",
+        "TransparencyLog", "WholeFile", "Witness",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "Hummingbird", package: "hummingbird"),
@@ -237,6 +240,8 @@ let package = Package(
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOEmbedded", package: "swift-nio"),
       ]),
+    .testTarget(name: "StreetsTests", dependencies: ["NGSI", "Streets", "TestSupport"]),
+    .testTarget(name: "EvacuationTests", dependencies: ["Evacuation", "NGSI", "Streets", "TestSupport"]),
     .testTarget(
       name: "BenchTests",
       dependencies: [
@@ -246,5 +251,6 @@ let package = Package(
         .product(name: "NIOPosix", package: "swift-nio"),
       ]),
   ],
-  swiftLanguageModes: [.v6]
+  swiftLanguageModes: [.v6],
+  cxxLanguageStandard: .cxx17
 )

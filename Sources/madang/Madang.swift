@@ -11,6 +11,6 @@ struct Madang: AsyncParsableCommand {
       UpCommand.self, ImportCommand.self, ReplayCommand.self, LockCommand.self, BackupCommand.self, RestoreCommand.self,
       CheckCommand.self, BenchCommand.self, WitnessCommand.self, ProveCommand.self, VerifyCommand.self,
       AuditCommand.self,
-      DevicesCommand.self, FirmwareCommand.self,
+      DevicesCommand.self, FirmwareCommand.self, SafetyCommand.self,
     ])
 }
