@@ -50,8 +50,9 @@ struct Intake: Sendable {
     try RecordShelf.keep(record, from: 1, plan, asCity: true, &transaction)
     try remember(id, key, digest, transaction)
     book.put(record, in: tenant, with: transaction)
-    let open = Dictionary(book.incidents(in: tenant).map { ($0.id, $0) }) { first, _ in first }
-    let seen = matches.filter { open[$0.incident].map { sees(RecordShelf.facts($0, plan)) } ?? false }
+    let seen = matches.filter { match in
+      book.record(match.incident, in: tenant).map { sees(RecordShelf.facts($0.incident, plan)) } ?? false
+    }
     return Taken(incident: id, way: .opened, candidates: seen)
   }
 
