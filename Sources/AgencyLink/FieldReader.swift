@@ -50,9 +50,10 @@ struct FieldReader {
     return items.enumerated().map { ("\(path)[\($0.offset)]", $0.element) }
   }
 
+  /// A time to the second.
   func time(_ name: String) throws(MessageError) -> DateTime? {
     guard let text = try text(name, most: 20), !text.isEmpty else { return nil }
-    guard let time = WireTime.time(text) else { throw MessageError(path + name, .notTime) }
+    guard text.utf8.count == 14, let time = WireTime.time(text) else { throw MessageError(path + name, .notTime) }
     return time
   }
 

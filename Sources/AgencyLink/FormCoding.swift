@@ -31,7 +31,8 @@ enum FormCoding {
 
   /// A name that somebody sent, fit for a sentence.
   static func shown(_ name: String) -> String {
-    String(String.UnicodeScalarView(name.unicodeScalars.filter { $0.value >= 0x20 && $0.value != 0x7F }.prefix(60)))
+    let shown = name.unicodeScalars.filter { $0.value >= 0x20 && $0.value != 0x7F }.prefix(60)
+    return shown.isEmpty ? "form" : String(String.UnicodeScalarView(shown))
   }
 
   private static func text(_ bytes: ArraySlice<UInt8>) -> String? {

@@ -22,6 +22,7 @@ extension Message {
     // The platform's messages that the module has kept say `Body`.
     guard let (path, value) = try fields.value("body", "Body") else { throw MessageError("body", .missing) }
     if case .string(let text) = value {
+      guard !text.isEmpty else { throw MessageError(path, .missing) }
       self.init(envelope, .sealed(text))
     } else {
       self.init(envelope, try Body(value, path, of: envelope.service, bounds))

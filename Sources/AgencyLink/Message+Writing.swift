@@ -13,6 +13,8 @@ extension Message {
     var envelope = envelope
     let body = body.json(dialect)
     let text = if case .string(let sealed) = body { sealed } else { JSONWriter.text(body) }
+    // The published module says Y of a plain body where encryption is configured; nobody could read a form of that.
+    if case .sealed = self.body { envelope.isEncrypted = true } else { envelope.isEncrypted = false }
     envelope.bodyLength = envelope.bodyLength ?? (envelope.service == .authentication ? nil : "\(text.utf16.count)")
     let written = envelope.members(dialect)
     let json = JSONWriter.text(.object(JSONObject(of: written + [(dialect == .platform ? "Body" : "body", body)])))
@@ -83,7 +85,13 @@ extension Envelope {
       switch dialect {
       case _ where hops.isEmpty: nil
       case .module: .array(hops.map { .object(JSONObject(of: [("tranSysHis", .string($0.value))])) })
-      case .platform: .object(JSONObject(of: hops.map { ($0.name, .string($0.value)) }))
+      case .platform:
+        // Names that came are kept; those of the module's dialect are all the same, and get numbers.
+        .object(
+          JSONObject(
+            of: hops.enumerated().map { index, hop in
+              (hop.name == Hop.plainName ? "\(hop.name)\(index + 1)" : hop.name, .string(hop.value))
+            }))
       }
     let sequence: JSON? =
       part == nil && parts == nil

@@ -43,6 +43,8 @@ public struct Envelope: Sendable, Hashable {
     /// An agency and a system with an underscore between them.
     public var value: String
 
+    static let plainName = "tranSysHis"
+
     public init(_ value: String, name: String = "tranSysHis") {
       self.name = name
       self.value = value
@@ -76,7 +78,7 @@ public struct Envelope: Sendable, Hashable {
   public var sender: String
   /// `rcvCd`
   public var receiver: String?
-  /// `encAt`: Y or N.
+  /// `encAt`: Y or N, as it came; what leaves says what its body is.
   public var isEncrypted: Bool
   /// `tranTy`
   public var transport: String? = "HTTP"
