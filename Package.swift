@@ -170,6 +170,11 @@ let package = Package(
     .testTarget(name: "JSONSchemaTests", dependencies: ["ChildProcess", "JSONSchema", "NGSI", "TestSupport"]),
     .testTarget(name: "AgencyLinkTests", dependencies: ["AgencyLink", "ChildProcess", "Fuzzing", "NGSI"]),
     .testTarget(name: "IncidentsTests", dependencies: ["Incidents", "NGSI"]),
+    .testTarget(
+      name: "SafetyTests",
+      dependencies: [
+        "Access", "City", "Hub", "HubHTTP", "Incidents", "NGSI", "Query", "Safety", "Store", "StoreSQLite",
+      ]),
     .testTarget(name: "QueryTests", dependencies: ["ChildProcess", "Fuzzing", "NGSI", "Query", "TestSupport"]),
     .testTarget(
       name: "StoreSQLiteTests",

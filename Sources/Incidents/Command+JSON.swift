@@ -194,7 +194,7 @@ extension Entry {
     let fields = try Fields(json, "entry", only: ["sequence", "id", "at", "by", "did"])
     self.init(
       sequence: try fields.need("sequence", fields.integer("sequence", in: 1...1_000_000)),
-      id: try fields.text("id", most: 200), at: try fields.need("at", fields.time("at")),
+      id: try fields.text("id", most: 500), at: try fields.need("at", fields.time("at")),
       by: try Party(json: fields.object["by"]), command: try Command(json: fields.object["did"]))
   }
 

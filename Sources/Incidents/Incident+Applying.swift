@@ -78,7 +78,7 @@ extension Incident {
     involve(entry.by.agency)
     let isGraver = report.severity > severity
     if isGraver, !isClassified { severity = report.severity }
-    if !isLocated, let better = report.position, position.map({ Self.isSharper(better, than: $0) }) ?? true {
+    if !isLocated, let better = report.believedPosition, position.map({ Self.isSharper(better, than: $0) }) ?? true {
       position = better
     }
     if address == nil { address = report.address }

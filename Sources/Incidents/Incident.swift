@@ -74,7 +74,7 @@ public struct Incident: Sendable, Hashable {
     self.exercise = exercise
     category = report.category
     severity = report.severity
-    position = report.position
+    position = report.believedPosition
     address = report.address
     openedAt = at
     changedAt = at

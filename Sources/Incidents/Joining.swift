@@ -76,9 +76,7 @@ public struct JoiningRules: Sendable, Hashable {
       seconds <= $0.seconds && $0.categories.contains(report.category) && $0.categories.contains(incident.category)
     }
     guard let rule else { return nil }
-    guard let here = report.position, let there = incident.position, report.doubts.isDisjoint(with: [.place]) else {
-      return nil
-    }
+    guard let here = report.believedPosition, let there = incident.position else { return nil }
     let metres = here.distance(to: there)
     guard metres <= rule.metres + (here.uncertainty ?? 0) + (there.uncertainty ?? 0) else { return nil }
     return Match(

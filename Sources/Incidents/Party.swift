@@ -4,6 +4,7 @@ public struct Party: Sendable, Hashable {
     case person = "Person"
     case client = "Client"
     case device = "Device"
+    case adapter = "Adapter"
     case city = "City"
     /// Someone without an account, such as who calls for help.
     case nobody = "Nobody"

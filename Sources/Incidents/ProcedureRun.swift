@@ -37,7 +37,9 @@ public struct ProcedureRun: Sendable, Hashable {
   }
 
   /// - Throws: ``CommandRefusal``.
-  mutating func take(_ action: Command.StepAction, on id: String, by party: Party, at time: DateTime) throws(CommandRefusal) {
+  mutating func take(_ action: Command.StepAction, on id: String, by party: Party, at time: DateTime)
+    throws(CommandRefusal)
+  {
     guard let step = procedure.step(id), var run = steps[id] else { throw .noStep(id) }
     if !step.roles.isEmpty, !step.roles.contains(where: party.roles.contains) { throw .roleNeeded(step.roles) }
     switch action {

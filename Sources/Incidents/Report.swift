@@ -81,4 +81,7 @@ public struct Report: Sendable, Hashable {
   }
 
   public var key: Key { Key(source: source, number: number) }
+
+  /// Where it may be looked for; `nil` where it says nothing that can be believed.
+  public var believedPosition: Position? { doubts.contains(.place) ? nil : position }
 }

@@ -9,7 +9,8 @@ extension CommandRefusal {
     switch self {
     case .notReported: "the record does not begin with a report, or has a gap"
     case .ended(let status): "the incident is \(status.rawValue); reopen it first"
-    case .alreadyAcknowledged(let party): "\(party.id.isEmpty ? "the city" : party.id) has acknowledged the alarm already"
+    case .alreadyAcknowledged(let party):
+      "\(party.id.isEmpty ? "the city" : party.id) has acknowledged the alarm already"
     case .notAcknowledged: "the alarm still sounds: acknowledge it first"
     case .notResolved: "the danger is not said to be over: resolve the incident first"
     case .alreadyResolved: "the incident is resolved already"

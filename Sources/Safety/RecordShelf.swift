@@ -20,7 +20,9 @@ struct RecordShelf {
   ///
   /// - Throws: `ResourceNotFound`; `InternalError` for a record that is damaged.
   static func record(_ id: String, _ known: Record?, _ transaction: ServiceTransaction) throws -> Record {
-    guard let head = try transaction.document(id, in: heads) else { throw Problem.notFound("there is no incident \(id.prefix(200))") }
+    guard let head = try transaction.document(id, in: heads) else {
+      throw Problem.notFound("there is no incident \(id.prefix(200))")
+    }
     let count = Int(head["sequence"]?.integer ?? 0)
     if let known, known.incident.sequence == count { return known }
     let bodies = try transaction.documents(in: entries(of: id), limit: Incident.Bounds.entries).map(\.body)
@@ -38,10 +40,15 @@ struct RecordShelf {
   }
 
   /// Keeps what has come to a record, with the entity and a statement for each entry.
-  static func keep(_ record: Record, from first: Int, title: String?, _ transaction: inout ServiceTransaction) throws {
+  static func keep(_ record: Record, from first: Int, _ plan: SafetyPlan, _ transaction: inout ServiceTransaction)
+    throws
+  {
     let incident = record.incident
     var entity = incident.facts
-    if let title { entity.set("title", .string(title)) }
+    if let title = plan.category(incident.category)?.title {
+      entity.set("title", .string(title.korean))
+      entity.set("titleEnglish", .string(title.english))
+    }
     try transaction.put(entity)
     for entry in record.entries where entry.sequence >= first {
       let body = entry.json

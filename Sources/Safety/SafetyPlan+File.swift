@@ -30,7 +30,8 @@ extension SafetyPlan {
             .list(
               .object([
                 .required("id", code, "of the step"), .required("title", title, "what people read"),
-                .optional("roles", .list(.text(maxLength: 60), count: 1...20), "who may do it; anybody where nobody is named"),
+                .optional(
+                  "roles", .list(.text(maxLength: 60), count: 1...20), "who may do it; anybody where nobody is named"),
                 .optional("after", .list(code, count: 1...50), "steps that come first"),
                 .optional("within", seconds, "seconds in which it is to be done, from when it can be begun"),
                 .optional("if", .text(maxLength: 1_000), "done only then: a query (q) on the incident's entity"),
@@ -56,7 +57,9 @@ extension SafetyPlan {
           .required("seconds", .number(0...604_800), "since the incident was last reported"),
           .optional("automatic", .flag, "joined without asking; false where it is not said"),
         ]), count: 0...500), "when reports are about one event"),
-    .optional("sameSource", .number(0...86_400), "seconds in which a sensor that reports again means the same; 600 where it is not said"),
+    .optional(
+      "sameSource", .number(0...86_400),
+      "seconds in which a sensor that reports again means the same; 600 where it is not said"),
   ])
 
   /// Reads a plan's file.

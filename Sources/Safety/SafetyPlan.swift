@@ -28,6 +28,8 @@ public struct SafetyPlan: Sendable, Hashable {
     self.plausibility = plausibility
   }
 
+  public func category(_ id: String) -> Category? { categories.first { $0.id == id } }
+
   public func procedure(_ id: String) -> Procedure? { procedures.first { $0.id == id } }
 
   /// The procedure that is begun with an incident of a category.
@@ -65,7 +67,8 @@ extension SafetyPlan {
       try fields.list("targets", most: 500) { json, path throws(Problem) in
         let fields = try Fields(json, path, only: ["milestone", "categories", "from", "within", "source"])
         return ResponseTargets.Target(
-          try fields.need("milestone", fields.choice("milestone")), categories: try fields.texts("categories", most: 500),
+          try fields.need("milestone", fields.choice("milestone")),
+          categories: try fields.texts("categories", most: 500),
           from: try fields.choice("from") ?? .minor,
           within: try fields.need("within", fields.number("within", in: 1...(30 * 86_400))),
           source: try fields.text("source", most: 500))

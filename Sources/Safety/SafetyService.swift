@@ -36,7 +36,8 @@ public final class SafetyService: CityService {
     for tenant in try hub.tenants() {
       var offset = 0
       while true {
-        let ids = try hub.documents(of: Self.name, in: RecordShelf.open, from: offset, limit: 1_000, of: tenant).map(\.id)
+        let ids = try hub.documents(of: Self.name, in: RecordShelf.open, from: offset, limit: 1_000, of: tenant).map(
+          \.id)
         for id in ids { book.put(try record(id, in: tenant), in: tenant) }
         offset += ids.count
         if ids.count < 1_000 { break }
@@ -78,10 +79,10 @@ public final class SafetyService: CityService {
     return try await hub.transact(as: Self.name, in: tenant) { transaction in
       let time = transaction.time
       var report = plan.plausibility.judging(report, at: time)
-      if report.severity == .unknown, let category = plan.categories.first(where: { $0.id == report.category }) {
+      if report.severity == .unknown, let category = plan.category(report.category) {
         report.severity = category.severity
       }
-      let key = report.source + "\u{1F}" + report.number
+      let key = "\(report.source.utf8.count):\(report.source) \(report.number)"
       if let known = try transaction.document(key, in: RecordShelf.reports)?["incident"]?.string {
         return Taken(incident: known, way: .known)
       }
@@ -91,7 +92,7 @@ public final class SafetyService: CityService {
       let command = "report " + key
       if let match = matches.first, match.isAutomatic {
         var record = try RecordShelf.record(match.incident, book.record(match.incident, in: tenant), transaction)
-        let taken = try Self.join(&record, report, match, command, party, &transaction)
+        let taken = try Self.join(&record, report, match, command, party, plan, &transaction)
         if let taken {
           try transaction.keep(["incident": .string(match.incident)], as: key, in: RecordShelf.reports)
           book.put(record, in: tenant, with: transaction)
@@ -103,7 +104,7 @@ public final class SafetyService: CityService {
       if let procedure = plan.procedure(for: report.category) {
         try Self.carryOut(.begin(procedure), "begin", .city, on: &record, at: time)
       }
-      try RecordShelf.keep(record, from: 1, title: Self.title(report, plan), &transaction)
+      try RecordShelf.keep(record, from: 1, plan, &transaction)
       try transaction.keep(["incident": .string(id)], as: key, in: RecordShelf.reports)
       book.put(record, in: tenant, with: transaction)
       return Taken(incident: id, way: .opened, candidates: matches)
@@ -113,7 +114,7 @@ public final class SafetyService: CityService {
   /// - Returns: `nil` when the incident takes no more, and another is to be opened.
   private static func join(
     _ record: inout Record, _ report: Report, _ match: JoiningRules.Match, _ command: String, _ party: Party,
-    _ transaction: inout ServiceTransaction
+    _ plan: SafetyPlan, _ transaction: inout ServiceTransaction
   ) throws -> Taken? {
     let first = record.incident.sequence + 1
     // It may have ended since; and room is left for what people do about it.
@@ -121,7 +122,7 @@ public final class SafetyService: CityService {
     let isWorse = report.severity > record.incident.severity || record.incident.status == .resolved
     guard match.reason == .sameSource, !isWorse else {
       try carryOut(.report(report), command, party, on: &record, at: transaction.time)
-      try RecordShelf.keep(record, from: first, title: nil, &transaction)
+      try RecordShelf.keep(record, from: first, plan, &transaction)
       return Taken(incident: match.incident, way: .joined)
     }
     // A storm of one source is a line a minute.
@@ -132,7 +133,7 @@ public final class SafetyService: CityService {
     } else {
       try carryOut(.repeated(report.key, times: waiting), command, party, on: &record, at: transaction.time)
       try transaction.drop(match.incident, in: RecordShelf.repeats)
-      try RecordShelf.keep(record, from: first, title: nil, &transaction)
+      try RecordShelf.keep(record, from: first, plan, &transaction)
     }
     return Taken(incident: match.incident, way: .repeated)
   }
@@ -144,10 +145,6 @@ public final class SafetyService: CityService {
     try transaction.keep(["count": .integer(Int64(next))], as: day, in: RecordShelf.days)
     let digits = String(next)
     return day + "-" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits
-  }
-
-  private static func title(_ report: Report, _ plan: SafetyPlan) -> String? {
-    plan.categories.first { $0.id == report.category }?.title.korean
   }
 
   // MARK: - Commands
@@ -162,14 +159,15 @@ public final class SafetyService: CityService {
   public func carryOut(
     _ command: Command, as id: String, on incident: String, expected: Int? = nil, in tenant: Tenant
   ) async throws(Problem) -> (Incident, Entry) {
-    let (party, book) = (Party(Caller.current), book)
+    let (party, book, plan) = (Party(Caller.current), book, plan)
     _ = try hub.entity(incident, in: tenant)
     return try await hub.transact(as: Self.name, in: tenant) { transaction in
       var record = try RecordShelf.record(incident, book.record(incident, in: tenant), transaction)
       if let known = record.incident.entry(ofCommand: id) { return (record.incident, record.entries[known - 1]) }
       if let expected, expected != record.incident.sequence {
         throw Problem(
-          .conflict, "the incident has moved on: it stands at \(record.incident.sequence), not at \(expected); look at it again")
+          .conflict,
+          "the incident has moved on: it stands at \(record.incident.sequence), not at \(expected); look at it again")
       }
       let first = record.incident.sequence + 1
       try Self.writeDownRepeats(of: &record, transaction)
@@ -180,11 +178,11 @@ public final class SafetyService: CityService {
         let absorb = Command.absorb(
           incident, record.incident.reports, record.incident.dispatches.filter(\.status.isOut))
         try Self.carryOut(absorb, "absorb \(id)", party, on: &target, at: transaction.time)
-        try RecordShelf.keep(target, from: start, title: nil, &transaction)
+        try RecordShelf.keep(target, from: start, plan, &transaction)
         book.put(target, in: tenant, with: transaction)
       }
       let entry = try Self.carryOut(command, id, party, on: &record, at: transaction.time)
-      try RecordShelf.keep(record, from: first, title: nil, &transaction)
+      try RecordShelf.keep(record, from: first, plan, &transaction)
       book.put(record, in: tenant, with: transaction)
       return (record.incident, entry)
     }
@@ -206,7 +204,9 @@ public final class SafetyService: CityService {
   private static func carryOut(
     _ command: Command, _ id: String, _ party: Party, on record: inout Record, at time: DateTime
   ) throws(Problem) -> Entry {
-    do throws(CommandRefusal) { return try record.give(command, id: id, by: party, at: time).0 } catch { throw error.problem }
+    do throws(CommandRefusal) { return try record.give(command, id: id, by: party, at: time).0 } catch {
+      throw error.problem
+    }
   }
 
   // MARK: - Reading
@@ -240,6 +240,7 @@ extension Party {
       case .person: .person
       case .client: .client
       case .device: .device
+      case .adapter: .adapter
       case .city: .city
       case .nobody: .nobody
       }

@@ -31,7 +31,7 @@ site:
     annualRain: 1500
     windSpeed: 3.5
 population: {people: 1000, homes: 400}
-services: [safety]
+services: [administration]
 fleets:
   - {id: lights, type: Streetlight, count: 1, cadence: 1h, placement: {pattern: grid}}
 roles:

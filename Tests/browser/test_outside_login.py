@@ -79,7 +79,7 @@ def cities(tmp_path):
         (tmp_path / "secret").write_text(client["client_secret"], encoding="utf-8")
         text = (ROOT / "Examples/demo.city.yaml").read_text(encoding="utf-8")
         for key in ("file", "mapping"):
-            text = text.replace(f"    {key}: ", f"    {key}: {ROOT}/Examples/")
+            text = text.replace(f"    {key}: ", f"    {key}: {ROOT}/Examples/").replace("plan: demo", f"plan: {ROOT}/Examples/demo")
         path = tmp_path / "closed.city.yaml"
         path.write_text(text + f"""
 access: {{}}

@@ -26,7 +26,7 @@ def manifest(folder, entries):
     """The demo without its connectors, with adapters of its own."""
     text = (ROOT / "Examples/demo.city.yaml").read_text()
     for key in ("file", "mapping"):
-        text = text.replace(f"    {key}: ", f"    {key}: {ROOT}/Examples/")
+        text = text.replace(f"    {key}: ", f"    {key}: {ROOT}/Examples/").replace("plan: demo", f"plan: {ROOT}/Examples/demo")
     path = folder / "adapters.city.yaml"
     path.write_text(text + entries)
     (folder / "tanks.yaml").write_text(MAPPING)

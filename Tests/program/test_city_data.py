@@ -35,7 +35,7 @@ def manifest(folder):
     """The demo's with entries of its own, and the schemas that they name."""
     text = (ROOT / "Examples/demo.city.yaml").read_text()
     for key in ("file", "mapping"):
-        text = text.replace(f"    {key}: ", f"    {key}: {ROOT}/Examples/")
+        text = text.replace(f"    {key}: ", f"    {key}: {ROOT}/Examples/").replace("plan: demo", f"plan: {ROOT}/Examples/demo")
     path = folder / "data.city.yaml"
     path.write_text(text + ENTRIES)
     (folder / "common.json").write_text(json.dumps({"$defs": {"level": {"type": "number", "minimum": 0}}}))

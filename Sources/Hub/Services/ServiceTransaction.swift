@@ -38,7 +38,9 @@ public struct ServiceTransaction {
 
   /// In the order in which they were kept first.
   public func documents(in collection: String, from offset: Int = 0, limit: Int) throws -> [(id: String, body: JSON)] {
-    try writer.documents(named(collection), in: tenant, page: Page(limit: limit, offset: offset)).map { ($0.id, $0.body) }
+    try writer.documents(named(collection), in: tenant, page: Page(limit: limit, offset: offset)).map {
+      ($0.id, $0.body)
+    }
   }
 
   /// Keeps a document beside the entities; no other door reaches it.
@@ -68,7 +70,9 @@ public struct ServiceTransaction {
   /// - Parameters:
   ///   - kind: of the statement, such as `incident-step`.
   ///   - document: what the statement vouches for by its hash.
-  public mutating func state(_ kind: String, _ step: String, of entityId: String, _ document: JSON, reason: String? = nil) {
+  public mutating func state(
+    _ kind: String, _ step: String, of entityId: String, _ document: JSON, reason: String? = nil
+  ) {
     disclosures.append(
       Disclosure(
         caller: caller, action: .update, tenant: tenant.owner, entityId: entityId, document: document, kind: kind,
@@ -111,7 +115,8 @@ extension Hub {
     throws(Problem) -> [(id: String, body: JSON)]
   {
     try read { reader in
-      try reader.documents("service/\(service)/\(collection)", in: tenant, page: Page(limit: limit, offset: offset)).map {
+      try reader.documents("service/\(service)/\(collection)", in: tenant, page: Page(limit: limit, offset: offset)).map
+      {
         ($0.id, $0.body)
       }
     }
@@ -120,7 +125,9 @@ extension Hub {
 
 extension Hub {
   /// One document of a service.
-  public func document(of service: String, _ id: String, in collection: String, of tenant: Tenant) throws(Problem) -> JSON? {
+  public func document(of service: String, _ id: String, in collection: String, of tenant: Tenant) throws(Problem)
+    -> JSON?
+  {
     try read { try $0.document(id, collection: "service/\(service)/\(collection)", in: tenant)?.body }
   }
 

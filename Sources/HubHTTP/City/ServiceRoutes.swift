@@ -50,16 +50,16 @@ public struct ServiceOperation: Sendable {
   public let isList: Bool
   /// JSON Schema of its body; `nil` for none.
   public let body: JSON?
-  /// Status when it is done.
-  public let status: Int
+  /// What it may answer when it is done.
+  public let statuses: [Int]
   let handler: Handler
 
   public init(
     _ method: Method, _ path: String, _ summary: String, parameters: Set<String> = [], isList: Bool = false,
-    body: JSON? = nil, status: Int = 200, handler: @escaping Handler
+    body: JSON? = nil, statuses: [Int] = [200], handler: @escaping Handler
   ) {
     (self.method, self.path, self.summary, self.parameters) = (method, path, summary, parameters)
-    (self.isList, self.body, self.status, self.handler) = (isList, body, status, handler)
+    (self.isList, self.body, self.statuses, self.handler) = (isList, body, statuses, handler)
   }
 
   /// The names in the path, where it is this operation's.
@@ -118,6 +118,6 @@ extension OpenAPIOperation {
       HTTPMethod(rawValue: operation.method.rawValue), "/city/v1/\(service)/\(operation.path)", operation.summary,
       parameters: operation.isList ? operation.parameters.union(Parameters.page) : operation.parameters,
       body: operation.body.map { Body(schema: $0, types: [MediaType.json.rawValue]) },
-      gives: operation.status == 204 ? [204: nil] : [operation.status: gives])
+      gives: Dictionary(uniqueKeysWithValues: operation.statuses.map { ($0, $0 == 204 ? nil : gives) }))
   }
 }

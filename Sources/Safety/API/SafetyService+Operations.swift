@@ -9,7 +9,7 @@ extension SafetyService {
   public var operations: [ServiceOperation] {
     [
       ServiceOperation(
-        .post, "reports", "Takes a report of an incident", body: Self.reportSchema, status: 201
+        .post, "reports", "Takes a report of an incident", body: Self.reportSchema, statuses: [200, 201]
       ) { [self] call throws(Problem) in
         var body = call.body.object ?? JSONObject()
         let exercise = body["exercise"]
@@ -111,7 +111,8 @@ extension SafetyService {
       "category": ["type": "string", "minLength": 1, "maxLength": 100],
       "severity": ["type": "string", "enum": .array(Severity.allCases.map { .string($0.rawValue) })],
       "observedAt": ["type": "string", "format": "date-time"], "position": positionSchema,
-      "address": ["type": "string"], "text": ["type": "string"], "about": ["type": "array", "items": ["type": "string"]],
+      "address": ["type": "string"], "text": ["type": "string"],
+      "about": ["type": "array", "items": ["type": "string"]],
       "contact": ["type": "string"], "silent": ["type": "boolean"],
       "exercise": ["type": "string", "minLength": 1],
     ],
