@@ -1,7 +1,7 @@
 import NGSI
 
 /// A link to one far side: its session and what waits to be sent. It says what to do next, and hears what came of it.
-public struct Link: Sendable, Hashable {
+public struct Link: Sendable {
   public enum Step: Sendable, Hashable {
     case logIn
     case send(Outbox.Entry, key: String)

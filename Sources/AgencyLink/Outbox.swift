@@ -2,7 +2,7 @@ import NGSI
 
 /// Messages that wait to be sent, in a lane for each occurrence: one after another within a lane, no lane waits for
 /// another, and nothing leaves it but by success or by somebody's decision.
-public struct Outbox: Sendable, Hashable {
+public struct Outbox: Sendable {
   public struct Entry: Sendable, Hashable {
     /// Rises with each message that is put in.
     public let id: Int
@@ -50,6 +50,8 @@ public struct Outbox: Sendable, Hashable {
   private var lastID: Int
   /// The lanes of those that wait or are under way.
   private var keys: [Int: OccurrenceKey] = [:]
+  /// First messages of lanes by when they may go; some of them are so no longer.
+  private var waiting = Waiting()
   /// Lanes whose beginning was set aside.
   private var held: Set<OccurrenceKey> = []
 
@@ -68,6 +70,7 @@ public struct Outbox: Sendable, Hashable {
       lanes[entry.key, default: []].append(entry)
       keys[entry.id] = entry.key
     }
+    for key in lanes.keys { offer(key) }
   }
 
   public var count: Int { setAside.count + keys.count }
@@ -82,22 +85,40 @@ public struct Outbox: Sendable, Hashable {
       id: lastID, key: OccurrenceKey(message.envelope, body), message: message, putAt: time, notBefore: time)
     lanes[entry.key, default: []].append(entry)
     keys[entry.id] = entry.key
+    offer(entry.key)
     return entry
   }
 
-  /// The oldest first message of a lane that may go; `nil` where none may.
-  public func due(at time: DateTime) -> Entry? {
-    var oldest: Entry?
-    for entry in heads where entry.notBefore <= time && entry.id < oldest?.id ?? .max { oldest = entry }
-    return oldest
+  /// The first message of a lane that may go and has waited longest; `nil` where none may.
+  public mutating func due(at time: DateTime) -> Entry? {
+    guard let next = nextTurn, next.at <= time else { return nil }
+    return entry(next.id)
   }
 
   /// When the next may go; `nil` where none waits.
-  public var nextDue: DateTime? { heads.map(\.notBefore).min() }
+  public var nextDue: DateTime? {
+    mutating get { nextTurn?.at }
+  }
 
-  /// First messages of lanes of which nothing is under way, and whose beginning was not refused.
-  private var heads: some Sequence<Entry> {
-    lanes.values.lazy.compactMap(\.first).filter { !underWay.contains($0.id) && !held.contains($0.key) }
+  /// Passes over turns of messages that are on their way, gone, held, or wait for another time by now.
+  private var nextTurn: Waiting.Turn? {
+    mutating get {
+      while let turn = waiting.first {
+        if let entry = entry(turn.id), entry.notBefore == turn.at, !underWay.contains(turn.id),
+          !held.contains(entry.key)
+        {
+          return turn
+        }
+        waiting.removeFirst()
+      }
+      return nil
+    }
+  }
+
+  /// The first message of a lane gets its turn.
+  private mutating func offer(_ key: OccurrenceKey) {
+    guard let head = lanes[key]?.first, !underWay.contains(head.id), !held.contains(key) else { return }
+    waiting.insert(.init(at: head.notBefore, id: head.id))
   }
 
   /// It is on its way.
@@ -112,6 +133,7 @@ public struct Outbox: Sendable, Hashable {
     guard let entry = entry(id) else { return }
     underWay.remove(id)
     removeHead(of: entry.key)
+    offer(entry.key)
   }
 
   /// Nobody knows whether the far side has it: it waits, longer each time, and is sent again.
@@ -123,6 +145,7 @@ public struct Outbox: Sendable, Hashable {
       $0.lastFailure = reason
       $0.notBefore = time.adding(seconds: delay)
     }
+    offer(entry.key)
   }
 
   /// Refused, maybe because the session had ended: it goes again under a new key, once.
@@ -133,6 +156,7 @@ public struct Outbox: Sendable, Hashable {
       $0.lastFailure = reason
       $0.isDoubted = true
     }
+    offer(entry.key)
   }
 
   /// The far side does not take it. A beginning holds up what follows it, which would tell of what is not known there;
@@ -143,7 +167,7 @@ public struct Outbox: Sendable, Hashable {
     entry.lastFailure = reason
     removeHead(of: entry.key)
     setAside.append(entry)
-    if entry.isBeginning { held.insert(entry.key) }
+    if entry.isBeginning { held.insert(entry.key) } else { offer(entry.key) }
   }
 
   /// Somebody decides that a message that was set aside is tried again, before what waits of its occurrence.
@@ -156,6 +180,7 @@ public struct Outbox: Sendable, Hashable {
     let place = lane.firstIndex { $0.id > id && !underWay.contains($0.id) } ?? lane.endIndex
     lanes[entry.key, default: []].insert(entry, at: place)
     keys[id] = entry.key
+    offer(entry.key)
   }
 
   /// Somebody decides that a message is not sent after all; it is given back for the record.
@@ -164,7 +189,10 @@ public struct Outbox: Sendable, Hashable {
   private mutating func takeBack(_ id: Int) -> Entry? {
     guard let position = setAside.firstIndex(where: { $0.id == id }) else { return nil }
     let entry = setAside.remove(at: position)
-    if entry.isBeginning { held.remove(entry.key) }
+    if entry.isBeginning {
+      held.remove(entry.key)
+      offer(entry.key)
+    }
     return entry
   }
 

@@ -146,6 +146,19 @@ import Testing
         #expect(link.outbox.count == put - done && link.outbox.underWay == Set(underWay))
       }
       #expect(done > 0)
+      // Once all goes well again, everything goes: no lane was forgotten.
+      for id in underWay { link.took(.unreachable("end"), for: id, at: time) }
+      for entry in link.outbox.setAside { link.outbox.retry(entry.id, at: time) }
+      var goesOn = true
+      while goesOn {
+        switch link.step(at: time) {
+        case .logIn: link.loggedIn(.answer(.success("k")), at: time)
+        case .send(let entry, _): link.took(.answer(.success("")), for: entry.id, at: time)
+        case .wait(let until?): time = max(time, until)
+        case .wait(nil): goesOn = false
+        }
+      }
+      #expect(link.outbox.isEmpty, "seed \(seed)")
     }
   }
 }

@@ -37,8 +37,8 @@ extension HTTPServerBuilder {
     HTTPServerBuilder { responder in
       APIChannel(
         doors: HubDoors(
-          federation, ingest: doors, services: services, adapters: adapters, devices: devices, keeper: keeper, limiter: limiter,
-          trustsForwarded: trustsForwarded, saysOpen: saysOpen),
+          federation, ingest: doors, services: services, adapters: adapters, devices: devices, keeper: keeper,
+          limiter: limiter, trustsForwarded: trustsForwarded, saysOpen: saysOpen),
         pages: HTTP1Channel(responder: responder), tls: tls, idleTimeout: idleTimeout, farewell: farewell)
     }
   }
