@@ -72,10 +72,13 @@ public struct BodyCipher: Sendable {
     return bytes + [UInt8](repeating: 0, count: missing - 1) + [UInt8(missing)]
   }
 
-  /// `nil` for a filling that is none. A text of JSON ends with no byte below 16, so a full block is not mistaken.
+  /// `nil` for a filling that is none. A text of JSON may end with a full block, and then with no byte below 16 but a
+  /// blank; before a blank stands no zero, and before a count as large as a blank there does.
   static func emptied(_ bytes: [UInt8]) -> [UInt8]? {
     guard let last = bytes.last, last < blockSize else { return bytes }
-    guard last > 0, bytes.suffix(Int(last)).dropLast().allSatisfy({ $0 == 0 }) else { return nil }
+    let isBlank = last == UInt8(ascii: "\t") || last == UInt8(ascii: "\n") || last == UInt8(ascii: "\r")
+    if isBlank, bytes.dropLast().last != 0 { return bytes }
+    guard last > 0, last <= bytes.count, bytes.suffix(Int(last)).dropLast().allSatisfy({ $0 == 0 }) else { return nil }
     return bytes.dropLast(Int(last))
   }
 

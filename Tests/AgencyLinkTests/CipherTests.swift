@@ -105,15 +105,21 @@ import Testing
     let aria = { (plain: String) in
       self.hex(try Aria.run(BodyCipher.filled(Array(plain.utf8), to: 16), key: Array(Self.key.utf8), encrypts: true))
     }
+    func sealed(_ text: String, filling: (Int) -> [UInt8]) throws -> String {
+      // Blanks, so that more than the count is filled in.
+      var plain = Array(text.utf8)
+      while plain.count % 16 != 8 { plain.append(32) }
+      return hex(try Aria.run(plain + filling(8), key: Array(Self.key.utf8), encrypts: true))
+    }
+    let good = try sealed(Samples.bodyText) { [UInt8](repeating: 0, count: $0 - 1) + [UInt8($0)] }
+    #expect(try cipher.open(Message(Samples.envelope(), .sealed(good))).body == .event(Samples.body()))
     var wrong = [
       "", "00", "zz" + text.dropFirst(2), String(text.dropLast()), String(text.dropLast(2)), String(text.dropLast(32)),
       String(text.dropFirst(32)), text + text, "é", try aria("[]"), try aria("{}"), try aria("{\"evtId\":\"E\"}"),
       try aria("no JSON"),
-      // Fillings that are none: no zeros before the count, a count of zero, a count alone.
-      hex(
-        try Aria.run(
-          Array("{}".utf8) + [1] + [UInt8](repeating: 0, count: 12) + [14], key: Array(Self.key.utf8), encrypts: true)),
-      hex(try Aria.run(Array("{}".utf8) + [UInt8](repeating: 0, count: 14), key: Array(Self.key.utf8), encrypts: true)),
+      // What could be read but for its filling: no zeros before the count, and no count.
+      try sealed(Samples.bodyText, filling: { [UInt8](repeating: 32, count: $0 - 1) + [UInt8($0)] }),
+      try sealed(Samples.bodyText, filling: { [UInt8](repeating: 0, count: $0) }),
     ]
     // One changed digit in each block.
     for start in stride(from: 0, to: text.count, by: 32) {
@@ -129,6 +135,21 @@ import Testing
     let other = try BodyCipher(key: Self.key.replacing("!", with: "?"), encoding: .hex)
     #expect(Samples.failure { _ = try other.open(Message(Samples.envelope(), .sealed(text))) } == expected)
     #expect(Answer(to: expected) == .failure("'body' cannot be read"))
+  }
+
+  @Test func fillings() {
+    #expect(BodyCipher.filled([], to: 16) == [])
+    #expect(BodyCipher.filled([9, 9], to: 4) == [9, 9, 0, 2])
+    #expect(BodyCipher.filled([9, 9, 9, 9], to: 4) == [9, 9, 9, 9])
+    #expect(BodyCipher.emptied([125, 0, 0, 3]) == [125])
+    #expect(BodyCipher.emptied([125, 1]) == [125])
+    #expect(BodyCipher.emptied([125, 125]) == [125, 125])
+    // A line's end is text where no zero stands before it.
+    #expect(BodyCipher.emptied([125, 13, 10]) == [125, 13, 10])
+    #expect(BodyCipher.emptied([125] + [UInt8](repeating: 0, count: 9) + [10]) == [125])
+    for wrong in [[125, 0], [125, 7, 0, 3], [0, 3]] as [[UInt8]] {
+      #expect(BodyCipher.emptied(wrong) == nil, "\(wrong)")
+    }
   }
 
   @Test func keys() throws {

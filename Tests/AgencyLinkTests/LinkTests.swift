@@ -199,6 +199,12 @@ import Testing
     #expect(said(link.step(at: start)) == "send 5 k1")
     link.took(.answer(.success("")), for: 5, at: start)
     #expect(said(link.step(at: start)) == "wait" && link.outbox.count == 3)
+    // What comes later of an event whose beginning was refused waits as well.
+    var alone = try opened(["c"])
+    _ = alone.step(at: start)
+    alone.took(.answer(.failure("no")), for: 1, at: start)
+    _ = try alone.outbox.put(message("c", .updated), at: start)
+    #expect(said(alone.step(at: start)) == "wait" && alone.outbox.count == 2)
     // A person decides.
     link.outbox.retry(1, at: start)
     #expect(said(link.step(at: start)) == "send 1 k1")

@@ -50,6 +50,14 @@ import Testing
     #expect(taken([Samples.body(), other]) == ["opened", "changed 10"])
   }
 
+  /// Times have no parts of seconds.
+  @Test func twoChangesInOneSecondAreBothTaken() {
+    var second = Samples.body(.updated, at: 10)
+    second.content = "3층"
+    #expect(
+      taken([Samples.body(at: 10), Samples.body(.updated, at: 10), second]) == ["opened", "changed 40", "changed 40"])
+  }
+
   @Test func lateMessagesAreKnownByTheirTime() {
     #expect(
       taken([Samples.body(.updated, at: 10), Samples.body(), Samples.body(.updated, at: 5)])
