@@ -205,7 +205,10 @@ import Testing
     alone.took(.answer(.failure("no")), for: 1, at: start)
     _ = try alone.outbox.put(message("c", .updated), at: start)
     #expect(said(alone.step(at: start)) == "wait" && alone.outbox.count == 2)
-    // A person decides.
+    // Until a person gives the beginning up.
+    #expect(alone.outbox.discard(1)?.id == 1)
+    #expect(said(alone.step(at: start)) == "send 2 k1")
+    // Or tries it again.
     link.outbox.retry(1, at: start)
     #expect(said(link.step(at: start)) == "send 1 k1")
     link.took(.answer(.success("")), for: 1, at: start)
