@@ -26,6 +26,7 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CGEOS", pkgConfig: "geos", providers: [.apt(["libgeos-dev"])]),
     .target(name: "CICU", linkerSettings: [.linkedLibrary("icui18n"), .linkedLibrary("icuuc")]),
+    .systemLibrary(name: "CLibcrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
     .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
     .systemLibrary(name: "CMalloc"),
@@ -39,6 +40,7 @@ let package = Package(
     .target(name: "JSONSchema", dependencies: ["NGSI", "Patterns"]),
     .target(name: "Query", dependencies: ["CGEOS", "CICU", "NGSI", "Patterns"]),
     .target(name: "Store", dependencies: ["NGSI", "Query"]),
+    .target(name: "AgencyLink", dependencies: ["CLibcrypto", "NGSI"]),
     .target(name: "Incidents", dependencies: ["NGSI", "Query"]),
     .target(
       name: "StoreSQLite",
@@ -169,6 +171,7 @@ let package = Package(
       ]),
     .testTarget(name: "NGSITests", dependencies: ["ChildProcess", "Fuzzing", "NGSI", "TestSupport"]),
     .testTarget(name: "JSONSchemaTests", dependencies: ["ChildProcess", "JSONSchema", "NGSI", "TestSupport"]),
+    .testTarget(name: "AgencyLinkTests", dependencies: ["AgencyLink", "ChildProcess", "Fuzzing", "NGSI"]),
     .testTarget(name: "IncidentsTests", dependencies: ["Incidents", "NGSI"]),
     .testTarget(
       name: "SafetyTests",
