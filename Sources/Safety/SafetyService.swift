@@ -109,8 +109,8 @@ public final class SafetyService: CityService {
     _ command: Command, as id: String, on incident: String, expected: Int? = nil, in tenant: Tenant
   ) async throws(Problem) -> (Incident, Entry) {
     let (party, book, plan) = (Party(Caller.current), book, plan)
-    _ = try hub.entity(incident, in: tenant)
-    if case .merge(let other) = command { _ = try hub.entity(other, in: tenant) }
+    try requireWhole(incident, in: tenant)
+    if case .merge(let other) = command { try requireWhole(other, in: tenant) }
     return try await hub.transact(as: Self.name, in: tenant) { transaction in
       var record = try RecordShelf.record(incident, book.record(incident, in: tenant), transaction)
       let isKnown = record.incident.entry(ofCommand: id) != nil
@@ -160,7 +160,7 @@ public final class SafetyService: CityService {
 
   /// The whole record, as far as the caller may read it: what is for other agencies alone is left out.
   public func record(_ id: String, in tenant: Tenant) throws(Problem) -> Record {
-    _ = try hub.entity(id, in: tenant)
+    try requireWhole(id, in: tenant)
     if let known = book.record(id, in: tenant) { return known }
     let heads = try hub.document(of: Self.name, id, in: RecordShelf.heads, of: tenant)
     guard let head = heads else { throw .notFound("there is no incident \(id.prefix(200))") }
@@ -170,7 +170,20 @@ public final class SafetyService: CityService {
     return try RecordShelf.fold(id, head, bodies)
   }
 
-  /// The queue of all that is open and that the caller may see, in the order in which it wants to be looked at.
+  /// A record says more than its entity, so it is for who may see all of that.
+  ///
+  /// - Throws: `ResourceNotFound` for an incident that the caller may not know of, `Forbidden` for one that he may see in part.
+  private func requireWhole(_ id: String, in tenant: Tenant) throws(Problem) {
+    let seen = try hub.entity(id, in: tenant)
+    let whole = Caller.$current.withValue(.city) {
+      Result { () throws(Problem) in try hub.entity(id, in: tenant) }
+    }
+    guard seen.attributes.count == (try whole.get().attributes.count) else {
+      throw Problem(.forbidden, "rules hide part of the incident \(id); what you may see of it is its entity")
+    }
+  }
+
+  /// The queue of all that is open and that the caller may see whole, in the order in which it wants to be looked at.
   public func queue(in tenant: Tenant) throws(Problem) -> [Attention] {
     let sees = try hub.sight(in: tenant)
     return Attention.queue(

@@ -164,6 +164,8 @@ import Testing
       rules: """
         permit(principal in Role::"operator", action, resource);
         permit(principal in Role::"viewer", action == Action::"read", resource);
+        forbid(principal == Person::"choi", action == Action::"read", resource)
+        when { context has attribute && context.attribute == "severity" };
         forbid(principal in Agency::"police", action, resource in EntityType::"Incident")
         when { resource.attributes has category && resource.attributes.category == "fire" };
         """)
@@ -189,6 +191,17 @@ import Testing
     #expect(try await queue(fire) == 2)
     #expect(try await queue(police) == 1)
     #expect(try await queue(viewer) == 2)
+    // Who may not know how grave it is does not read the record, which says so.
+    let partly = SafetyCity.person("choi", roles: ["operator"])
+    #expect(try await queue(partly) == 0)
+    let record = await by(partly) { () async throws(Problem) in
+      try service.record(opened.id, in: .default).entries.count
+    }
+    #expect(
+      throws: Problem(.forbidden, "rules hide part of the incident \(opened.id); what you may see of it is its entity")
+    ) {
+      try record.get()
+    }
     func kind(_ caller: Caller, _ command: Command) async -> Problem.Kind? {
       let done = await by(caller) { () async throws(Problem) in
         try await service.carryOut(command, as: "\(caller.id) \(command.name)", on: opened.id, in: .default)

@@ -153,11 +153,11 @@ extension Hub {
     try read { try $0.document(id, collection: "service/\(service)/\(collection)", in: tenant)?.body }
   }
 
-  /// Says of an entity whether the caller may know that it is there.
+  /// Says of an entity whether the caller may see all of it.
   ///
   /// - Throws: `Unauthorized`, `Forbidden` for who may read nothing.
   public func sight(in tenant: Tenant) throws(Problem) -> @Sendable (Entity) -> Bool {
     guard let visibility = try visibility(in: tenant) else { return { _ in true } }
-    return { visibility.visible($0) != nil }
+    return { visibility.visible($0).map(\.attributes.count) == $0.attributes.count }
   }
 }
