@@ -130,8 +130,11 @@ struct Directory: EntitySource {
     }
   }
 
-  /// A name of the default vocabulary without it; others as they are.
+  private static let places: Set<String> = [Core.location, Core.observationSpace, Core.operationSpace]
+
+  /// A name of the default vocabulary, or of a place that the core context names, without its vocabulary; others as they are.
   static func short(_ iri: String) -> String {
-    iri.hasPrefix(Core.defaultVocabulary) ? String(iri.dropFirst(Core.defaultVocabulary.count)) : iri
+    if places.contains(iri) { return String(iri.dropFirst(Core.namespace.count)) }
+    return iri.hasPrefix(Core.defaultVocabulary) ? String(iri.dropFirst(Core.defaultVocabulary.count)) : iri
   }
 }

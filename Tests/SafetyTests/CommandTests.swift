@@ -165,7 +165,7 @@ import Testing
         permit(principal in Role::"operator", action, resource);
         permit(principal in Role::"viewer", action == Action::"read", resource);
         forbid(principal == Person::"choi", action == Action::"read", resource)
-        when { context has attribute && context.attribute == "severity" };
+        when { context has attribute && context.attribute == "location" };
         forbid(principal in Agency::"police", action, resource in EntityType::"Incident")
         when { resource.attributes has category && resource.attributes.category == "fire" };
         """)
@@ -191,7 +191,7 @@ import Testing
     #expect(try await queue(fire) == 2)
     #expect(try await queue(police) == 1)
     #expect(try await queue(viewer) == 2)
-    // Who may not know how grave it is does not read the record, which says so.
+    // Who may not know where it is does not read the record, which says so.
     let partly = SafetyCity.person("choi", roles: ["operator"])
     #expect(try await queue(partly) == 0)
     let record = await by(partly) { () async throws(Problem) in
