@@ -10,6 +10,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-asn1.git", from: "1.7.4"),
     .package(url: "https://github.com/apple/swift-certificates.git", from: "1.21.1"),
+    .package(url: "https://github.com/apple/swift-collections.git", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-crypto", "3.12.3"..<"5.0.0"),
     .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -116,7 +117,12 @@ let package = Package(
         "NGSI", .product(name: "Crypto", package: "swift-crypto"), .product(name: "Yams", package: "Yams"),
       ]
     ),
-    .target(name: "Safety", dependencies: ["City", "Hub", "HubHTTP", "Incidents", "NGSI", "Store"]),
+    .target(
+      name: "Safety",
+      dependencies: [
+        "City", "Hub", "HubHTTP", "Incidents", "NGSI", "Store",
+        .product(name: "DequeModule", package: "swift-collections"),
+      ]),
     .target(
       name: "Ingest",
       dependencies: [

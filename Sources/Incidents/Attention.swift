@@ -40,16 +40,28 @@ public struct Attention: Sendable, Hashable {
   /// runs out first, then the older.
   public static func isBefore(_ left: Attention, _ right: Attention) -> Bool { left.order < right.order }
 
-  private struct Order: Comparable {
-    var values: [Int64]
+  /// Where it stands, the smaller the sooner.
+  struct Order: Comparable, Sendable {
+    var alarm: UInt8
+    var resolved: UInt8
+    var severity: Int8
+    var late: UInt8
+    var due: Int64
+    var opened: Int64
     var id: String
 
     static func < (left: Order, right: Order) -> Bool {
-      left.values == right.values ? left.id < right.id : left.values.lexicographicallyPrecedes(right.values)
+      if left.alarm != right.alarm { return left.alarm < right.alarm }
+      if left.resolved != right.resolved { return left.resolved < right.resolved }
+      if left.severity != right.severity { return left.severity < right.severity }
+      if left.late != right.late { return left.late < right.late }
+      if left.due != right.due { return left.due < right.due }
+      if left.opened != right.opened { return left.opened < right.opened }
+      return left.id < right.id
     }
   }
 
-  private var order: Order {
+  var order: Order {
     let isLate = reasons.contains {
       switch $0 {
       case .late, .stepLate, .noUnit: true
@@ -57,16 +69,8 @@ public struct Attention: Sendable, Hashable {
       }
     }
     return Order(
-      values: [
-        incident.isAlarming ? 0 : 1, incident.status == .resolved ? 1 : 0, Int64(-incident.severity.rank),
-        isLate ? 0 : 1, nextDue?.microseconds ?? .max, incident.openedAt.microseconds,
-      ], id: incident.id)
-  }
-
-  /// The queue: all incidents that are open, in the order in which they want to be looked at.
-  public static func queue(
-    of incidents: some Sequence<Incident>, targets: ResponseTargets, at time: DateTime
-  ) -> [Attention] {
-    incidents.filter { !$0.status.isOver }.map { Attention($0, targets: targets, at: time) }.sorted(by: isBefore)
+      alarm: incident.isAlarming ? 0 : 1, resolved: incident.status == .resolved ? 1 : 0,
+      severity: Int8(-incident.severity.rank), late: isLate ? 0 : 1, due: nextDue?.microseconds ?? .max,
+      opened: incident.openedAt.microseconds, id: incident.id)
   }
 }

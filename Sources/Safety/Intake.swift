@@ -32,7 +32,8 @@ struct Intake: Sendable {
 
     if let taken = try again(report, key, digest, command, &transaction) { return taken }
     let matches = plan.joining.matches(
-      of: report, at: time, among: book.incidents(in: tenant), exercise: exercise,
+      of: report, at: time, among: book.candidates(for: report, by: plan.joining, in: tenant),
+      exercise: exercise,
       lastReported: { book.reported($0, in: tenant) })
     for match in matches where match.isAutomatic {
       if let taken = try join(match.incident, report, isSameSource: match.reason == .sameSource, command, &transaction)
@@ -77,6 +78,21 @@ struct Intake: Sendable {
       "incident": .string(incident), "digest": .string(digest), "at": .string(transaction.time.description),
     ]
     try transaction.keep(what, as: key, in: RecordShelf.reports)
+    try forgetOld(transaction)
+  }
+
+  /// Numbers count for as long as their incident is open, and a day longer. Two of the oldest are looked at with each report, so that
+  /// there are never many more than are needed.
+  private func forgetOld(_ transaction: ServiceTransaction) throws {
+    for (key, known) in try transaction.documents(in: RecordShelf.reports, limit: 2) {
+      let at = known["at"]?.string.flatMap { DateTime($0) } ?? transaction.time
+      guard transaction.time > at.adding(seconds: plan.plausibility.oldest), let incident = known["incident"]?.string
+      else { return }
+      try transaction.drop(key, in: RecordShelf.reports)
+      let isOpen = try transaction.document(incident, in: RecordShelf.open) != nil
+      // It goes to the end of the line.
+      if isOpen { try transaction.keep(known, as: key, in: RecordShelf.reports) }
+    }
   }
 
   /// - Returns: `nil` for a number that was not used before, or long ago for something that is over.

@@ -13,12 +13,13 @@ public final class SafetyService: CityService {
 
   let hub: Hub
   public let plan: SafetyPlan
-  let book = IncidentBook()
+  let book: IncidentBook
   private let intake = Turns(bound: 10_000)
 
   public init(hub: Hub, plan: SafetyPlan) {
     self.hub = hub
     self.plan = plan
+    book = IncidentBook(targets: plan.targets)
     hub.reserve([Context.core.expand(Incident.typeName)], for: Self.name, door: Self.door)
   }
 
@@ -49,7 +50,9 @@ public final class SafetyService: CityService {
         let ids = try hub.documents(of: Self.name, in: RecordShelf.open, from: offset, limit: 1_000, of: tenant).map(
           \.id)
         for id in ids {
-          do throws(Problem) { book.put(try record(id, in: tenant), in: tenant) } catch { damaged.append(id) }
+          do throws(Problem) { book.put(try record(id, in: tenant), in: tenant, at: hub.time) } catch {
+            damaged.append(id)
+          }
         }
         offset += ids.count
         if ids.count < 1_000 { break }
@@ -85,7 +88,11 @@ public final class SafetyService: CityService {
   /// - Throws: `Forbidden`, `Unauthorized` for who may not make incidents; `TooManyRequests` when too many wait.
   public func report(_ report: Report, exercise: String? = nil, in tenant: Tenant) async throws(Problem) -> Taken {
     // One after the other: of two reports of one event that come at once, one opens the incident and the other joins it.
-    try await intake.take { () throws(Problem) in try await self.takeIn(report, exercise, tenant) }
+    // People who call do not wait behind sensors.
+    let isCall = report.channel != .sensor && report.channel != .camera
+    return try await intake.take(first: isCall) { () throws(Problem) in
+      try await self.takeIn(report, exercise, tenant)
+    }
   }
 
   private func takeIn(_ report: Report, _ exercise: String?, _ tenant: Tenant) async throws(Problem) -> Taken {
@@ -186,8 +193,7 @@ public final class SafetyService: CityService {
   /// The queue of all that is open and that the caller may see whole, in the order in which it wants to be looked at.
   public func queue(in tenant: Tenant) throws(Problem) -> [Attention] {
     let sees = try hub.sight(in: tenant)
-    return Attention.queue(
-      of: book.incidents(in: tenant).filter { sees($0.facts) }, targets: plan.targets, at: hub.time)
+    return book.queue(in: tenant, at: hub.time, where: sees)
   }
 
   public func openCount(in tenant: Tenant) -> Int { book.count(in: tenant) }

@@ -41,11 +41,89 @@ import Testing
       try told("resolved", .extreme, [.acknowledge, handled]),
       try told("seen-severe", .severe, [.acknowledge, .assign(Samples.kim)]),
     ]
-    let queue = Attention.queue(of: incidents, targets: Self.targets, at: Samples.start.adding(seconds: 60))
+    var kept = AttentionQueue(targets: Self.targets)
+    for incident in incidents { kept.put(incident, at: Samples.start) }
+    kept.advance(to: Samples.start.adding(seconds: 60))
+    let queue = Array(kept.items)
     #expect(queue.map(\.incident.id) == ["new-severe", "new-minor", "seen-severe", "seen-minor", "resolved"])
     #expect(queue[0].reasons == [.alarm, .late(.acknowledge), .severity(.severe), .noOwner])
     #expect(queue[2].reasons == [.severity(.severe)])
     #expect(queue[2].nextDue == Samples.start.adding(seconds: 420))
+  }
+
+  /// Kept in order change by change, it is what sorting all of it would give.
+  @Test func theQueueIsInOrder() throws {
+    var random = SeededRandom(seed: 5)
+    var kept = AttentionQueue(targets: Self.targets)
+    var told: [Telling] = []
+    var time = Samples.start
+    for round in 0..<800 {
+      time = time.adding(seconds: Double.random(in: 0...20, using: &random))
+      if told.count < 30 || Int.random(in: 0..<20, using: &random) == 0 {
+        let severity = Severity.allCases.randomElement(using: &random) ?? .minor
+        told.append(Telling(Samples.record(Samples.report(severity: severity), id: "i\(round)")))
+      }
+      let chosen = Int.random(in: 0..<told.count, using: &random)
+      told[chosen].seconds = time.secondsSince1970 - Samples.start.secondsSince1970
+      let commands: [Command] = [
+        .acknowledge, .assign(Samples.kim), .classify(category: nil, severity: .extreme, reason: "x"),
+        .resolve(.init(.handled, text: "x")), .close(summary: "x"), .reopen(reason: "x"),
+      ]
+      if let command = commands.randomElement(using: &random) { try? told[chosen].give(command) }
+      kept.put(told[chosen].incident, at: time)
+      for other in told where round % 50 == 0 { kept.put(other.incident, at: time) }
+      kept.advance(to: time)
+      let sorted = told.map(\.incident).filter { !$0.status.isOver && kept[$0.id] != nil }
+        .map { Attention($0, targets: Self.targets, at: time) }.sorted { $0.order < $1.order }
+      #expect(Array(kept.items) == sorted)
+      #expect(kept.count == sorted.count)
+    }
+    #expect(told.count(where: { $0.incident.status.isOver }) > 10, "some left the queue")
+  }
+
+  /// Who looks in the index finds what who looks at all incidents finds.
+  @Test func theIndexMissesNothing() throws {
+    let rules = JoiningRules([
+      .init(categories: ["fire", "smoke"], metres: 150, seconds: 900, isAutomatic: false),
+      .init(categories: ["flood"], metres: 3_000, seconds: 9_000, isAutomatic: true),
+    ])
+    for (seed, place) in [(126.978, 37.5665), (179.999, -16.5), (25.7, 89.2), (0, 0)].enumerated() {
+      var random = SeededRandom(seed: UInt64(seed))
+      func report(_ number: Int, _ random: inout SeededRandom) -> Report {
+        let spread = [0.002, 0.02, 0.2].randomElement(using: &random) ?? 0.1
+        var longitude = place.0 + Double.random(in: -spread...spread, using: &random)
+        if longitude > 180 { longitude -= 360 }
+        return Samples.report(
+          "\(number)", category: ["fire", "smoke", "flood", "theft"].randomElement(using: &random) ?? "fire",
+          source: "sensor-\(Int.random(in: 0..<40, using: &random))",
+          at: Int.random(in: 0..<12, using: &random) == 0
+            ? nil : (longitude, place.1 + Double.random(in: -spread...spread, using: &random)),
+          uncertainty: [nil, 20, 900, 5_000].randomElement(using: &random) ?? nil)
+      }
+      var index = JoiningIndex()
+      var open: [String: Incident] = [:]
+      for number in 0..<700 {
+        let incident = Samples.record(report(number, &random), id: "i\(number)").incident
+        open[incident.id] = incident
+        index.put(incident)
+        if number % 3 == 0, let gone = open.keys.sorted().randomElement(using: &random) {
+          index.remove(gone)
+          open[gone] = nil
+        }
+      }
+      var found = 0
+      var looked = 0
+      for number in 0..<300 {
+        let next = report(number, &random)
+        let near = index.candidates(for: next, by: rules).compactMap { open[$0] }
+        let all = rules.matches(of: next, at: Samples.start, among: open.values)
+        #expect(rules.matches(of: next, at: Samples.start, among: near) == all)
+        found += all.count
+        looked += near.count
+      }
+      #expect(found > 300)
+      #expect(looked < 300 * open.count)
+    }
   }
 
   @Test func reportsOfOneEventAreJoined() throws {
