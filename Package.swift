@@ -120,7 +120,7 @@ let package = Package(
     .target(
       name: "Safety",
       dependencies: [
-        "City", "Hub", "HubHTTP", "Incidents", "NGSI", "Store",
+        "City", "Hub", "HubHTTP", "Incidents", "NGSI", "Query", "Store",
         .product(name: "DequeModule", package: "swift-collections"),
       ]),
     .target(
@@ -134,7 +134,7 @@ let package = Package(
     .target(
       name: "Console",
       dependencies: [
-        "CZlib", "NGSI",
+        "CZlib", "Incidents", "NGSI", "Safety",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Hummingbird", package: "hummingbird"),

@@ -16,7 +16,7 @@ public struct Dispatch: Sendable, Hashable {
     public var isOut: Bool { [.requested, .accepted, .enRoute, .onScene].contains(self) }
 
     /// Units often report late or not at all, so later ones may be reached directly; none goes back.
-    func mayBecome(_ next: Status) -> Bool {
+    public func mayBecome(_ next: Status) -> Bool {
       switch (self, next) {
       case (.requested, .accepted), (.requested, .refused), (.requested, .enRoute), (.requested, .onScene),
         (.accepted, .enRoute), (.accepted, .onScene), (.enRoute, .onScene),

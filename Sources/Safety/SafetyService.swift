@@ -190,6 +190,12 @@ public final class SafetyService: CityService {
     }
   }
 
+  /// The entries of a record that the caller may read: notes may be for other agencies alone.
+  public func readable(_ record: Record) -> [Entry] {
+    let reader = asking
+    return record.entries.filter { $0.isFor(reader) }
+  }
+
   /// The queue of all that is open and that the caller may see whole, in the order in which it wants to be looked at.
   public func queue(in tenant: Tenant) throws(Problem) -> [Attention] {
     let sees = try hub.sight(in: tenant)
@@ -197,6 +203,14 @@ public final class SafetyService: CityService {
   }
 
   public func openCount(in tenant: Tenant) -> Int { book.count(in: tenant) }
+
+  /// Counts what has changed of those that are open: whoever has read the queue at the same number has not missed anything.
+  public func revision(in tenant: Tenant) -> UInt64 { book.revision(in: tenant) }
+
+  public var time: DateTime { hub.time }
+
+  /// Who asks, as the record would name him.
+  public var asking: Party { Party(Caller.current) }
 }
 
 extension Party {

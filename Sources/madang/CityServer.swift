@@ -97,7 +97,7 @@ struct CityServer {
         kpis: manifest.map { KPIWatch(hub: hub, manifest: $0.manifest) }, evidencePolicy: evidence.log.policyText,
         ownGrants: access.map { _ in
           HubGrants(hub: hub, identity: identity, roles: (manifest?.manifest.roles ?? []).map(\.id))
-        })
+        }, safety: safety)
       let console = try Console(source: source, assets: WebAssets.folder)
       console.addOpenRoutes(to: router)
       if let firmware = command.firmware { try FirmwareShelf(firmware).addRoutes(to: router) }

@@ -5,6 +5,7 @@ import HubHTTP
 import Ingest
 import NGSI
 import Query
+import Safety
 import Store
 
 /// The simulator's way into the hub: the same batch upsert that HTTP clients use.
@@ -48,6 +49,7 @@ struct HubCitySource: CitySource {
   let evidencePolicy: String?
   /// `nil` where access is open.
   let ownGrants: HubGrants?
+  let safety: SafetyService?
 
   var grants: (any GrantSource)? { ownGrants }
   var reader: Reader? {
@@ -56,6 +58,27 @@ struct HubCitySource: CitySource {
   }
 
   func now() -> DateTime { hub.time }
+
+  func displayName(_ kind: String, _ id: String) -> String {
+    guard let identity = ownGrants?.identity else { return id }
+    let isClient = kind == Caller.Kind.client.rawValue
+    return (try? isClient ? identity.name(ofClient: id) : identity.name(ofPerson: id)) ?? id
+  }
+
+  func asReader<Value: Sendable>(
+    _ body: @Sendable () async throws(Problem) -> Value
+  ) async throws(Problem) -> Value {
+    guard ownGrants != nil else { return try await body() }
+    let notes = AccessNotes()
+    let result = await Caller.$current.withValue(PageReader.current?.caller ?? .nobody) {
+      await AccessNotes.$current.withValue(notes) { () async -> Result<Value, Problem> in
+        do throws(Problem) { return .success(try await body()) } catch { return .failure(error) }
+      }
+    }
+    // Recorded before it is shown.
+    try await hub.record(notes)
+    return try result.get()
+  }
 
   private func asConsole<Value>(_ body: () async throws -> Value) async rethrows -> Value {
     try await Caller.$current.withValue(.console, operation: body)

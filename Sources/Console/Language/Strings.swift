@@ -1,16 +1,18 @@
 import NGSI
 
-/// All that the console says, one table for each language with the same keys.
+/// All that the console says, one table for each language with the same keys: `strings/en.json`, `strings/operations-en.json` and so on.
 struct Strings: Sendable {
   private let tables: [Language: [String: String]]
 
   init(_ resources: Resources) throws(ConsoleError) {
     var tables: [Language: [String: String]] = [:]
     for language in Language.allCases {
-      let path = "strings/\(language.rawValue).json"
-      guard let object = try resources.json(path).object else { throw .resource("\(path) must be an object") }
       var table: [String: String] = [:]
-      for member in object { table[member.key] = member.value.string }
+      for path in resources.files.keys.sorted()
+      where path.hasPrefix("strings/") && path.hasSuffix("\(language.rawValue).json") {
+        guard let object = try resources.json(path).object else { throw .resource("\(path) must be an object") }
+        for member in object { table[member.key] = member.value.string }
+      }
       tables[language] = table
     }
     self.tables = tables

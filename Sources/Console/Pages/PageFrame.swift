@@ -38,6 +38,7 @@ enum PageFrame {
     page["section_\(section)"] = true
     // Who may not watch the city is not led to its pages.
     page["seesCity"] = room.source.reader?.mayWatch ?? true
+    page["hasOperations"] = room.source.safety != nil
     page["homeHref"] = room.source.reader?.mayWatch == false ? "/grants" : "/"
     if let reader = room.source.reader {
       page["readerName"] = reader.agency.map { "\(reader.name) (\($0))" } ?? reader.name

@@ -1,4 +1,5 @@
 public import NGSI
+public import Safety
 
 /// What the console needs of a city; the hub's room implements it.
 ///
@@ -49,6 +50,26 @@ public protocol CitySource: Sendable {
 
   /// Exceptional access as the reader may see it; `nil` where access is open.
   var grants: (any GrantSource)? { get }
+
+  /// The service that looks after incidents; `nil` in a city without it.
+  var safety: SafetyService? { get }
+
+  /// What people call somebody of whom the record knows kind and id.
+  func displayName(_ kind: String, _ id: String) -> String
+
+  /// Asks on behalf of who reads the page, and records what he is shown where rules want it.
+  func asReader<Value: Sendable>(
+    _ body: @Sendable () async throws(Problem) -> Value
+  ) async throws(Problem) -> Value
+}
+
+extension CitySource {
+  public var safety: SafetyService? { nil }
+  public func displayName(_ kind: String, _ id: String) -> String { id }
+
+  public func asReader<Value: Sendable>(
+    _ body: @Sendable () async throws(Problem) -> Value
+  ) async throws(Problem) -> Value { try await body() }
 }
 
 public struct EntityBatch: Sendable {

@@ -14,7 +14,8 @@ import ServiceLifecycle
 ///
 /// Routes: `/`, `/entities`, `/entities/{id}`, `/data`, `/health`, `/events`, `/console/…` (data for the pages' modules),
 /// `/assets/…`, and, unless it is declined, an answer for every other `GET` that is not below `/ngsi-ld`; open to all
-/// `/verify`, `/verify/saved`, `/static/…`; for whoever has logged in `/grants`, `/grants/new`, `/grants/{id}`.
+/// `/verify`, `/verify/saved`, `/static/…`; for whoever has logged in `/grants`, `/grants/new`, `/grants/{id}` and the operations
+/// centre below `/operations`.
 public struct Console: Sendable {
   let room: ConsoleRoom
 
@@ -45,6 +46,7 @@ public struct Console: Sendable {
     page(router, "/grants/:id") { visit, id in try await GrantPage.answer(visit, id: id) }
     form(router, "/grants/new") { visit, _, form in try await GrantRequestPage.answer(visit, form) }
     form(router, "/grants/:id") { visit, id, form in try await GrantPage.answer(visit, id: id, form) }
+    addOperations(to: router)
   }
 
   /// A page that says that a form was not taken, since it was not made for the session that sent it.
@@ -73,7 +75,7 @@ public struct Console: Sendable {
   }
 
   /// Adds a page: what goes wrong in it becomes a page too, not a bare status.
-  private func page<Context: RequestContext>(
+  func page<Context: RequestContext>(
     _ router: Router<Context>, _ path: RouterPath,
     _ answer: @escaping @Sendable (Visit, String) async throws -> Response
   ) {
@@ -91,13 +93,14 @@ public struct Console: Sendable {
   }
 
   /// Adds what takes the form of a page, sent to the page's own address.
-  private func form<Context: RequestContext>(
+  func form<Context: RequestContext>(
     _ router: Router<Context>, _ path: RouterPath,
     _ answer: @escaping @Sendable (Visit, String, Query) async throws -> Response
   ) {
     let room = room
     router.post(path) { request, context -> Response in
       let visit = Visit(request, room)
+      guard request.isOfSameOrigin else { return ErrorPage.staleForm(visit) }
       guard let body = try? await request.body.collect(upTo: Query.maxFormLength) else {
         return ErrorPage.tooLong(visit)
       }
@@ -168,6 +171,15 @@ public struct Console: Sendable {
           try await writer.finish(nil)
         })
     }
+  }
+}
+
+extension Request {
+  /// Whether a form comes from a page of this city, as far as the browser says (Fetch Metadata): where access is open, forms carry no
+  /// secret that would tell.
+  var isOfSameOrigin: Bool {
+    guard let name = HTTPField.Name("Sec-Fetch-Site"), let site = headers[name] else { return true }
+    return site == "same-origin" || site == "none"
   }
 }
 
