@@ -99,10 +99,12 @@ export function startOperationsMap({ onIncident = () => {}, onPick } = {}) {
   });
   map.once("idle", () => (element.dataset.ready = "true"));
   map.on("click", (event) => {
+    if (onPick) {
+      return onPick(event.lngLat, (place) => map.getSource("picked").setData({ type: "Feature", properties: {}, geometry: { type: "Point", coordinates: place } }));
+    }
     const [found] = map.queryRenderedFeatures(
       [[event.point.x - 12, event.point.y - 12], [event.point.x + 12, event.point.y + 12]], { layers: ["incidents"] });
-    if (found) return void onIncident(found.properties.id);
-    onPick?.(event.lngLat, (place) => map.getSource("picked").setData({ type: "Feature", properties: {}, geometry: { type: "Point", coordinates: place } }));
+    if (found) onIncident(found.properties.id);
   });
   map.on("mousemove", (event) => {
     map.getCanvas().style.cursor = onPick ? "crosshair" : map.queryRenderedFeatures(event.point, { layers: ["incidents"] }).length ? "pointer" : "";
