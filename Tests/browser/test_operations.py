@@ -41,8 +41,8 @@ def desk(server):
         def end(self, incident):
             """Brings it to its end, whatever its state."""
             for dispatch in self.incident(incident)["dispatches"]:
-            self.command(incident, "unit", unit=dispatch["unit"], status="cancelled")
-        for name, more in [("acknowledge", {}), ("resolve", {"outcome": "false-alarm", "text": "test"}),
+                self.command(incident, "unit", unit=dispatch["unit"], status="cancelled")
+            for name, more in [("acknowledge", {}), ("resolve", {"outcome": "false-alarm", "text": "test"}),
                                ("close", {"summary": "test"})]:
                 try:
                     self.command(incident, name, **more)
