@@ -61,6 +61,7 @@ extension Command {
     case "note":
       let fields = try fields(["text", "audience"])
       self = .note(try fields.text("text"), audience: try fields.texts("audience", most: Incident.Bounds.agencies))
+    case "tell": self = .tell(try fields(["text"]).text("text", most: 1_000))
     case "handOver":
       let fields = try fields(["to", "summary"])
       self = .handOver(to: try Party(json: fields.object["to"], "to"), summary: try fields.text("summary"))
@@ -77,7 +78,7 @@ extension Command {
 
   static let names: Set<String> = [
     "report", "repeated", "merge", "absorb", "acknowledge", "assign", "classify", "locate", "involve", "begin", "step",
-    "dispatch", "unit", "grant", "note", "handOver", "resolve", "close", "reopen",
+    "dispatch", "unit", "grant", "note", "tell", "handOver", "resolve", "close", "reopen",
   ]
 
   /// What ``init(json:)`` reads.
@@ -121,6 +122,7 @@ extension Command {
         "unit": .string(unit), "status": .string(status.rawValue), "reason": reason.map(JSON.string),
       ])
     case .grant(let id): JSONObject(of: ["grant": .string(id)])
+    case .tell(let text): JSONObject(of: ["text": .string(text)])
     case .note(let text, let audience):
       JSONObject(of: ["text": .string(text), "audience": audience.isEmpty ? nil : .array(audience.map(JSON.string))])
     case .handOver(let party, let summary): JSONObject(of: ["to": party.json, "summary": .string(summary)])
@@ -163,11 +165,11 @@ extension Dispatch {
   fileprivate init(_ fields: Fields) throws(Problem) {
     self.init(
       unit: try fields.text("unit", most: 200), agency: try fields.text("agency", most: 200),
-      task: try fields.text("task"))
+      task: try fields.optional("task") ?? "")
   }
 
   fileprivate var members: JSONObject {
-    JSONObject(of: ["unit": .string(unit), "agency": .string(agency), "task": .string(task)])
+    JSONObject(of: ["unit": .string(unit), "agency": .string(agency), "task": task.isEmpty ? nil : .string(task)])
   }
 }
 

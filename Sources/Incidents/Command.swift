@@ -31,6 +31,8 @@ public enum Command: Sendable, Hashable {
   case grant(id: String)
   /// - audience: the only agencies that read it; all that take part where there are none.
   case note(String, audience: [String])
+  /// What those who called are told; they read it where they called from.
+  case tell(String)
   /// The shift changes: who takes over, and what he is told.
   case handOver(to: Party, summary: String)
   /// The danger is over.
@@ -121,6 +123,7 @@ public enum Command: Sendable, Hashable {
     case .unit: "unit"
     case .grant: "grant"
     case .note: "note"
+    case .tell: "tell"
     case .handOver: "handOver"
     case .resolve: "resolve"
     case .close: "close"

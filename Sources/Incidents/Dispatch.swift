@@ -32,7 +32,7 @@ public struct Dispatch: Sendable, Hashable {
   /// The unit's own name, such as `119-gangnam-pump-2`; unique in the city.
   public var unit: String
   public var agency: String
-  /// What it is asked to do.
+  /// What it is asked to do; empty where nobody said.
   public var task: String
 
   public init(unit: String, agency: String, task: String) {

@@ -44,7 +44,7 @@ extension Incident {
       guard !grants.contains(grant) else { throw .alreadySo }
       guard grants.count < Bounds.grants else { throw .full("grants", bound: Bounds.grants) }
       grants.append(grant)
-    case .note:
+    case .note, .tell:
       // Also of an incident that is over: what comes to light later belongs to it.
       break
     case .handOver(let party, _):

@@ -22,7 +22,7 @@ public struct JoiningRules: Sendable, Hashable {
   }
 
   public var rules: [Rule]
-  /// Seconds in which what a sensor or camera says again is the same event.
+  /// Seconds in which what a sensor, camera, bell or wearable says again is the same event.
   public var sameSource: Double
 
   public init(_ rules: [Rule] = [], sameSource: Double = 600) {
@@ -63,7 +63,8 @@ public struct JoiningRules: Sendable, Hashable {
 
   private func match(_ report: Report, _ incident: Incident, at time: DateTime, _ last: DateTime) -> Match? {
     let seconds = abs(time.secondsSince1970 - last.secondsSince1970)
-    if [.sensor, .camera].contains(report.channel), seconds <= sameSource, incident.category == report.category,
+    if [.sensor, .camera, .bell, .wearable].contains(report.channel), seconds <= sameSource,
+      incident.category == report.category,
       incident.reports.contains(where: { $0.source == report.source && Self.isSamePlace($0, report) })
     {
       return Match(incident: incident.id, reason: .sameSource, isAutomatic: true)

@@ -57,6 +57,12 @@ final class IncidentBook: Sendable {
     rooms.withLock { $0[tenant]?.reported[incident.id] } ?? incident.changedAt
   }
 
+  /// The incident that was opened last of those that are asked for.
+  func incident(in tenant: Tenant, where isWanted: (Incident) -> Bool) -> Incident? {
+    let records = rooms.withLock { $0[tenant]?.records ?? [:] }
+    return records.values.map(\.incident).filter(isWanted).max { $0.openedAt < $1.openedAt }
+  }
+
   /// Counts what has changed; what was read at the same number is the same, but for clocks that ran out.
   func revision(in tenant: Tenant) -> UInt64 { rooms.withLock { $0[tenant]?.revision ?? 0 } }
 

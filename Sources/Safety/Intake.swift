@@ -22,6 +22,7 @@ struct Intake: Sendable {
     if report.severity == .unknown, let category = plan.category(report.category) {
       report.severity = category.severity
     }
+    if report.position == nil, let position = try located(report, transaction) { report.position = position }
     let key = key(of: report)
     let digest = Self.digest(of: sent)
     let command = SafetyService.ownId("report", key + " " + digest)
@@ -57,6 +58,31 @@ struct Intake: Sendable {
     return Taken(incident: id, way: .opened, candidates: seen)
   }
 
+  /// Where the handset said it is that the call comes from.
+  private func located(_ report: Report, _ transaction: ServiceTransaction) throws -> Position? {
+    guard let contact = report.contact,
+      let known = try transaction.document(SafetyService.key(contact), in: SafetyService.locations),
+      let at = known["at"]?.string.flatMap({ DateTime($0) }),
+      transaction.time < at.adding(seconds: SafetyService.locationWaits)
+    else { return nil }
+    return try? Position(json: known["position"], "position")
+  }
+
+  /// Adds what belongs to an incident that is known.
+  ///
+  /// - Returns: false where it takes no more.
+  func add(_ report: Report, to incident: String, _ transaction: inout ServiceTransaction) throws -> Bool {
+    let key = key(of: report)
+    let digest = Self.digest(of: report)
+    let command = SafetyService.ownId("report", key + " " + digest)
+    if let known = try transaction.document(key, in: RecordShelf.reports), known["digest"]?.string == digest {
+      return true
+    }
+    let taken = try join(incident, report, isSameSource: false, command, &transaction)
+    if taken != nil { try remember(incident, key, digest, transaction) }
+    return taken != nil
+  }
+
   // MARK: - The same report
 
   /// Numbers are of who sends them: nobody takes another's.
@@ -78,20 +104,20 @@ struct Intake: Sendable {
       "incident": .string(incident), "digest": .string(digest), "at": .string(transaction.time.description),
     ]
     try transaction.keep(what, as: key, in: RecordShelf.reports)
-    try forgetOld(transaction)
+    try forgetOld(RecordShelf.reports, transaction)
   }
 
   /// Numbers count for as long as their incident is open, and a day longer. Two of the oldest are looked at with each report, so that
   /// there are never many more than are needed.
-  private func forgetOld(_ transaction: ServiceTransaction) throws {
-    for (key, known) in try transaction.documents(in: RecordShelf.reports, limit: 2) {
+  func forgetOld(_ collection: String = RecordShelf.reports, _ transaction: ServiceTransaction) throws {
+    for (key, known) in try transaction.documents(in: collection, limit: 2) {
       let at = known["at"]?.string.flatMap { DateTime($0) } ?? transaction.time
       guard transaction.time > at.adding(seconds: plan.plausibility.oldest), let incident = known["incident"]?.string
       else { return }
-      try transaction.drop(key, in: RecordShelf.reports)
+      try transaction.drop(key, in: collection)
       let isOpen = try transaction.document(incident, in: RecordShelf.open) != nil
       // It goes to the end of the line.
-      if isOpen { try transaction.keep(known, as: key, in: RecordShelf.reports) }
+      if isOpen { try transaction.keep(known, as: key, in: collection) }
     }
   }
 

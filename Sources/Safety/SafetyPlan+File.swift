@@ -49,6 +49,15 @@ extension SafetyPlan {
           .required("source", .text(maxLength: 300), "law, contract or plan that sets it"),
         ]), count: 0...500), "within which time"),
     .optional(
+      "alarms",
+      .list(
+        .object([
+          .required("type", .text(maxLength: 200), "type of the devices"),
+          .required("when", .text(maxLength: 1_000), "what is an alarm: a query (q) on the device's entity"),
+          .optional("channel", .choice(Report.Channel.allCases.map(\.rawValue)), "how it comes; a sensor"),
+          .required("category", code, "of the incident"), .optional("severity", severity, "else the category's"),
+        ]), count: 0...200), "devices of the hub that raise alarms"),
+    .optional(
       "joining",
       .list(
         .object([

@@ -16,16 +16,19 @@ public struct SafetyPlan: Sendable, Hashable {
   public var targets: ResponseTargets
   public var joining: JoiningRules
   public var plausibility: Plausibility
+  public var alarms: AlarmRules
 
   public init(
     categories: [Category] = [], procedures: [Procedure] = [], targets: ResponseTargets = ResponseTargets(),
-    joining: JoiningRules = JoiningRules(), plausibility: Plausibility = Plausibility()
+    joining: JoiningRules = JoiningRules(), plausibility: Plausibility = Plausibility(),
+    alarms: AlarmRules = AlarmRules()
   ) {
     self.categories = categories
     self.procedures = procedures
     self.targets = targets
     self.joining = joining
     self.plausibility = plausibility
+    self.alarms = alarms
   }
 
   public func category(_ id: String) -> Category? { categories.first { $0.id == id } }
@@ -44,7 +47,7 @@ extension SafetyPlan {
   ///   - radius: metres around it from which reports are expected.
   /// - Throws: `BadRequestData` with the member's name.
   public init(json: JSON, centre: Position?, radius: Double) throws(Problem) {
-    let fields = try Fields(json, "", only: ["categories", "procedures", "targets", "joining", "sameSource"])
+    let fields = try Fields(json, "", only: ["categories", "procedures", "targets", "joining", "sameSource", "alarms"])
     categories = try fields.list("categories", most: 500) { json, path throws(Problem) in
       let fields = try Fields(json, path, only: ["id", "title", "severity"])
       return Category(
@@ -82,6 +85,18 @@ extension SafetyPlan {
           seconds: try fields.need("seconds", fields.number("seconds", in: 0...(7 * 86_400))),
           isAutomatic: try fields.flag("automatic") ?? false)
       }, sameSource: try fields.number("sameSource", in: 0...86_400) ?? 600)
+    alarms = AlarmRules(
+      try fields.list("alarms", most: 200) { json, path throws(Problem) in
+        let fields = try Fields(json, path, only: ["type", "when", "channel", "category", "severity"])
+        let category = try fields.text("category", most: 100)
+        guard known.contains(category) else {
+          throw .badRequest("'\(path).category': there is no category '\(category)'")
+        }
+        return try AlarmRules.Rule(
+          type: try fields.text("type", most: 500), condition: try fields.text("when", most: 1_000),
+          channel: try fields.choice("channel") ?? .sensor, category: category,
+          severity: try fields.choice("severity") ?? .unknown)
+      })
     plausibility = Plausibility(categories: known, centre: centre, radius: radius)
   }
 }

@@ -14,7 +14,7 @@ public final class SafetyService: CityService {
   let hub: Hub
   public let plan: SafetyPlan
   let book: IncidentBook
-  private let intake = Turns(bound: 10_000)
+  let turns = Turns(bound: 10_000)
 
   public init(hub: Hub, plan: SafetyPlan) {
     self.hub = hub
@@ -90,7 +90,7 @@ public final class SafetyService: CityService {
     // One after the other: of two reports of one event that come at once, one opens the incident and the other joins it.
     // People who call do not wait behind sensors.
     let isCall = report.channel != .sensor && report.channel != .camera
-    return try await intake.take(first: isCall) { () throws(Problem) in
+    return try await turns.take(first: isCall) { () throws(Problem) in
       try await self.takeIn(report, exercise, tenant)
     }
   }
@@ -168,6 +168,10 @@ public final class SafetyService: CityService {
   /// The whole record, as far as the caller may read it: what is for other agencies alone is left out.
   public func record(_ id: String, in tenant: Tenant) throws(Problem) -> Record {
     try requireWhole(id, in: tenant)
+    return try whole(id, in: tenant)
+  }
+
+  func whole(_ id: String, in tenant: Tenant) throws(Problem) -> Record {
     if let known = book.record(id, in: tenant) { return known }
     let heads = try hub.document(of: Self.name, id, in: RecordShelf.heads, of: tenant)
     guard let head = heads else { throw .notFound("there is no incident \(id.prefix(200))") }

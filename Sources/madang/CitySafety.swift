@@ -3,6 +3,16 @@ import Hub
 import Incidents
 import NGSI
 import Safety
+import ServiceLifecycle
+
+/// Makes reports of the hub's entities that are alarms.
+struct AlarmWatch: Service {
+  let safety: SafetyService
+
+  func run() async throws {
+    await cancelWhenGracefulShutdown { await Hub.asCity { await safety.watchAlarms() } }
+  }
+}
 
 /// The service that looks after incidents, as the manifest has it.
 enum CitySafety {

@@ -137,6 +137,7 @@ struct CityServer {
         EvidenceAlarms(log: evidence.log, hub: hub), app,
       ]
       if access != nil { services.append(ReviewAlarms(hub: hub)) }
+      if let safety { services.append(AlarmWatch(safety: safety)) }
       if let devices {
         services.append(devices)
         services.append(

@@ -165,7 +165,7 @@ def test_a_refusal_is_told_and_keeps_what_was_typed(city, desk, visit):
     page.wait_for_selector("#fault")
     assert "tell-119" in page.text_content("#fault") or "pump 1" in page.text_content("#fault")
     assert page.input_value("#close input[name=summary]") == "all done"
-    assert page.evaluate("document.activeElement.id") == "fault"
+    until(page, "document.activeElement.id === 'fault'")
 
 
 def test_a_report_is_taken_with_a_click_on_the_map(city, desk, visit):

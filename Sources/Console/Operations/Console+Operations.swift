@@ -1,6 +1,7 @@
 import HTTPTypes
 import Hummingbird
 import NGSI
+import NIOCore
 import Safety
 
 extension Visit {
@@ -22,7 +23,33 @@ extension Console {
     form(router, "/operations/incidents/:id") { visit, id, form in
       try await IncidentPage.answer(visit, id: id, form)
     }
+    let room = room
+    router.get("/operations/incidents/:id/photos/:number") { request, context -> Response in
+      await PhotoPage.answer(
+        Visit(request, room), id: Percent.decode(context.parameters.get("id") ?? ""),
+        number: context.parameters.get("number") ?? "")
+    }
     addOperationsEvents(to: router)
+  }
+
+  /// Calls for help, which everybody may make.
+  func addCalls<Context: RequestContext>(to router: Router<Context>) {
+    let room = room
+    router.get("/call") { request, _ in CallPage.answer(Visit(request, room)) }
+    router.get("/call/:id") { request, context in
+      CallPage.answer(Visit(request, room), ticket: Percent.decode(context.parameters.get("id") ?? ""))
+    }
+    form(router, "/call") { visit, _, form in await CallPage.answer(visit, form) }
+    form(router, "/call/:id") { visit, ticket, form in await CallPage.answer(visit, ticket: ticket, form) }
+    router.post("/call/:id/photo") { request, context -> Response in
+      let visit = Visit(request, room)
+      guard request.isOfSameOrigin else { return ErrorPage.staleForm(visit) }
+      guard let body = try? await request.body.collect(upTo: SafetyService.CallBounds.photo) else {
+        return ErrorPage.tooLong(visit)
+      }
+      let ticket = Percent.decode(context.parameters.get("id") ?? "")
+      return await CallPage.answer(visit, ticket: ticket, photo: Array(buffer: body))
+    }
   }
 
   /// Says when something has changed; what, each reader asks for himself.

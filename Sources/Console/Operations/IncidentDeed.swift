@@ -22,7 +22,8 @@ struct IncidentDeed {
     name = form["deed"] ?? ""
     let deed = name
     func text(_ field: String, _ key: String, needed: Bool = true) throws(Fault) -> String {
-      let text = (form[field] ?? "").trimming()
+      // Lines of forms end with two characters.
+      let text = (form[field] ?? "").replacing("\r\n", with: "\n").trimming()
       if text.isEmpty, needed { throw Fault(key: key, deed: deed) }
       if text.utf8.count > Self.longestText { throw Fault(key: "faultIncidentLong", deed: deed) }
       return text
@@ -43,6 +44,7 @@ struct IncidentDeed {
     case "note":
       let audience = try text("audience", "", needed: false).split { $0 == "," || $0.isWhitespace }.map(String.init)
       command = .note(try text("text", "faultNote"), audience: audience)
+    case "tell": command = .tell(try text("text", "faultNote"))
     case "step":
       let step = try text("step", "faultIncidentForm")
       let said = try text("note", "", needed: false)

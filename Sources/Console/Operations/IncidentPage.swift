@@ -63,6 +63,23 @@ enum IncidentPage {
     content["entryCount"] = "\(record.entries.count)"
     let hidden = record.entries.count - entries.count
     if hidden > 0 { content["hiddenText"] = visit.text("entriesHidden", ["n": "\(hidden)"]) }
+    if incident.reports.contains(where: { $0.channel == .page }) {
+      let photos = try? await visit.room.source.asReader { () throws(Problem) in
+        try safety.photos(of: id, in: .default).map(\.id)
+      }
+      content["photos"] = (photos ?? []).map {
+        ["photoHref": Visit.incidentPath(id, "/photos/" + Visit.photoNumber($0)), "photoNumber": Visit.photoNumber($0)]
+      }
+      content["isCall"] = true
+    }
+    let guardians = try? await visit.room.source.asReader { () throws(Problem) in
+      try safety.guardians(of: incident, in: .default)
+    }
+    content["guardians"] = (guardians ?? []).map {
+      ["ward": $0.ward, "guardianName": $0.name, "guardianPhone": $0.telephone, "guardianRelation": $0.relation ?? ""]
+        .withoutEmpty
+    }
+    content["hasGuardians"] = guardians?.isEmpty == false
     content["sequence"] = "\(incident.sequence)"
     content["nonce"] = String(UInt64.random(in: .min ... .max), radix: 36)
     content["steps"] = incident.run.map { steps(visit, $0) }

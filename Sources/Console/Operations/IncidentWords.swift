@@ -8,6 +8,8 @@ extension Visit {
   /// The number that people say: what comes after the last colon of its id.
   static func number(_ incident: String) -> String { incident.split(separator: ":").last.map(String.init) ?? incident }
 
+  static func photoNumber(_ id: String) -> String { id.split(separator: "#").last.map(String.init) ?? "" }
+
   static func incidentPath(_ id: String, _ rest: String = "") -> String {
     "/operations/incidents/" + Percent.encode(id) + rest
   }
@@ -138,7 +140,7 @@ extension Visit {
     case .dispatch(let dispatch): return said(dispatch.unit, dispatch.agency, dispatch.task)
     case .unit(let id, let status, let reason): return said(id, text("unit_" + status.rawValue), reason)
     case .grant(let id): return Self.number(id)
-    case .note(let text, _): return text
+    case .note(let text, _), .tell(let text): return text
     case .handOver(let party, let summary): return said(who(party), summary)
     case .resolve(let outcome): return said(text("outcome_" + outcome.kind.rawValue), outcome.text)
     case .close(let summary): return summary

@@ -35,6 +35,7 @@ public struct Console: Sendable {
     let room = room
     router.get("/verify") { request, _ in try VerifyPage.answer(Visit(request, room)) }
     router.get("/verify/saved") { request, _ in try VerifyPage.savedAnswer(Visit(request, room)) }
+    addCalls(to: router)
     addStaticFiles(to: router)
   }
 

@@ -44,6 +44,24 @@ extension SafetyService {
       ServiceOperation(
         .post, "incidents/{incident}/commands", "Does something about an incident", body: Self.commandSchema
       ) { [self] call throws(Problem) in try await command(call) },
+      ServiceOperation(
+        .post, "mobile-locations",
+        "Takes the position that a handset sent with an emergency call (AML, ETSI TS 103 625)",
+        body: [
+          "type": "object", "required": ["message", "from"],
+          "properties": [
+            "message": ["type": "string", "minLength": 1], "from": ["type": "string", "minLength": 5, "maxLength": 40],
+          ],
+        ]
+      ) { [self] call throws(Problem) in
+        let fields = try Fields(call.body, "", only: ["message", "from"])
+        let location = try AdvancedMobileLocation(message: try fields.text("message"))
+        switch try await locate(location, of: try fields.text("from", most: 40), in: call.tenant) {
+        case .joined(let incident): return ServiceOperation.Answer(["way": "joined", "incident": .string(incident)])
+        case .waiting: return ServiceOperation.Answer(["way": "waiting"])
+        case .nowhere: return ServiceOperation.Answer(["way": "nowhere"])
+        }
+      },
       ServiceOperation(.get, "plan", "Codes, procedures and targets of the city") { [self] _ throws(Problem) in
         ServiceOperation.Answer(plan.json)
       },
@@ -55,7 +73,7 @@ extension SafetyService {
   /// What people and programs may say; the rest is the service's own.
   private static let given: Set<String> = [
     "merge", "acknowledge", "assign", "classify", "locate", "involve", "begin", "step", "dispatch", "unit", "grant",
-    "note", "handOver", "resolve", "close", "reopen",
+    "note", "tell", "handOver", "resolve", "close", "reopen",
   ]
 
   private func command(_ call: ServiceOperation.Call) async throws(Problem) -> ServiceOperation.Answer {
