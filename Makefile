@@ -3,6 +3,8 @@
 CITY ?= Examples/demo.city.yaml
 DATA ?= $(patsubst %.city.yaml,%.madang,$(notdir $(CITY)))
 PORT ?= 8080
+# What happens in the demo city; none in others.
+EVENING ?= $(wildcard $(patsubst %.city.yaml,%.evening.yaml,$(CITY)))
 
 # Real data for tests; those that need it skip, by name, where it is absent.
 export MADANG_DATA ?= $(abspath $(CURDIR)/../shared/data)
@@ -22,7 +24,7 @@ build: setup ## the release build of madang
 	@scripts/release.sh
 
 demo: build ## a city in the browser: CITY=Examples/demo.city.yaml PORT=8080
-	.build/release/madang up $(CITY) --data $(DATA) --port $(PORT)
+	.build/release/madang up $(CITY) --data $(DATA) --port $(PORT) $(if $(EVENING),--evening $(EVENING))
 
 test: setup ## all tests, Swift and browser: FILTER=regex narrows the Swift ones
 	@scripts/test.sh $(FILTER)

@@ -112,10 +112,18 @@ public final class SafetyService: CityService {
   ///   - expected: the sequence number that who sends it has seen; `nil` when he does not care.
   /// - Returns: the incident afterwards, and the entry.
   /// - Throws: `Conflict` where the incident does not allow it, or has moved on; `ResourceNotFound`; `Forbidden`.
+  @discardableResult
   public func carryOut(
     _ command: Command, as id: String, on incident: String, expected: Int? = nil, in tenant: Tenant
   ) async throws(Problem) -> (Incident, Entry) {
-    let (party, book, plan) = (Party(Caller.current), book, plan)
+    try await carryOut(command, as: id, on: incident, by: asking, expected: expected, in: tenant)
+  }
+
+  /// The same in the name of another party, of which the service itself knows.
+  func carryOut(
+    _ command: Command, as id: String, on incident: String, by party: Party, expected: Int? = nil, in tenant: Tenant
+  ) async throws(Problem) -> (Incident, Entry) {
+    let (book, plan) = (book, plan)
     try requireWhole(incident, in: tenant)
     if case .merge(let other) = command { try requireWhole(other, in: tenant) }
     return try await hub.transact(as: Self.name, in: tenant) { transaction in

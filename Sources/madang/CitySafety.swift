@@ -1,3 +1,4 @@
+import ArgumentParser
 import City
 import Hub
 import Incidents
@@ -14,8 +15,30 @@ struct AlarmWatch: Service {
   }
 }
 
+/// Plays an evening in a simulated city.
+struct SimulatedEvening: Service {
+  let player: EveningPlayer
+
+  func run() async throws {
+    await cancelWhenGracefulShutdown {
+      do { try await Hub.asCity { try await player.play() } } catch {
+        if !(error is CancellationError) { Terminal.note("the simulated evening ended: \(error)") }
+        while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
+      }
+    }
+  }
+}
+
 /// The service that looks after incidents, as the manifest has it.
 enum CitySafety {
+  /// - Throws: for a city that is not simulated: there nothing is made up.
+  static func evening(_ path: String, _ file: ManifestFile, mode: City.Mode?) throws -> Evening {
+    guard mode == .simulated else { throw ValidationError("--evening is for simulated cities alone") }
+    let evening = try Evening(path: path, seed: UInt64(file.manifest.seed))
+    Terminal.note("an evening is played: its calls, alarms, units and cameras are synthetic")
+    return evening
+  }
+
   /// - Returns: `nil` where the manifest names no such service.
   /// - Throws: what is wrong with the plan, with file, line and key.
   static func make(_ file: ManifestFile, hub: Hub) throws -> SafetyService? {

@@ -138,6 +138,11 @@ struct CityServer {
       ]
       if access != nil { services.append(ReviewAlarms(hub: hub)) }
       if let safety { services.append(AlarmWatch(safety: safety)) }
+      if let safety, let manifest, let path = command.evening {
+        let evening = try CitySafety.evening(path, manifest, mode: mode)
+        let sink = HubSink(hub: hub, source: "simulator")
+        services.append(SimulatedEvening(player: EveningPlayer(evening, safety: safety, sink: sink, pace: command.pace)))
+      }
       if let devices {
         services.append(devices)
         services.append(

@@ -49,7 +49,14 @@ struct UpCommand: AsyncParsableCommand {
   @Option(help: "Folder of a firmware repository, served to devices at /firmware/.", completion: .directory)
   var firmware: String?
 
+  @Option(help: "What happens in a simulated city: a file such as Examples/demo.evening.yaml.")
+  var evening: String?
+
+  @Option(help: "How many seconds of the evening go by in one.")
+  var pace: Double = 1
+
   func validate() throws {
+    guard pace > 0, pace <= 1_000 else { throw ValidationError("--pace is above 0 and at most 1000") }
     guard empty != (manifest != nil) else {
       throw ValidationError("Give a manifest, or --empty: madang up Examples/demo.city.yaml")
     }
