@@ -116,7 +116,7 @@ let package = Package(
         "NGSI", .product(name: "Crypto", package: "swift-crypto"), .product(name: "Yams", package: "Yams"),
       ]
     ),
-    .target(name: "Safety", dependencies: ["City", "Hub", "HubHTTP", "Incidents", "NGSI", "Store"]),
+    .target(name: "Safety", dependencies: ["AgencyLink", "City", "Hub", "HubHTTP", "Incidents", "NGSI", "Store"]),
     .target(
       name: "Ingest",
       dependencies: [
@@ -146,7 +146,7 @@ let package = Package(
     .executableTarget(
       name: "madang",
       dependencies: [
-        "Access", "Bench", "City", "CMalloc", "Console", "Devices", "Egress", "Evacuation", "Evidence", "Federation",
+        "Access", "AgencyLink", "Bench", "City", "CMalloc", "Console", "Devices", "Egress", "Evacuation", "Evidence", "Federation",
         "Firmware",
         "Hub",
         "HubHTTP", "Identity", "Incidents", "Ingest", "NGSI", "Query", "Safety", "Store", "StoreSQLite", "Streets",
@@ -176,7 +176,8 @@ let package = Package(
     .testTarget(
       name: "SafetyTests",
       dependencies: [
-        "Access", "City", "Hub", "HubHTTP", "Incidents", "NGSI", "Query", "Safety", "Store", "StoreSQLite",
+        "Access", "AgencyLink", "City", "Hub", "HubHTTP", "Incidents", "NGSI", "Query", "Safety", "Store", "StoreSQLite",
+        .product(name: "NIOCore", package: "swift-nio"),
       ]),
     .testTarget(name: "QueryTests", dependencies: ["ChildProcess", "Fuzzing", "NGSI", "Query", "TestSupport"]),
     .testTarget(

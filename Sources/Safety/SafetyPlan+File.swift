@@ -60,6 +60,7 @@ extension SafetyPlan {
     .optional(
       "sameSource", .number(0...86_400),
       "seconds in which a sensor that reports again means the same; 600 where it is not said"),
+    .optional("links", LinkPlan.shape, "what is exchanged with other agencies"),
   ])
 
   /// Reads a plan's file.

@@ -16,16 +16,19 @@ public struct SafetyPlan: Sendable, Hashable {
   public var targets: ResponseTargets
   public var joining: JoiningRules
   public var plausibility: Plausibility
+  public var links: LinkPlan
 
   public init(
     categories: [Category] = [], procedures: [Procedure] = [], targets: ResponseTargets = ResponseTargets(),
-    joining: JoiningRules = JoiningRules(), plausibility: Plausibility = Plausibility()
+    joining: JoiningRules = JoiningRules(), plausibility: Plausibility = Plausibility(),
+    links: LinkPlan = LinkPlan()
   ) {
     self.categories = categories
     self.procedures = procedures
     self.targets = targets
     self.joining = joining
     self.plausibility = plausibility
+    self.links = links
   }
 
   public func category(_ id: String) -> Category? { categories.first { $0.id == id } }
@@ -44,7 +47,7 @@ extension SafetyPlan {
   ///   - radius: metres around it from which reports are expected.
   /// - Throws: `BadRequestData` with the member's name.
   public init(json: JSON, centre: Position?, radius: Double) throws(Problem) {
-    let fields = try Fields(json, "", only: ["categories", "procedures", "targets", "joining", "sameSource"])
+    let fields = try Fields(json, "", only: ["categories", "procedures", "targets", "joining", "sameSource", "links"])
     categories = try fields.list("categories", most: 500) { json, path throws(Problem) in
       let fields = try Fields(json, path, only: ["id", "title", "severity"])
       return Category(
@@ -83,5 +86,6 @@ extension SafetyPlan {
           isAutomatic: try fields.flag("automatic") ?? false)
       }, sameSource: try fields.number("sameSource", in: 0...86_400) ?? 600)
     plausibility = Plausibility(categories: known, centre: centre, radius: radius)
+    links = try LinkPlan(json: fields.object["links"], categories: known)
   }
 }

@@ -15,10 +15,13 @@ public final class SafetyService: CityService {
   public let plan: SafetyPlan
   let book = IncidentBook()
   private let intake = Turns(bound: 10_000)
+  /// What is exchanged with other agencies.
+  public let links: LinkDesk
 
   public init(hub: Hub, plan: SafetyPlan) {
     self.hub = hub
     self.plan = plan
+    links = LinkDesk(hub: hub, plan: plan, book: book, turns: intake)
     hub.reserve([Context.core.expand(Incident.typeName)], for: Self.name, door: Self.door)
   }
 

@@ -3,7 +3,7 @@ import NGSI
 /// The description of the city's API (OpenAPI 3.1), kept beside its routes: parameters are those that the routes take,
 /// and tests hold paths and methods against what is routed.
 public enum OpenAPI {
-  static var operations: [OpenAPIOperation] { hub + city + runners + provider }
+  static var operations: [OpenAPIOperation] { hub + city + runners + agencies + provider }
 
   /// - Parameters:
   ///   - version: of the program.
