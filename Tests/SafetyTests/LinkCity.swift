@@ -71,7 +71,7 @@ final class LinkCity {
     "112", "police", "POLICE", #"{"crowd": "E-CROWD"}"#,
     #""peer": "http://police", "login": {"env": "K"}, "encryption": "base64", "key": {"env": "A"}, "takes": {"addresses": ["10.1.2.3"]}"#)
   static let drill = link(
-    "drill", "fire", "DRILL", #"{"fire": "E-FIRE"}"#,
+    "drill", "fire", "DRILL", #"{"fire": "E-DRILL"}"#,
     #""peer": "http://drill", "login": {"env": "K"}, "exercise": true, "takes": {"addresses": ["10.0.0.0/8"]}"#)
 
   init(_ links: [String] = [LinkCity.fire, LinkCity.police, LinkCity.drill]) throws {
@@ -185,6 +185,8 @@ final class LinkCity {
     return try await post(try (cipher?.seal(message) ?? message).request(format))
   }
 
+  private static let begun = DateTime(microseconds: Int64(Date().timeIntervalSince1970) * 1_000_000)
+
   static func event(_ number: String, _ status: OccurrenceStatus = .occurred, _ event: String = "E-FIRE", at seconds: Double = 0)
     -> EventBody
   {
@@ -192,9 +194,8 @@ final class LinkCity {
     body.name = "화재"
     body.content = "연기가 보임"
     body.coordinates = .init(longitude: 127.01, latitude: 37.51)
-    let now = DateTime(microseconds: Int64(Date().timeIntervalSince1970 * 1e6))
-    body.occurredAt = now
-    return body.moved(to: status, at: now.adding(seconds: seconds), by: nil)
+    body.occurredAt = begun
+    return body.moved(to: status, at: begun.adding(seconds: seconds), by: nil)
   }
 
   func usage(_ link: String) throws -> JSON? {

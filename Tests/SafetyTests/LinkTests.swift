@@ -127,7 +127,7 @@ import Testing
       let drill = Outgoing<ExerciseFooting>(of: record.incident, by: entry, link, title: "t", event: "e", number: "1", status: .occurred)
       #expect((real != nil) == (exercise == nil) && (drill != nil) == (exercise != nil))
       if let drill { #expect(Outgoing<RealFooting>(kept: drill.json) == nil && Outgoing<ExerciseFooting>(kept: drill.json) != nil) }
-      if let real { #expect(Outgoing<ExerciseFooting>(kept: real.json) == nil && Outgoing<RealFooting>(kept: real.json)?.body == real.body) }
+      if let real { #expect(Outgoing<ExerciseFooting>(kept: real.json) == nil && Outgoing<RealFooting>(kept: real.json)?.json == real.json) }
     }
     await city.end()
   }
@@ -190,7 +190,7 @@ import Testing
     }
     #expect(try await city.until { city.statuses("fire") == ["10", "40"] })
     #expect(try await city.until { try city.usage("119")?["setAside"] == 1 && city.usage("119")?["state"] == "refused" })
-    #expect(try city.usage("119")?["waiting"] == 1, "what follows a refused beginning waits")
+    #expect(try await city.until { try city.usage("119")?["waiting"] == 1 }, "what follows a refused beginning waits")
     let record = try city.service.record(smoke, in: .default)
     #expect(record.entries.contains { if case .note(let text, _) = $0.command { text.contains("거부됨") } else { false } })
     // Also after a restart, until a person decides.
