@@ -27,6 +27,7 @@ let package = Package(
     .systemLibrary(name: "CGEOS", pkgConfig: "geos", providers: [.apt(["libgeos-dev"])]),
     .target(name: "CICU", linkerSettings: [.linkedLibrary("icui18n"), .linkedLibrary("icuuc")]),
     .systemLibrary(name: "CLibcrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CLibxml2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
     .systemLibrary(name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
     .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
     .systemLibrary(name: "CMalloc"),
@@ -41,6 +42,7 @@ let package = Package(
     .target(name: "Query", dependencies: ["CGEOS", "CICU", "NGSI", "Patterns"]),
     .target(name: "Store", dependencies: ["NGSI", "Query"]),
     .target(name: "AgencyLink", dependencies: ["CLibcrypto", "NGSI"]),
+    .target(name: "CAP", dependencies: ["CLibxml2", "NGSI"]),
     .target(name: "Incidents", dependencies: ["NGSI", "Query"]),
     .target(
       name: "StoreSQLite",
@@ -116,7 +118,7 @@ let package = Package(
         "NGSI", .product(name: "Crypto", package: "swift-crypto"), .product(name: "Yams", package: "Yams"),
       ]
     ),
-    .target(name: "Safety", dependencies: ["AgencyLink", "City", "Hub", "HubHTTP", "Incidents", "NGSI", "Store"]),
+    .target(name: "Safety", dependencies: ["AgencyLink", "CAP", "City", "Hub", "HubHTTP", "Incidents", "NGSI", "Store"]),
     .target(
       name: "Ingest",
       dependencies: [
@@ -172,6 +174,7 @@ let package = Package(
     .testTarget(name: "NGSITests", dependencies: ["ChildProcess", "Fuzzing", "NGSI", "TestSupport"]),
     .testTarget(name: "JSONSchemaTests", dependencies: ["ChildProcess", "JSONSchema", "NGSI", "TestSupport"]),
     .testTarget(name: "AgencyLinkTests", dependencies: ["AgencyLink", "ChildProcess", "Fuzzing", "NGSI"]),
+    .testTarget(name: "CAPTests", dependencies: ["CAP", "ChildProcess", "Fuzzing", "NGSI", "TestSupport"]),
     .testTarget(name: "IncidentsTests", dependencies: ["Incidents", "NGSI"]),
     .testTarget(
       name: "SafetyTests",
