@@ -118,7 +118,7 @@ let package = Package(
         "NGSI", .product(name: "Crypto", package: "swift-crypto"), .product(name: "Yams", package: "Yams"),
       ]
     ),
-    .target(name: "Safety", dependencies: ["AgencyLink", "CAP", "City", "Hub", "HubHTTP", "Incidents", "NGSI", "Store"]),
+    .target(name: "Safety", dependencies: ["AgencyLink", "CAP", "City", "Hub", "HubHTTP", "Incidents", "NGSI", "Query", "Store"]),
     .target(
       name: "Ingest",
       dependencies: [
@@ -179,7 +179,7 @@ let package = Package(
     .testTarget(
       name: "SafetyTests",
       dependencies: [
-        "Access", "AgencyLink", "City", "Hub", "HubHTTP", "Incidents", "NGSI", "Query", "Safety", "Store", "StoreSQLite",
+        "Access", "AgencyLink", "CAP", "City", "Hub", "HubHTTP", "Incidents", "NGSI", "Query", "Safety", "Store", "StoreSQLite",
         .product(name: "NIOCore", package: "swift-nio"),
       ]),
     .testTarget(name: "QueryTests", dependencies: ["ChildProcess", "Fuzzing", "NGSI", "Query", "TestSupport"]),

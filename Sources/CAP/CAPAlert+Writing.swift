@@ -93,7 +93,7 @@ struct XMLWriter {
 
   mutating func put(_ name: String, _ value: String?, always: Bool = false) {
     guard let value = always ? value ?? "" : value, always || !value.isEmpty else { return }
-    text += String(repeating: "  ", count: depth) + "<\(name)>\(Self.escaped(value))</\(name)>\n"
+    text += String(repeating: "  ", count: depth) + "<\(name)>\(XMLText.escaped(value))</\(name)>\n"
   }
 
   mutating func put(_ name: String, _ value: CAPAlert.Named) {
@@ -111,8 +111,23 @@ struct XMLWriter {
     text += String(repeating: "  ", count: depth) + "</\(name)>\n"
   }
 
+  /// Without an exponent, which schemas do not take: seven places, a centimetre of a degree.
+  static func decimal(_ value: Double) -> String {
+    let scaled = (value * 1e7).rounded()
+    guard abs(scaled) < 9e17 else { return "0" }
+    let units = Int64(scaled)
+    let fraction = String(units.magnitude % 10_000_000)
+    var digits = String(repeating: "0", count: 7 - fraction.count) + fraction
+    while digits.hasSuffix("0") { digits.removeLast() }
+    let whole = (units < 0 ? "-" : "") + String(units.magnitude / 10_000_000)
+    return digits.isEmpty ? whole : whole + "." + digits
+  }
+}
+
+/// Texts in XML.
+public enum XMLText {
   /// As XML may hold it: what may not stand in it at all is left out.
-  static func escaped(_ text: String) -> String {
+  public static func escaped(_ text: String) -> String {
     var escaped = ""
     for scalar in text.unicodeScalars {
       switch scalar {
@@ -128,17 +143,5 @@ struct XMLWriter {
       }
     }
     return escaped
-  }
-
-  /// Without an exponent, which schemas do not take: seven places, a centimetre of a degree.
-  static func decimal(_ value: Double) -> String {
-    let scaled = (value * 1e7).rounded()
-    guard abs(scaled) < 9e17 else { return "0" }
-    let units = Int64(scaled)
-    let fraction = String(units.magnitude % 10_000_000)
-    var digits = String(repeating: "0", count: 7 - fraction.count) + fraction
-    while digits.hasSuffix("0") { digits.removeLast() }
-    let whole = (units < 0 ? "-" : "") + String(units.magnitude / 10_000_000)
-    return digits.isEmpty ? whole : whole + "." + digits
   }
 }

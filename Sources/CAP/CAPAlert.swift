@@ -45,6 +45,10 @@ public struct CAPAlert: Sendable, Hashable {
     /// As it came, shortened.
     public var text: String
     public var reason: String
+
+    public init(element: String, text: String, reason: String) {
+      (self.element, self.text, self.reason) = (element, text, reason)
+    }
   }
 
   public var identifier: String

@@ -9,7 +9,7 @@ extension CAPAlert {
       case crossesItself
       case tooMany(Int)
 
-      var words: String {
+      public var words: String {
         switch self {
         case .unreadable: "is no list of latitude,longitude"
         case .tooFew: "has less than four points"

@@ -47,7 +47,7 @@ extension SafetyService {
       ServiceOperation(.get, "plan", "Codes, procedures and targets of the city") { [self] _ throws(Problem) in
         ServiceOperation.Answer(plan.json)
       },
-    ] + links.operations
+    ] + links.operations + warnings.operations
   }
 
   // MARK: - Commands

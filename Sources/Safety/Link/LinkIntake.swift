@@ -172,7 +172,7 @@ extension String {
   func bounded(to most: Int) -> String {
     let text = replacing("\r\n", with: "\n").wired(to: .max)
     guard text.utf8.count > most else { return text }
-    let digest = String(text.utf8.reduce(UInt64(0xcbf2_9ce4_8422_2325)) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }, radix: 16)
+    let digest = String(text.utf8.fnv, radix: 16)
     var cut = String.UnicodeScalarView()
     var size = digest.utf8.count + 4
     for scalar in text.unicodeScalars {
