@@ -180,7 +180,7 @@ struct CityServer {
       json(["name": "madang", "version": .string(Madang.version), "ngsiLd": "1.9.1"])
     }
     let isBehindProxy = command.address != nil
-    let description = OpenAPI.document(version: Madang.version, services: services)
+    let description = OpenAPI.document(version: Madang.version, services: services, hearsAgencies: services[SafetyService.name] != nil)
     router.get("/openapi.json") { _, _ in json(description) }
     router.get("/health.json") { request, context in
       do throws(Problem) {
