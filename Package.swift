@@ -118,7 +118,9 @@ let package = Package(
         "NGSI", .product(name: "Crypto", package: "swift-crypto"), .product(name: "Yams", package: "Yams"),
       ]
     ),
-    .target(name: "Safety", dependencies: ["AgencyLink", "CAP", "City", "Hub", "HubHTTP", "Incidents", "NGSI", "Query", "Store"]),
+    .target(
+      name: "Safety",
+      dependencies: ["AgencyLink", "CAP", "City", "Hub", "HubHTTP", "Incidents", "NGSI", "Query", "Store"]),
     .target(
       name: "Ingest",
       dependencies: [
@@ -148,7 +150,8 @@ let package = Package(
     .executableTarget(
       name: "madang",
       dependencies: [
-        "Access", "AgencyLink", "Bench", "City", "CMalloc", "Console", "Devices", "Egress", "Evacuation", "Evidence", "Federation",
+        "Access", "AgencyLink", "Bench", "City", "CMalloc", "Console", "Devices", "Egress", "Evacuation", "Evidence",
+        "Federation",
         "Firmware",
         "Hub",
         "HubHTTP", "Identity", "Incidents", "Ingest", "NGSI", "Query", "Safety", "Store", "StoreSQLite", "Streets",
@@ -179,7 +182,8 @@ let package = Package(
     .testTarget(
       name: "SafetyTests",
       dependencies: [
-        "Access", "AgencyLink", "CAP", "City", "Hub", "HubHTTP", "Incidents", "NGSI", "Query", "Safety", "Store", "StoreSQLite",
+        "Access", "AgencyLink", "CAP", "City", "Hub", "HubHTTP", "Incidents", "NGSI", "Query", "Safety", "Store",
+        "StoreSQLite",
         .product(name: "NIOCore", package: "swift-nio"),
       ]),
     .testTarget(name: "QueryTests", dependencies: ["ChildProcess", "Fuzzing", "NGSI", "Query", "TestSupport"]),

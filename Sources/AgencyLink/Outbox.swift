@@ -90,7 +90,8 @@ public struct Outbox: Sendable {
   }
 
   /// Takes up a message that was set aside before a restart.
-  public mutating func putAside(_ message: Message, because reason: String, at time: DateTime) throws(Failure) -> Entry {
+  public mutating func putAside(_ message: Message, because reason: String, at time: DateTime) throws(Failure) -> Entry
+  {
     guard case .event(let body) = message.body else { throw .notEvent }
     guard count < bound else { throw .full(bound: bound) }
     lastID += 1

@@ -31,7 +31,8 @@ extension CAPAlert {
     var doubts: [Doubt] = []
     for text in (try fields.text("references") ?? "").split(whereSeparator: \.isWhitespace) {
       guard let reference = Reference(reading: text) else {
-        doubts.append(Doubt(element: "references", text: String(text.prefix(200)), reason: "is no sender,identifier,sent"))
+        doubts.append(
+          Doubt(element: "references", text: String(text.prefix(200)), reason: "is no sender,identifier,sent"))
         continue
       }
       references.append(reference)
@@ -48,7 +49,11 @@ extension CAPAlert {
   static func words(_ text: String) -> [String] {
     var words: [String] = []
     for (index, part) in text.split(separator: "\"", omittingEmptySubsequences: false).enumerated() {
-      if index % 2 == 1 { words.append(String(part)) } else { words += part.split(whereSeparator: \.isWhitespace).map(String.init) }
+      if index % 2 == 1 {
+        words.append(String(part))
+      } else {
+        words += part.split(whereSeparator: \.isWhitespace).map(String.init)
+      }
     }
     return Array(words.filter { !$0.isEmpty }.prefix(500))
   }
@@ -57,20 +62,24 @@ extension CAPAlert {
 extension CAPAlert.Reference {
   fileprivate init?(reading text: Substring) {
     let parts = text.split(separator: ",", omittingEmptySubsequences: false)
-    guard parts.count == 3, !parts[0].isEmpty, !parts[1].isEmpty, let sent = CAPAlert.time(String(parts[2])) else { return nil }
+    guard parts.count == 3, !parts[0].isEmpty, !parts[1].isEmpty, let sent = CAPAlert.time(String(parts[2])) else {
+      return nil
+    }
     self.init(sender: String(parts[0]), identifier: String(parts[1]), sent: sent)
   }
 }
 
 extension CAPAlert.Info {
   fileprivate init(_ fields: ElementReader, _ doubts: inout [CAPAlert.Doubt]) throws(CAPError) {
-    func code<Value: RawRepresentable>(_ name: String, _ unknown: Value) throws(CAPError) -> Value where Value.RawValue == String {
+    func code<Value: RawRepresentable>(_ name: String, _ unknown: Value) throws(CAPError) -> Value
+    where Value.RawValue == String {
       let text = try fields.text(name) ?? ""
       if let value = Value(rawValue: text) { return value }
       doubts.append(.init(element: fields.path + name, text: String(text.prefix(200)), reason: "is not known"))
       return unknown
     }
-    func codes<Value: RawRepresentable>(_ name: String, _: Value.Type) throws(CAPError) -> [Value] where Value.RawValue == String {
+    func codes<Value: RawRepresentable>(_ name: String, _: Value.Type) throws(CAPError) -> [Value]
+    where Value.RawValue == String {
       var found: [Value] = []
       for text in try fields.texts(name) {
         if let value = Value(rawValue: text) {
@@ -132,7 +141,9 @@ extension CAPAlert.Area {
     for (index, text) in try fields.texts("circle").enumerated() {
       guard let circle = CAPAlert.Circle(reading: text) else {
         doubts.append(
-          .init(element: "\(fields.path)circle[\(index)]", text: String(text.prefix(200)), reason: "is no place with a radius"))
+          .init(
+            element: "\(fields.path)circle[\(index)]", text: String(text.prefix(200)),
+            reason: "is no place with a radius"))
         continue
       }
       circles.append(circle)
@@ -205,7 +216,9 @@ extension CAPAlert {
   /// Whether a text may be an identifier or a sender.
   public static func isName(_ text: String) -> Bool {
     !text.isEmpty && text.utf8.count <= 200
-      && text.unicodeScalars.allSatisfy { $0.value > 0x20 && $0.value != 0x7F && $0 != "," && $0 != "<" && $0 != "&" && !$0.properties.isWhitespace }
+      && text.unicodeScalars.allSatisfy {
+        $0.value > 0x20 && $0.value != 0x7F && $0 != "," && $0 != "<" && $0 != "&" && !$0.properties.isWhitespace
+      }
   }
 }
 

@@ -64,7 +64,8 @@ extension CAPAlert {
 
     private static func meet(_ a: Point, _ b: Point, _ c: Point, _ d: Point) -> Bool {
       func side(_ p: Point, _ q: Point, _ r: Point) -> Double {
-        (q.longitude - p.longitude) * (r.latitude - p.latitude) - (q.latitude - p.latitude) * (r.longitude - p.longitude)
+        (q.longitude - p.longitude) * (r.latitude - p.latitude) - (q.latitude - p.latitude)
+          * (r.longitude - p.longitude)
       }
       func isBetween(_ p: Point, _ q: Point, _ r: Point) -> Bool {
         min(p.longitude, q.longitude) <= r.longitude && r.longitude <= max(p.longitude, q.longitude)
@@ -92,7 +93,9 @@ extension CAPAlert.Circle {
   /// - Parameter text: `latitude,longitude radius`.
   init?(reading text: String) {
     let parts = text.split(whereSeparator: \.isWhitespace)
-    guard parts.count == 2, let centre = CAPAlert.Point(reading: parts[0]), let radius = Double(parts[1]) else { return nil }
+    guard parts.count == 2, let centre = CAPAlert.Point(reading: parts[0]), let radius = Double(parts[1]) else {
+      return nil
+    }
     self.init(centre: centre, radius: radius)
   }
 }

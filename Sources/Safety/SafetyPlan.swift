@@ -50,7 +50,8 @@ extension SafetyPlan {
   ///   - radius: metres around it from which reports are expected.
   /// - Throws: `BadRequestData` with the member's name.
   public init(json: JSON, centre: Position?, radius: Double) throws(Problem) {
-    let fields = try Fields(json, "", only: ["categories", "procedures", "targets", "joining", "sameSource", "links", "warnings"])
+    let fields = try Fields(
+      json, "", only: ["categories", "procedures", "targets", "joining", "sameSource", "links", "warnings"])
     categories = try fields.list("categories", most: 500) { json, path throws(Problem) in
       let fields = try Fields(json, path, only: ["id", "title", "severity"])
       return Category(

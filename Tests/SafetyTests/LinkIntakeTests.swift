@@ -9,11 +9,15 @@ import Testing
 
 /// What comes in over the links.
 @Suite struct LinkIntakeTests {
-  private func incidents(_ city: LinkCity) -> [Incident] { city.service.book.incidents(in: .default).sorted { $0.id < $1.id } }
+  private func incidents(_ city: LinkCity) -> [Incident] {
+    city.service.book.incidents(in: .default).sorted { $0.id < $1.id }
+  }
 
   private func failure(_ answer: Answer) -> String? { if case .failure(let text) = answer { text } else { nil } }
 
-  @Test(arguments: [WireRequest.Format.json, .form]) func anEventBecomesAReport(_ format: WireRequest.Format) async throws {
+  @Test(arguments: [WireRequest.Format.json, .form]) func anEventBecomesAReport(_ format: WireRequest.Format)
+    async throws
+  {
     let city = try LinkCity()
     let key = try await city.session()
     #expect(try await city.tell(LinkCity.event("20261124090000001"), under: key, format) == .success(""))
@@ -63,7 +67,9 @@ import Testing
     let notes = try city.service.record(one, in: .default).entries.compactMap { entry -> String? in
       if case .note(let text, _) = entry.command { text } else { nil }
     }
-    #expect(notes.contains { $0.contains("50 해제") } && notes.contains { $0.contains("91 종료") } && notes.contains { $0.contains("late") && $0.contains("낡은") })
+    #expect(
+      notes.contains { $0.contains("50 해제") } && notes.contains { $0.contains("91 종료") }
+        && notes.contains { $0.contains("late") && $0.contains("낡은") })
     #expect(try city.usage("119")?["usage"]?["totals"]?["rejected"] == 1)
     await city.end()
   }
@@ -104,21 +110,39 @@ import Testing
       var envelope = Envelope(.event, sender: "FIRE", receiver: "CITY", system: "X")
       envelope.session = key
       var request = try Message(envelope, .event(LinkCity.event("n"))).request(.json)
-      guard case .object(var object) = try JSONParser.parse(request.body), case .object(var body)? = object["body"] else { throw Problem.badRequest("") }
+      guard case .object(var object) = try JSONParser.parse(request.body), case .object(var body)? = object["body"]
+      else { throw Problem.badRequest("") }
       change(&body)
       object["body"] = .object(body)
       object["reqDate"] = "never"
       request.body = JSONWriter.bytes(.object(object))
       return try await city.post(request)
     }
-    #expect(try await raw { $0["ocrNbr"] = "1"; $0["evtId"] = "E-VOLCANO" } == .success(""))
-    #expect(try await raw { $0["ocrNbr"] = "2"; $0["ocrEvtTime"] = "19700101000000" } == .success(""))
-    #expect(try await raw { $0["ocrNbr"] = "3"; $0["ocrEvtTime"] = "20261345000000"; $0["ocrLc"] = ["crdntX": "east", "crdntY": "37"] } == .success(""))
-    #expect(try await raw { $0["ocrNbr"] = "4"; $0["ocrSts"] = "77" } == .success(""))
-    #expect(try await raw { $0["ocrNbr"] = "5"; $0["ocrLc"] = ["crdntX": "0", "crdntY": "0"] } == .success(""))
+    #expect(
+      try await raw {
+        $0["ocrNbr"] = "1"; $0["evtId"] = "E-VOLCANO"
+      } == .success(""))
+    #expect(
+      try await raw {
+        $0["ocrNbr"] = "2"; $0["ocrEvtTime"] = "19700101000000"
+      } == .success(""))
+    #expect(
+      try await raw {
+        $0["ocrNbr"] = "3"; $0["ocrEvtTime"] = "20261345000000"; $0["ocrLc"] = ["crdntX": "east", "crdntY": "37"]
+      } == .success(""))
+    #expect(
+      try await raw {
+        $0["ocrNbr"] = "4"; $0["ocrSts"] = "77"
+      } == .success(""))
+    #expect(
+      try await raw {
+        $0["ocrNbr"] = "5"; $0["ocrLc"] = ["crdntX": "0", "crdntY": "0"]
+      } == .success(""))
     let reports = incidents(city).flatMap(\.reports)
     func doubts(_ number: String) -> Set<Report.Doubt>? { reports.first { $0.number.hasSuffix(" " + number) }?.doubts }
-    #expect(doubts("1") == [.category] && doubts("2") == [.time] && doubts("3") == [.time, .place] && doubts("4") == [] && doubts("5") == [.place])
+    #expect(
+      doubts("1") == [.category] && doubts("2") == [.time] && doubts("3") == [.time, .place] && doubts("4") == []
+        && doubts("5") == [.place])
     let third = try #require(reports.first { $0.number == "E-FIRE 3" }?.text)
     #expect(third.contains("[ocrEvtTime: 20261345000000]") && third.contains("east"))
     #expect(reports.first { $0.number == "E-FIRE 4" }?.text?.contains("[ocrSts: 77]") == true)
@@ -138,11 +162,14 @@ import Testing
       #expect(failure(try await city.tell(LinkCity.event("1"), under: key))?.contains("rrKey") == true)
     }
     let key = try await city.session()
-    #expect(failure(try await city.tell(LinkCity.event("1"), from: "POLICE", under: key))?.contains("encryption") == true)
+    #expect(
+      failure(try await city.tell(LinkCity.event("1"), from: "POLICE", under: key))?.contains("encryption") == true)
     let cipher = try BodyCipher(key: "secret", encoding: .base64)
     let crowd = LinkCity.event("1", .occurred, "E-CROWD")
     let wrong = try BodyCipher(key: "other", encoding: .base64)
-    #expect(failure(try await city.tell(crowd, from: "POLICE", under: nil, cipher: wrong))?.contains("cannot be read") == true)
+    #expect(
+      failure(try await city.tell(crowd, from: "POLICE", under: nil, cipher: wrong))?.contains("cannot be read") == true
+    )
     #expect(incidents(city).isEmpty)
     // Its address proves the police, and its key the body.
     #expect(try await city.tell(crowd, from: "POLICE", under: nil, cipher: cipher) == .success(""))
@@ -159,7 +186,9 @@ import Testing
 
   /// An agency is not told of what it told.
   @Test func newsDoNotGoRound() async throws {
-    let city = try LinkCity([LinkCity.fire.replacing(#""system": "MDG""#, with: #""states": {"report": "10"}, "system": "MDG""#)])
+    let city = try LinkCity([
+      LinkCity.fire.replacing(#""system": "MDG""#, with: #""states": {"report": "10"}, "system": "MDG""#)
+    ])
     city.run()
     let key = try await city.session()
     _ = try await city.tell(LinkCity.event("1"), under: key)
@@ -187,7 +216,9 @@ import Testing
       return await group.reduce(into: [Answer?]()) { $0.append($1) }
     }
     #expect(answers.allSatisfy { $0 == .success("") } && incidents(city).count == 10)
-    #expect(try city.usage("119")?["usage"]?["totals"]?["received"] == 10 && city.usage("119")?["usage"]?["totals"]?["duplicate"] == 30)
+    #expect(
+      try city.usage("119")?["usage"]?["totals"]?["received"] == 10
+        && city.usage("119")?["usage"]?["totals"]?["duplicate"] == 30)
     await city.end()
   }
 }

@@ -11,21 +11,28 @@ import Testing
 /// What leaves over the links.
 @Suite struct LinkTests {
   @Test func theDemoHasTheFiveServices() throws {
-    let root = URL(filePath: #filePath).resolvingSymlinksInPath().deletingLastPathComponent().deletingLastPathComponent()
+    let root = URL(filePath: #filePath).resolvingSymlinksInPath().deletingLastPathComponent()
+      .deletingLastPathComponent()
       .deletingLastPathComponent()
     let plan = try SafetyPlan(path: root.appending(path: "Examples/demo.safety.yaml").path, centre: nil, radius: 1)
-    #expect(plan.links.links.map(\.id) == ["112-video", "112-dispatch", "119-dispatch", "disaster", "vulnerable-people"])
+    #expect(
+      plan.links.links.map(\.id) == ["112-video", "112-dispatch", "119-dispatch", "disaster", "vulnerable-people"])
     let disaster = try #require(plan.links["disaster"])
-    #expect(disaster.state(of: .report) == .occurred && disaster.state(of: .unit) == nil && disaster.state(of: .close) == .completed)
+    #expect(
+      disaster.state(of: .report) == .occurred && disaster.state(of: .unit) == nil
+        && disaster.state(of: .close) == .completed)
     #expect(plan.links.link(of: "POLICE0000", event: "EXAMPLE-112-CROWD")?.id == "112-dispatch")
     #expect(plan.links.link(of: "POLICE0000", event: "OTHER")?.id == "112-video")
   }
 
   @Test(arguments: [
     (#""party": "fire""#, #""party": 7"#, "'links[0].party'"), (#"{"env": "K"}"#, #"{}"#, "'links[0].login'"),
-    (#""http://fire""#, #""ftp://fire""#, "'links[0].peer'"), (#""http://fire""#, #""http://a@fire""#, "'links[0].peer'"),
-    (#""fire": "E-FIRE""#, #""volcano": "E-FIRE""#, "'links[0].events'"), (#""10.0.0.0/8""#, #""10.0.0.0/40""#, "'links[0].takes.addresses'"),
-    (#""agency": "FIRE""#, #""agency": "FIRE0000000000000""#, "'links[0].agency'"), (#""login": {"env": "K"}, "takes""#, #""takes""#, "'links[0].login'"),
+    (#""http://fire""#, #""ftp://fire""#, "'links[0].peer'"),
+    (#""http://fire""#, #""http://a@fire""#, "'links[0].peer'"),
+    (#""fire": "E-FIRE""#, #""volcano": "E-FIRE""#, "'links[0].events'"),
+    (#""10.0.0.0/8""#, #""10.0.0.0/40""#, "'links[0].takes.addresses'"),
+    (#""agency": "FIRE""#, #""agency": "FIRE0000000000000""#, "'links[0].agency'"),
+    (#""login": {"env": "K"}, "takes""#, #""takes""#, "'links[0].login'"),
     (#""system": "MDG""#, #""encryption": "hex", "system": "MDG""#, "'links[0].key'"),
     (#", "takes""#, #", "states": {"report": "20"}, "takes""#, "'links[0].states.report'"),
     (#""takes": {"login": {"env": "K"}, "addresses": ["10.0.0.0/8"]}"#, #""takes": {}"#, "'links[0].takes'"),
@@ -54,12 +61,16 @@ import Testing
     let one = try await city.open("1")
     try await city.give(.acknowledge, .classify(category: nil, severity: .extreme, reason: "x"), to: one)
     try await city.give(
-      .dispatch(.init(unit: "car", agency: "police", task: "x")), .dispatch(.init(unit: "pump", agency: "fire", task: "x")),
+      .dispatch(.init(unit: "car", agency: "police", task: "x")),
+      .dispatch(.init(unit: "pump", agency: "fire", task: "x")),
       .locate(try #require(Position(longitude: 127.1, latitude: 37.4)), address: "강남대로 1"), to: one)
     try await city.give(
-      .unit(id: "pump", .cleared, reason: nil), .unit(id: "car", .cleared, reason: nil), .step(id: "look", .done(note: nil)),
+      .unit(id: "pump", .cleared, reason: nil), .unit(id: "car", .cleared, reason: nil),
+      .step(id: "look", .done(note: nil)),
       .resolve(.init(.handled, text: "x")), .close(summary: "x"), to: one)
-    #expect(try await city.until { city.statuses("fire") == ["10", "40", "40", "40", "50", "91"] }, "\(city.statuses("fire"))")
+    #expect(
+      try await city.until { city.statuses("fire") == ["10", "40", "40", "40", "50", "91"] }, "\(city.statuses("fire"))"
+    )
     let heard = city.sides.heard("fire")
     #expect(Set(heard.map(\.key.number)).count == 1 && Set(heard.map(\.key.sender)) == ["CITY"])
     #expect(heard[0].body.content == "화재" && heard[1].body.place == "강남대로 1" && heard[1].body.coordinates?.x == "127.1")
@@ -74,7 +85,8 @@ import Testing
     #expect(try await city.until { try city.usage("119")?["usage"]?["totals"]?["sent"] == 7 })
     #expect(line["state"] == "ok" && line["waiting"] == 0 && line["answeredIn"]?["count"]?.integer ?? 0 >= 7)
     let record = try city.service.record(one, in: .default)
-    #expect(record.entries.contains { if case .note(let text, _) = $0.command { text.contains("91 종료 전달됨") } else { false } })
+    #expect(
+      record.entries.contains { if case .note(let text, _) = $0.command { text.contains("91 종료 전달됨") } else { false } })
     await city.end()
   }
 
@@ -109,11 +121,19 @@ import Testing
     let real = try await city.open("1")
     let drill = try await city.open("1", exercise: "가을 훈련")
     for incident in [drill, real] {
-      try await city.give(.dispatch(.init(unit: "pump", agency: "fire", task: "x")), .acknowledge, .resolve(.init(.falseAlarm, text: "x")), to: incident)
+      try await city.give(
+        .dispatch(.init(unit: "pump", agency: "fire", task: "x")), .acknowledge,
+        .resolve(.init(.falseAlarm, text: "x")), to: incident)
     }
     #expect(try await city.until { city.statuses("fire") == ["10", "90"] && city.statuses("drill") == ["10", "90"] })
-    #expect(city.sides.heard("drill").allSatisfy { $0.body.content?.hasPrefix("[훈련/EXERCISE 가을 훈련]") == true && $0.body.name?.hasPrefix("[훈련") == true })
-    #expect(city.sides.heard("fire").allSatisfy { $0.body.items.contains(.init("INCIDENT", real)) && !($0.body.content ?? "").contains("훈련") })
+    #expect(
+      city.sides.heard("drill").allSatisfy {
+        $0.body.content?.hasPrefix("[훈련/EXERCISE 가을 훈련]") == true && $0.body.name?.hasPrefix("[훈련") == true
+      })
+    #expect(
+      city.sides.heard("fire").allSatisfy {
+        $0.body.items.contains(.init("INCIDENT", real)) && !($0.body.content ?? "").contains("훈련")
+      })
     await city.end()
   }
 
@@ -123,11 +143,19 @@ import Testing
     for exercise in [nil, "drill"] {
       let record = try city.service.record(try await city.open("1", exercise: exercise), in: .default)
       let entry = try #require(record.entries.first)
-      let real = Outgoing<RealFooting>(of: record.incident, by: entry, link, title: "t", event: "e", number: "1", status: .occurred)
-      let drill = Outgoing<ExerciseFooting>(of: record.incident, by: entry, link, title: "t", event: "e", number: "1", status: .occurred)
+      let real = Outgoing<RealFooting>(
+        of: record.incident, by: entry, link, title: "t", event: "e", number: "1", status: .occurred)
+      let drill = Outgoing<ExerciseFooting>(
+        of: record.incident, by: entry, link, title: "t", event: "e", number: "1", status: .occurred)
       #expect((real != nil) == (exercise == nil) && (drill != nil) == (exercise != nil))
-      if let drill { #expect(Outgoing<RealFooting>(kept: drill.json) == nil && Outgoing<ExerciseFooting>(kept: drill.json) != nil) }
-      if let real { #expect(Outgoing<ExerciseFooting>(kept: real.json) == nil && Outgoing<RealFooting>(kept: real.json)?.json == real.json) }
+      if let drill {
+        #expect(Outgoing<RealFooting>(kept: drill.json) == nil && Outgoing<ExerciseFooting>(kept: drill.json) != nil)
+      }
+      if let real {
+        #expect(
+          Outgoing<ExerciseFooting>(kept: real.json) == nil && Outgoing<RealFooting>(kept: real.json)?.json == real.json
+        )
+      }
     }
     await city.end()
   }
@@ -143,7 +171,8 @@ import Testing
     try await city.give(.dispatch(.init(unit: "pump", agency: "fire", task: "x")), to: real)
     #expect(try await city.until { city.statuses("drill") == ["10"] })
     #expect(city.sides.heard("drill").allSatisfy { $0.body.items.contains(.init("INCIDENT", real)) })
-    #expect(try await city.until { try city.usage("drill")?["unfit"] == 1 && city.usage("drill")?["state"] == "refused" })
+    #expect(
+      try await city.until { try city.usage("drill")?["unfit"] == 1 && city.usage("drill")?["state"] == "refused" })
     await city.end()
   }
 
@@ -156,14 +185,19 @@ import Testing
     var incidents: [String] = []
     for number in 0..<5 {
       let incident = try await city.open(String(repeating: "1", count: number + 1))
-      try await city.give(.dispatch(.init(unit: "u\(number)", agency: "fire", task: "x")), .classify(category: nil, severity: .extreme, reason: "x"), to: incident)
+      try await city.give(
+        .dispatch(.init(unit: "u\(number)", agency: "fire", task: "x")),
+        .classify(category: nil, severity: .extreme, reason: "x"), to: incident)
       incidents.append(incident)
     }
     let crowd = try await city.open("7", "crowd", at: (127.2, 37.6))
     try await city.give(.involve(agency: "police"), to: crowd)
     #expect(try await city.until { city.statuses("police") == ["10"] }, "the other agency hears of its own")
-    #expect(try await city.until { try city.usage("119")?["state"] == "failing" && city.usage("119")?["waiting"] == 10 })
-    #expect(try city.usage("119")?["lastFailure"]?.string?.contains("down") == true && city.usage("119")?["waitingSince"] != nil)
+    #expect(
+      try await city.until { try city.usage("119")?["state"] == "failing" && city.usage("119")?["waiting"] == 10 })
+    #expect(
+      try city.usage("119")?["lastFailure"]?.string?.contains("down") == true
+        && city.usage("119")?["waitingSince"] != nil)
     try await city.restart()
     city.run()
     #expect(try await city.until { try city.usage("119")?["waiting"] == 10 })
@@ -172,7 +206,8 @@ import Testing
     city.move(400)
     #expect(try await city.until { city.statuses("fire").count == 10 })
     for incident in incidents {
-      let own = city.sides.heard("fire").filter { $0.body.items.contains(.init("INCIDENT", incident)) }.map(\.status.rawValue)
+      let own = city.sides.heard("fire").filter { $0.body.items.contains(.init("INCIDENT", incident)) }.map(
+        \.status.rawValue)
       #expect(own == ["10", "40"])
     }
     #expect(try await city.until { try city.usage("119")?["state"] == "ok" && city.usage("119")?["waiting"] == 0 })
@@ -186,10 +221,13 @@ import Testing
     let smoke = try await city.open("1", "smoke")
     let fire = try await city.open("4444")
     for incident in [smoke, fire] {
-      try await city.give(.dispatch(.init(unit: incident, agency: "fire", task: "x")), .classify(category: nil, severity: .extreme, reason: "x"), to: incident)
+      try await city.give(
+        .dispatch(.init(unit: incident, agency: "fire", task: "x")),
+        .classify(category: nil, severity: .extreme, reason: "x"), to: incident)
     }
     #expect(try await city.until { city.statuses("fire") == ["10", "40"] })
-    #expect(try await city.until { try city.usage("119")?["setAside"] == 1 && city.usage("119")?["state"] == "refused" })
+    #expect(
+      try await city.until { try city.usage("119")?["setAside"] == 1 && city.usage("119")?["state"] == "refused" })
     #expect(try await city.until { try city.usage("119")?["waiting"] == 1 }, "what follows a refused beginning waits")
     let record = try city.service.record(smoke, in: .default)
     #expect(record.entries.contains { if case .note(let text, _) = $0.command { text.contains("거부됨") } else { false } })
@@ -199,7 +237,9 @@ import Testing
     #expect(try await city.until { try city.usage("119")?["setAside"] == 1 && city.usage("119")?["waiting"] == 1 })
     city.sides.change("fire") { $0.refused = [] }
     let serial = try #require(
-      try city.hub.documents(of: "safety", in: LinkShelf.outbox(of: "119"), limit: 10, of: .default).first { $0.body["setAside"] != nil }?.id)
+      try city.hub.documents(of: "safety", in: LinkShelf.outbox(of: "119"), limit: 10, of: .default).first {
+        $0.body["setAside"] != nil
+      }?.id)
     let runner = try #require(city.service.links.state.withLock { $0.runners["119"] })
     try await runner.decide(serial, .retry, because: "새 코드")
     #expect(try await city.until { city.statuses("fire") == ["10", "40", "10", "40"] }, "\(city.statuses("fire"))")
@@ -229,7 +269,8 @@ import Testing
     let one = try await city.open("1")
     try await city.give(.dispatch(.init(unit: "u", agency: "fire", task: "x")), to: one)
     for number in 0..<600 {
-      try await city.give(.classify(category: nil, severity: number % 2 == 0 ? .extreme : .severe, reason: "x"), to: one)
+      try await city.give(
+        .classify(category: nil, severity: number % 2 == 0 ? .extreme : .severe, reason: "x"), to: one)
     }
     city.run()
     #expect(try await city.until(30) { city.statuses("fire").count == 601 })

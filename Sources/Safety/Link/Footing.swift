@@ -18,7 +18,9 @@ enum RealFooting: Footing {
 
 enum ExerciseFooting: Footing {
   static func holds(_ exercise: String?) -> Bool { exercise != nil }
-  static func marked(_ text: String, _ exercise: String?) -> String { "[훈련/EXERCISE \((exercise ?? "").wired(to: 60))] \(text)" }
+  static func marked(_ text: String, _ exercise: String?) -> String {
+    "[훈련/EXERCISE \((exercise ?? "").wired(to: 60))] \(text)"
+  }
 }
 
 /// A message about an incident that is to leave, on its footing.

@@ -44,7 +44,9 @@ final class LinkBell: Sendable {
 final class LinkBells: Sendable, Hashable {
   private let bells: [String: LinkBell]
 
-  init(_ links: [String]) { bells = Dictionary(links.map { ($0, LinkBell()) }, uniquingKeysWith: { first, _ in first }) }
+  init(_ links: [String]) {
+    bells = Dictionary(links.map { ($0, LinkBell()) }, uniquingKeysWith: { first, _ in first })
+  }
 
   subscript(link: String) -> LinkBell? { bells[link] }
 

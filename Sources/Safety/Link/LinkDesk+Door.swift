@@ -9,17 +9,21 @@ extension LinkDesk {
   /// Answers as the wire wants it: 200 with what was made of the message, whatever that is.
   public func answer(_ request: APIRequest) async -> APIResponse {
     guard request.method == .POST else {
-      return APIResponse(status: 405, headers: ["Allow": "POST", "Content-Type": "text/plain"], body: Array("POST\n".utf8))
+      return APIResponse(
+        status: 405, headers: ["Allow": "POST", "Content-Type": "text/plain"], body: Array("POST\n".utf8))
     }
     guard state.withLock({ $0.secrets != nil }) else {
-      return APIResponse(status: 404, headers: ["Content-Type": "text/plain"], body: Array("no link is open here\n".utf8))
+      return APIResponse(
+        status: 404, headers: ["Content-Type": "text/plain"], body: Array("no link is open here\n".utf8))
     }
     let answer: Answer
     do throws(Refused) { answer = try await take(request) } catch {
       hub.noteRefused(
         RefusedInput(
           door: "link", source: request.remote ?? "", tenant: .default, problem: .badRequest(error.reason),
-          sample: String(decoding: (request.body.getBytes(at: request.body.readerIndex, length: min(512, request.body.readableBytes)) ?? []), as: UTF8.self)))
+          sample: String(
+            decoding: (request.body.getBytes(at: request.body.readerIndex, length: min(512, request.body.readableBytes))
+              ?? []), as: UTF8.self)))
       answer = .failure(error.reason)
     }
     return APIResponse(status: 200, headers: ["Content-Type": "application/json"], body: answer.bytes)
@@ -56,7 +60,9 @@ extension LinkDesk {
     }
     let opened = try open(message, links, bounds)
     guard case .event(let body) = opened.body else { throw Refused(reason: "'body' cannot be read") }
-    guard let link = plan.links.link(of: sender, event: body.event) else { throw Refused(reason: "'sendCd' is not known here") }
+    guard let link = plan.links.link(of: sender, event: body.event) else {
+      throw Refused(reason: "'sendCd' is not known here")
+    }
     if case .aria = link.wire.encryption, case .event = message.body {
       throw Refused(reason: MessageError("body", .encryption).description)
     }

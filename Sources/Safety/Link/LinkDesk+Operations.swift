@@ -79,7 +79,9 @@ extension LinkDesk {
         "id": .string(link.id),
         "name": .object(
           JSONObject(
-            uniqueMembers: link.wire.names.sorted { $0.key < $1.key }.map { .init(key: $0.key, value: .string($0.value)) })),
+            uniqueMembers: link.wire.names.sorted { $0.key < $1.key }.map {
+              .init(key: $0.key, value: .string($0.value))
+            })),
         "party": .string(link.agency), "agency": .string(link.wire.agency), "exercise": .bool(link.isExercise),
         "peer": link.peer.map(JSON.string), "takes": .bool(link.proof != nil),
         "encrypted": .bool(link.wire.encryption != .none),

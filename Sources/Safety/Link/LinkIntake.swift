@@ -69,7 +69,9 @@ struct LinkIntake: Sendable {
 
   private func keep(
     _ occurrence: Occurrence, _ incident: String, _ name: String, _ shelf: String, _ transaction: ServiceTransaction
-  ) throws { try transaction.keep(["occurrence": occurrence.json, "incident": .string(incident)], as: name, in: shelf) }
+  ) throws {
+    try transaction.keep(["occurrence": occurrence.json, "incident": .string(incident)], as: name, in: shelf)
+  }
 
   // MARK: - What follows
 
@@ -82,7 +84,8 @@ struct LinkIntake: Sendable {
   }
 
   /// It is known better. Where the incident goes on as another one, so does this.
-  private func change(_ incident: String, after status: OccurrenceStatus, _ transaction: inout ServiceTransaction) throws
+  private func change(_ incident: String, after status: OccurrenceStatus, _ transaction: inout ServiceTransaction)
+    throws
     -> String
   {
     var record = try current(incident, transaction)

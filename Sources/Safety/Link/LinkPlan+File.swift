@@ -39,7 +39,8 @@ extension LinkPlan {
       .optional(
         "grades", .object(Severity.allCases.map { .optional($0.rawValue, .text(maxLength: 16), "evtGrad") }),
         "evtGrad by severity"),
-      .optional("peer", .text(maxLength: 500), "URL of the far side without a path; nothing is sent where there is none"),
+      .optional(
+        "peer", .text(maxLength: 500), "URL of the far side without a path; nothing is sent where there is none"),
       .optional("login", secret, "the key with which the city logs in there"),
       .optional("loginPath", .text(maxLength: 500), "path of logins there"),
       .optional("eventPath", .text(maxLength: 500), "path of events there"),
@@ -83,10 +84,12 @@ extension LinkPlan {
     for (index, link) in links.enumerated() {
       for other in links[..<index] where other.wire.agency == link.wire.agency {
         guard other.isExercise == link.isExercise else {
-          throw .badRequest("'links[\(index)].agency': \(link.wire.agency) is real by one link, and of exercises by another")
+          throw .badRequest(
+            "'links[\(index)].agency': \(link.wire.agency) is real by one link, and of exercises by another")
         }
         guard other.proof == nil || link.proof == nil || other.proof == link.proof else {
-          throw .badRequest("'links[\(index)].takes': \(link.wire.agency) proves itself in another way by '\(other.id)'")
+          throw .badRequest(
+            "'links[\(index)].takes': \(link.wire.agency) proves itself in another way by '\(other.id)'")
         }
       }
     }
@@ -125,7 +128,8 @@ extension ServiceLink {
       events[member.key] = member.value.string ?? ""
     }
     states = [:]
-    let said = try Fields(fields.object["states"] ?? [:], path + ".states", only: Set(Happening.allCases.map(\.rawValue)))
+    let said = try Fields(
+      fields.object["states"] ?? [:], path + ".states", only: Set(Happening.allCases.map(\.rawValue)))
     for happening in Happening.allCases {
       guard let text = try said.optional(happening.rawValue, most: 10) else { continue }
       guard text != "none" else {
@@ -138,7 +142,8 @@ extension ServiceLink {
       states[happening] = status
     }
     grades = [:]
-    let graded = try Fields(fields.object["grades"] ?? [:], path + ".grades", only: Set(Severity.allCases.map(\.rawValue)))
+    let graded = try Fields(
+      fields.object["grades"] ?? [:], path + ".grades", only: Set(Severity.allCases.map(\.rawValue)))
     for severity in Severity.allCases { grades[severity] = try graded.optional(severity.rawValue, most: 16) }
     peer = try fields.optional("peer", most: 500)
     loginKey = try Self.secret(fields, "login", path)
@@ -153,7 +158,9 @@ extension ServiceLink {
       guard wire.loginPath.hasPrefix("/"), wire.eventPath.hasPrefix("/") else {
         throw .badRequest("'\(path).loginPath' and 'eventPath' begin with a slash")
       }
-      guard loginKey != nil else { throw .badRequest("'\(path).login' is missing: the far side gives no session without") }
+      guard loginKey != nil else {
+        throw .badRequest("'\(path).login' is missing: the far side gives no session without")
+      }
     }
     proof = try fields.object["takes"].map { json throws(Problem) in try Proof(json: json, path + ".takes") }
   }

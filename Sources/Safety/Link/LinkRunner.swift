@@ -84,9 +84,10 @@ actor LinkRunner<On: Footing>: LinkRunning {
     }
     let since = outgoing.body.statusAt ?? desk.hub.time
     let message = Message(link.wire.envelope(.event, at: since), .event(outgoing.body))
-    let entry = outgoing.setAside.map { reason in
-      try? state.outbox.putAside(message, because: reason, at: since)
-    } ?? (try? state.outbox.put(message, at: since))
+    let entry =
+      outgoing.setAside.map { reason in
+        try? state.outbox.putAside(message, because: reason, at: since)
+      } ?? (try? state.outbox.put(message, at: since))
     if let entry { messages[entry.id] = (serial, outgoing, since) }
   }
 
@@ -132,7 +133,8 @@ actor LinkRunner<On: Footing>: LinkRunning {
       // No later try would write it.
       reply = .answer(.failure("it cannot be written: \(error)"))
     } catch { reply = .unreachable("it cannot be written: \(error)") }
-    let seconds = Double((ContinuousClock.now - begun).components.attoseconds) / 1e18
+    let seconds =
+      Double((ContinuousClock.now - begun).components.attoseconds) / 1e18
       + Double((ContinuousClock.now - begun).components.seconds)
     if case .answer = reply { desk.note(link.id) { $0.answered(in: seconds) } }
     await settle(reply, entry.id)
@@ -226,7 +228,11 @@ actor LinkRunner<On: Footing>: LinkRunning {
       let text = "[\(link.wire.names["ko"] ?? link.id)] \(status.rawValue) \(status.name) \(word): \(reason)"
       try desk.note(text, on: incident, by: party, asCity: false, &transaction)
       let shelf = LinkShelf.outbox(of: link.id)
-      if decision == .retry { try transaction.keep(kept, as: serial, in: shelf) } else { try transaction.drop(serial, in: shelf) }
+      if decision == .retry {
+        try transaction.keep(kept, as: serial, in: shelf)
+      } else {
+        try transaction.drop(serial, in: shelf)
+      }
     }
     switch decision {
     case .retry:

@@ -107,7 +107,8 @@ private struct Teller<On: Footing> {
   ) throws -> Telling.Happening? {
     switch command {
     // Another agency is asked.
-    case .dispatch(let dispatch) where dispatch.agency != link.agency && state == .occurred: return isTold ? .changed : nil
+    case .dispatch(let dispatch) where dispatch.agency != link.agency && state == .occurred:
+      return isTold ? .changed : nil
     case .involve(let agency) where agency != link.agency && state == .occurred: return nil
     // The agency was told of one that goes on here: what it was told ends with that, so it is told of this one.
     case .absorb(let other) where !isTold:

@@ -8,7 +8,8 @@ extension Warning {
         "id": .string(id), "state": .string(state(at: time)), "kind": .string(kind.word),
         "exercise": kind.exercise.map(JSON.string), "own": .bool(isOwn), "sequence": .integer(Int64(sequence)),
         "incident": incident.map(JSON.string), "issuedAt": .string(issuedAt.description),
-        "expires": .string(expires.description), "identifier": .string(alert.identifier), "sender": .string(alert.sender),
+        "expires": .string(expires.description), "identifier": .string(alert.identifier),
+        "sender": .string(alert.sender),
         "sent": .string(alert.sent.description), "capStatus": .string(alert.status.rawValue),
         "messageType": .string(alert.messageType.rawValue), "scope": .string(alert.scope.rawValue),
         "note": alert.note.map(JSON.string), "info": .array(alert.infos.map(\.json)),
@@ -23,11 +24,13 @@ extension CAPAlert.Info {
     func text(_ time: DateTime?) -> JSON? { time.map { .string($0.description) } }
     return .object(
       JSONObject(of: [
-        "language": .string(language), "category": .array(categories.map { .string($0.rawValue) }), "event": .string(event),
+        "language": .string(language), "category": .array(categories.map { .string($0.rawValue) }),
+        "event": .string(event),
         "responseTypes": .array(responses.map { .string($0.rawValue) }), "urgency": .string(urgency.rawValue),
         "severity": .string(severity.rawValue), "certainty": .string(certainty.rawValue), "onset": text(onset),
         "expires": text(expires), "senderName": senderName.map(JSON.string), "headline": headline.map(JSON.string),
-        "description": description.map(JSON.string), "instruction": instruction.map(JSON.string), "web": web.map(JSON.string),
+        "description": description.map(JSON.string), "instruction": instruction.map(JSON.string),
+        "web": web.map(JSON.string),
         "contact": contact.map(JSON.string), "areas": .array(areas.map(\.json)),
       ]))
   }

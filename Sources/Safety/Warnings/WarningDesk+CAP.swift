@@ -101,7 +101,9 @@ extension WarningDesk {
         let known = try transaction.document(place, in: "cap-reports")?["incident"]?.string
         if alert.messageType == .cancel, let known {
           let key = "cancel " + WarningShelf.key(alert.reference)
-          guard try transaction.document(key, in: "cap-reports") == nil else { return (.init(incident: known, way: .known), .known) }
+          guard try transaction.document(key, in: "cap-reports") == nil else {
+            return (.init(incident: known, way: .known), .known)
+          }
           try transaction.keep([:], as: key, in: "cap-reports")
           let text = "[CAP \(alert.sender)] 취소/Cancel: \(alert.infos.first?.headline ?? alert.note ?? "")"
           if tenant == .default { try links.note(text, on: known, by: .city, asCity: true, &transaction) }
@@ -121,7 +123,9 @@ extension WarningDesk {
 
   private func read(_ bytes: [UInt8]) throws(Problem) -> CAPAlert {
     let alert: CAPAlert
-    do throws(CAPError) { alert = try CAPAlert(reading: bytes) } catch { throw .badRequest("CAP: \(error.description)") }
+    do throws(CAPError) { alert = try CAPAlert(reading: bytes) } catch {
+      throw .badRequest("CAP: \(error.description)")
+    }
     guard alert.sender != plan.warnings?.sender else {
       throw Problem(.conflict, "the message bears the city's own name as its sender: it warns at \(Self.door)")
     }
@@ -192,9 +196,13 @@ extension Report {
       position = Position(
         longitude: circle.centre.longitude, latitude: circle.centre.latitude, uncertainty: circle.radius * 1_000)
     } else if let points = area?.polygons.first?.points.dropLast(), !points.isEmpty {
-      let (x, y) = (points.map(\.longitude).reduce(0, +) / Double(points.count), points.map(\.latitude).reduce(0, +) / Double(points.count))
+      let (x, y) = (
+        points.map(\.longitude).reduce(0, +) / Double(points.count),
+        points.map(\.latitude).reduce(0, +) / Double(points.count)
+      )
       if let centre = Position(longitude: x, latitude: y) {
-        let reach = points.compactMap { Position(longitude: $0.longitude, latitude: $0.latitude)?.distance(to: centre) }.max()
+        let reach = points.compactMap { Position(longitude: $0.longitude, latitude: $0.latitude)?.distance(to: centre) }
+          .max()
         position = Position(longitude: x, latitude: y, uncertainty: reach)
       }
     }

@@ -11,7 +11,8 @@ extension WarningDesk {
   var operations: [ServiceOperation] {
     [
       ServiceOperation(
-        .post, "warnings", "Issues a warning", body: Self.draftSchema(["id", "category", "urgency", "certainty", "expires", "areas"]),
+        .post, "warnings", "Issues a warning",
+        body: Self.draftSchema(["id", "category", "urgency", "certainty", "expires", "areas"]),
         statuses: [200, 201]
       ) { [self] call throws(Problem) in
         let (warning, isNew) = try await issue(call.body, in: call.tenant)
@@ -43,19 +44,23 @@ extension WarningDesk {
         }
         if call.parameters["state"] == "all" {
           let heads = try hub.documents(
-            of: SafetyService.name, in: WarningShelf.heads, from: call.page.offset, limit: call.page.limit, of: call.tenant)
+            of: SafetyService.name, in: WarningShelf.heads, from: call.page.offset, limit: call.page.limit,
+            of: call.tenant)
           return ServiceOperation.Answer(.array(try shown(heads, in: call.tenant).map { $0.json(at: hub.time) }))
         }
         let all = try inForce(in: call.tenant)
         return ServiceOperation.Answer(
-          .array(all.dropFirst(call.page.offset).prefix(call.page.limit).map { $0.json(at: hub.time) }), total: all.count)
+          .array(all.dropFirst(call.page.offset).prefix(call.page.limit).map { $0.json(at: hub.time) }),
+          total: all.count)
       },
       ServiceOperation(
         .get, "warnings.atom", "The warnings in force that are for real and for all (Atom, RFC 4287)",
         gives: "application/atom+xml"
       ) { [self] call throws(Problem) in
         // Exercises, tests and what is not for all stand in no list that machines pass on.
-        let warnings = try inForce(in: call.tenant).filter { $0.kind == .actual && $0.alert.scope == .open && $0.alert.status == .actual }
+        let warnings = try inForce(in: call.tenant).filter {
+          $0.kind == .actual && $0.alert.scope == .open && $0.alert.status == .actual
+        }
         return ServiceOperation.Answer(
           content: "application/atom+xml", Array(AtomFeed.text(warnings, plan.warnings, at: hub.time).utf8))
       },
@@ -67,7 +72,8 @@ extension WarningDesk {
         let last = messages.last { $0["sequence"]?.integer.map(Int.init) == warning.sequence }
         return ServiceOperation.Answer(content: Self.capType, Array((last?["cap"]?.string ?? warning.alert.xml).utf8))
       },
-      ServiceOperation(.get, "warnings/{warning}", "A warning with all of its messages") { [self] call throws(Problem) in
+      ServiceOperation(.get, "warnings/{warning}", "A warning with all of its messages") {
+        [self] call throws(Problem) in
         let (warning, messages) = try whole(call.names["warning"] ?? "", in: call.tenant)
         guard case .object(var shown) = warning.json(at: hub.time) else { return ServiceOperation.Answer() }
         shown["messages"] = .array(messages)
@@ -120,10 +126,14 @@ extension WarningDesk {
     let active = try hub.documents(of: SafetyService.name, in: WarningShelf.active, limit: 1_000, of: tenant)
     var heads: [(id: String, body: JSON)] = []
     for (id, _) in active {
-      if let head = try hub.document(of: SafetyService.name, id, in: WarningShelf.heads, of: tenant) { heads.append((id, head)) }
+      if let head = try hub.document(of: SafetyService.name, id, in: WarningShelf.heads, of: tenant) {
+        heads.append((id, head))
+      }
     }
     let time = hub.time
-    return try shown(heads, in: tenant).filter { $0.state(at: time) == "in-force" }.sorted { $0.alert.sent > $1.alert.sent }
+    return try shown(heads, in: tenant).filter { $0.state(at: time) == "in-force" }.sorted {
+      $0.alert.sent > $1.alert.sent
+    }
   }
 
   private func shown(_ heads: [(id: String, body: JSON)], in tenant: Tenant) throws(Problem) -> [Warning] {
@@ -169,7 +179,8 @@ extension WarningDesk {
         "severity": ["type": "string", "enum": codes(CAPAlert.Info.Severity.self)],
         "certainty": ["type": "string", "enum": codes(CAPAlert.Info.Certainty.self)],
         "onset": ["type": "string", "format": "date-time"], "expires": ["type": "string", "format": "date-time"],
-        "info": ["type": "array", "items": ["type": "object"]], "areas": ["type": "array", "items": ["type": "object"]],
+        "info": ["type": "array", "items": ["type": "object"]],
+        "areas": ["type": "array", "items": ["type": "object"]],
       ],
     ]
   }

@@ -65,11 +65,14 @@ public final class WarningDesk: Sendable {
   /// Says anew what people are warned of, or that the warning is over.
   ///
   /// - Parameter json: a draft, or, to cancel, `{"id", "reason": {"ko", "en"}}`.
-  func change(_ id: String, _ type: CAPAlert.MessageType, _ json: JSON, in tenant: Tenant) async throws(Problem) -> Warning {
+  func change(_ id: String, _ type: CAPAlert.MessageType, _ json: JSON, in tenant: Tenant) async throws(Problem)
+    -> Warning
+  {
     let own = try ownPlan()
     let party = Party(Caller.current)
     let cancels = type == .cancel
-    let fields = try Fields(json, "", only: cancels ? ["id", "reason"] : WarningDraft.members.subtracting(["incident", "exercise", "test"]))
+    let fields = try Fields(
+      json, "", only: cancels ? ["id", "reason"] : WarningDraft.members.subtracting(["incident", "exercise", "test"]))
     let request = try fields.text("id", most: 200)
     let reason = cancels ? try Procedure.Title(json: fields.object["reason"], "reason") : nil
     _ = try hub.entity(id, in: tenant)
@@ -77,17 +80,22 @@ public final class WarningDesk: Sendable {
     return try await hub.transact(as: SafetyService.name, in: tenant) { transaction in
       if let known = try Self.known(request, json, party, transaction) { return known }
       var warning = try WarningShelf.warning(id, transaction)
-      guard warning.isOwn else { throw Problem(.conflict, "the warning is of \(warning.alert.sender), who alone changes it") }
+      guard warning.isOwn else {
+        throw Problem(.conflict, "the warning is of \(warning.alert.sender), who alone changes it")
+      }
       let state = warning.state(at: transaction.time)
       guard state == "in-force" else { throw Problem(.conflict, "the warning is \(state): issue another one") }
-      guard warning.sequence < Warning.messages else { throw Problem(.conflict, "a warning has at most \(Warning.messages) messages") }
+      guard warning.sequence < Warning.messages else {
+        throw Problem(.conflict, "a warning has at most \(Warning.messages) messages")
+      }
       let identifier = "madang-\(id.split(separator: ":").last ?? "")-\(warning.sequence + 1)"
       let alert: CAPAlert
       if let reason {
         alert = try Self.cancelling(warning, reason, identifier, own, transaction.time)
       } else {
         let draft = try WarningDraft(json: json, own, incident: nil, title: nil, at: transaction.time)
-        alert = try Self.message(draft, warning.kind, identifier, own, type, warning.references, warning.incident, transaction.time)
+        alert = try Self.message(
+          draft, warning.kind, identifier, own, type, warning.references, warning.incident, transaction.time)
       }
       warning.alert = alert
       warning.isCancelled = cancels
@@ -103,7 +111,9 @@ public final class WarningDesk: Sendable {
   /// What is of an exercise stays it, whatever is asked for; what is real is not warned of as an exercise.
   private static func kind(_ exercise: String?, _ isTest: Bool, _ incident: Incident?) throws(Problem) -> WarningKind {
     if let incident {
-      guard exercise == nil || exercise == incident.exercise, !isTest else { throw CommandRefusal.exerciseAndReal.problem }
+      guard exercise == nil || exercise == incident.exercise, !isTest else {
+        throw CommandRefusal.exerciseAndReal.problem
+      }
       return incident.exercise.map(WarningKind.exercise) ?? .actual
     }
     if let exercise { return .exercise(exercise) }
@@ -174,7 +184,9 @@ public final class WarningDesk: Sendable {
 
   // MARK: - Requests that come again
 
-  private static func known(_ request: String, _ json: JSON, _ party: Party, _ transaction: ServiceTransaction) throws -> Warning? {
+  private static func known(_ request: String, _ json: JSON, _ party: Party, _ transaction: ServiceTransaction) throws
+    -> Warning?
+  {
     let known = try transaction.document("\(party.kind.rawValue) \(party.id) \(request)", in: WarningShelf.requests)
     guard let known, let id = known["warning"]?.string else { return nil }
     guard known["digest"]?.string == digest(json) else { throw CommandRefusal.idTaken(request).problem }
@@ -185,7 +197,8 @@ public final class WarningDesk: Sendable {
     _ request: String, _ json: JSON, _ party: Party, _ warning: Warning, _ transaction: ServiceTransaction
   ) throws {
     try transaction.keep(
-      ["warning": .string(warning.id), "digest": .string(digest(json))], as: "\(party.kind.rawValue) \(party.id) \(request)",
+      ["warning": .string(warning.id), "digest": .string(digest(json))],
+      as: "\(party.kind.rawValue) \(party.id) \(request)",
       in: WarningShelf.requests)
   }
 

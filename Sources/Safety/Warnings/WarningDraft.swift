@@ -5,7 +5,8 @@ import NGSI
 /// What somebody wants people to be warned of, before it becomes a message.
 struct WarningDraft: Sendable {
   static let members: Set<String> = [
-    "id", "incident", "exercise", "test", "scope", "restriction", "addresses", "note", "category", "responseTypes", "urgency", "severity",
+    "id", "incident", "exercise", "test", "scope", "restriction", "addresses", "note", "category", "responseTypes",
+    "urgency", "severity",
     "certainty", "onset", "expires", "web", "contact", "info", "areas",
   ]
   /// Seconds that a warning may last.
@@ -25,7 +26,8 @@ struct WarningDraft: Sendable {
   ///   - incident: what it is about: its category and severity are used where nothing is said.
   ///   - time: now.
   /// - Throws: `BadRequestData` with the member's name.
-  init(json: JSON, _ plan: WarningPlan, incident: Incident?, title: Procedure.Title?, at time: DateTime) throws(Problem) {
+  init(json: JSON, _ plan: WarningPlan, incident: Incident?, title: Procedure.Title?, at time: DateTime) throws(Problem)
+  {
     let fields = try Fields(json, "", only: Self.members)
     scope = try fields.choice("scope") ?? .open
     restriction = try fields.optional("restriction", most: 1_000)
@@ -50,7 +52,9 @@ struct WarningDraft: Sendable {
     if let onset = common.onset, onset > expires { throw .badRequest("'onset' comes after 'expires'") }
     common.expires = expires
     common.web = try fields.optional("web", most: 1_000)
-    if let web = common.web, !web.hasPrefix("https://"), !web.hasPrefix("http://") { throw .badRequest("'web' is a URL") }
+    if let web = common.web, !web.hasPrefix("https://"), !web.hasPrefix("http://") {
+      throw .badRequest("'web' is a URL")
+    }
     common.contact = try fields.optional("contact", most: 500)
     let texts = try Self.texts(fields, title)
     infos = []
@@ -92,9 +96,12 @@ struct WarningDraft: Sendable {
       let fields = try Fields(json, path, only: ["language", "event", "headline", "description", "instruction"])
       let language = try fields.text("language", most: 20)
       let isTag = language.split(separator: "-", omittingEmptySubsequences: false).allSatisfy {
-        (1...8).contains($0.utf8.count) && $0.utf8.allSatisfy { $0 | 0x20 >= 0x61 && $0 | 0x20 <= 0x7A || $0 >= 0x30 && $0 <= 0x39 }
+        (1...8).contains($0.utf8.count)
+          && $0.utf8.allSatisfy { $0 | 0x20 >= 0x61 && $0 | 0x20 <= 0x7A || $0 >= 0x30 && $0 <= 0x39 }
       }
-      guard isTag, language.first?.isLetter == true else { throw .badRequest("'\(path).language' is a language such as ko-KR") }
+      guard isTag, language.first?.isLetter == true else {
+        throw .badRequest("'\(path).language' is a language such as ko-KR")
+      }
       return (
         language,
         Text(
@@ -102,13 +109,17 @@ struct WarningDraft: Sendable {
           description: try fields.optional("description"), instruction: try fields.optional("instruction"))
       )
     }
-    guard Set(texts.map { $0.0.lowercased() }).count == texts.count else { throw .badRequest("'info' has one language twice") }
+    guard Set(texts.map { $0.0.lowercased() }).count == texts.count else {
+      throw .badRequest("'info' has one language twice")
+    }
     if !texts.isEmpty { return texts }
     guard let title else { throw .badRequest("'info' is a list of what is said in each language, with one at least") }
     return [("ko-KR", Text(event: title.korean)), ("en-US", Text(event: title.english))]
   }
 
-  private static func areas(_ fields: Fields, _ plan: WarningPlan, _ language: String) throws(Problem) -> [CAPAlert.Area] {
+  private static func areas(_ fields: Fields, _ plan: WarningPlan, _ language: String) throws(Problem) -> [CAPAlert
+    .Area]
+  {
     let isKorean = language.hasPrefix("ko")
     let areas = try fields.list("areas", most: 100) { json, path throws(Problem) -> CAPAlert.Area in
       let fields = try Fields(json, path, only: ["description", "polygon", "circle", "geocodes", "district"])
@@ -139,7 +150,9 @@ struct WarningDraft: Sendable {
           latitude: try part.need("latitude", part.number("latitude", in: -90...90)),
           longitude: try part.need("longitude", part.number("longitude", in: -180...180)))
         let metres = try part.need("radius", part.number("radius", in: 1...1_000_000))
-        guard let read = CAPAlert.Circle(centre: point, radius: metres / 1_000) else { throw .badRequest("'\(path).circle'") }
+        guard let read = CAPAlert.Circle(centre: point, radius: metres / 1_000) else {
+          throw .badRequest("'\(path).circle'")
+        }
         area.circles.append(read)
       }
       area.geocodes += try fields.list("geocodes", most: 50) { json, path throws(Problem) in

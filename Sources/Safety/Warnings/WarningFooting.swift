@@ -27,7 +27,10 @@ enum WarningKind: Sendable, Hashable {
   }
 
   /// The message of a draft as it stands on the kind's footing.
-  func message(_ composed: (inout CAPAlert) -> Void, identifier: String, sender: String, sent: DateTime, _ type: CAPAlert.MessageType, scope: CAPAlert.Scope) -> CAPAlert? {
+  func message(
+    _ composed: (inout CAPAlert) -> Void, identifier: String, sender: String, sent: DateTime,
+    _ type: CAPAlert.MessageType, scope: CAPAlert.Scope
+  ) -> CAPAlert? {
     switch self {
     case .actual: Issued<ActualWarning>(self, identifier, sender, sent, type, scope, composed)?.alert
     case .exercise: Issued<ExerciseWarning>(self, identifier, sender, sent, type, scope, composed)?.alert

@@ -36,7 +36,8 @@ extension WarningPlan {
       .list(
         .object([
           .required("code", .text(maxLength: 60), "of the district"), .required("name", title, "of the district"),
-          .required("ring", .list(.position, count: 4...CAPAlert.Polygon.bound), "its border; the last point is the first"),
+          .required(
+            "ring", .list(.position, count: 4...CAPAlert.Polygon.bound), "its border; the last point is the first"),
         ]), count: 0...1_000), "districts that can be warned by their code"),
     .optional(
       "categories",
@@ -66,7 +67,8 @@ extension WarningPlan {
     }
     categories = [:]
     let named = try Fields(
-      fields.object["categories"] ?? [:], "warnings.categories", only: Set(CAPAlert.Info.Category.allCases.map(\.rawValue)))
+      fields.object["categories"] ?? [:], "warnings.categories",
+      only: Set(CAPAlert.Info.Category.allCases.map(\.rawValue)))
     for category in CAPAlert.Info.Category.allCases {
       guard let id = try named.optional(category.rawValue, most: 100) else { continue }
       guard known.contains(id) else { throw .badRequest("'warnings.categories': there is no category '\(id)'") }

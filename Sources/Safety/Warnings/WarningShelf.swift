@@ -79,7 +79,8 @@ enum WarningShelf {
     }
     return Warning(
       id: id, sequence: Int(head["sequence"]?.integer ?? 0), isCancelled: head["cancelled"]?.bool ?? false,
-      kind: WarningKind(kept: head), isOwn: head["own"]?.bool ?? false, incident: head["incident"]?.string, alert: alert,
+      kind: WarningKind(kept: head), isOwn: head["own"]?.bool ?? false, incident: head["incident"]?.string,
+      alert: alert,
       references: references, issuedAt: issuedAt)
   }
 
@@ -91,7 +92,9 @@ enum WarningShelf {
   }
 
   /// Keeps a warning with its last message, which came as a text where it came from others.
-  static func keep(_ warning: Warning, cap: String? = nil, by party: Party, _ transaction: inout ServiceTransaction) throws {
+  static func keep(_ warning: Warning, cap: String? = nil, by party: Party, _ transaction: inout ServiceTransaction)
+    throws
+  {
     try transaction.put(warning.facts(at: transaction.time))
     let message: JSON = [
       "sequence": .integer(Int64(warning.sequence)), "at": .string(transaction.time.description), "by": party.json,
@@ -112,7 +115,9 @@ enum WarningShelf {
   /// Lets go of some that have expired meanwhile, and says so in their entities.
   private static func sweep(_ transaction: inout ServiceTransaction) throws {
     for (id, body) in try transaction.documents(in: active, limit: 50) {
-      guard let expires = body["expires"]?.string.flatMap({ DateTime($0) }), expires <= transaction.time else { continue }
+      guard let expires = body["expires"]?.string.flatMap({ DateTime($0) }), expires <= transaction.time else {
+        continue
+      }
       try transaction.drop(id, in: active)
       try transaction.putAsCity(warning(id, transaction).facts(at: transaction.time))
     }
@@ -149,7 +154,9 @@ extension Warning {
     put("severity", korean.map { .string($0.severity.rawValue) })
     put("urgency", korean.map { .string($0.urgency.rawValue) })
     put("certainty", korean.map { .string($0.certainty.rawValue) })
-    put("responseTypes", korean.flatMap { $0.responses.isEmpty ? nil : .array($0.responses.map { .string($0.rawValue) }) })
+    put(
+      "responseTypes", korean.flatMap { $0.responses.isEmpty ? nil : .array($0.responses.map { .string($0.rawValue) }) }
+    )
     put("title", text(korean?.headline ?? korean?.event))
     put("titleEnglish", text(english?.headline ?? english?.event))
     put("description", text(korean?.description))
@@ -157,10 +164,12 @@ extension Warning {
     put("instruction", text(korean?.instruction))
     put("instructionEnglish", text(english?.instruction))
     put("areaDescription", text(korean?.areas.map(\.description).joined(separator: ", ")))
-    put("geocodes", korean.flatMap { info in
-      let codes = info.areas.flatMap(\.geocodes).map { JSON.string("\($0.name)=\($0.value)") }
-      return codes.isEmpty ? nil : .array(codes)
-    })
+    put(
+      "geocodes",
+      korean.flatMap { info in
+        let codes = info.areas.flatMap(\.geocodes).map { JSON.string("\($0.name)=\($0.value)") }
+        return codes.isEmpty ? nil : .array(codes)
+      })
     put("dateIssued", .string(issuedAt.description))
     put("validFrom", .string((korean?.onset ?? korean?.effective ?? alert.sent).description))
     put("validTo", .string(expires.description))
@@ -170,7 +179,9 @@ extension Warning {
     put("incident", incident.map(JSON.string))
     put("isOwn", .bool(isOwn))
     put("sequence", .integer(Int64(sequence)))
-    put("doubts", alert.doubts.isEmpty ? nil : .array(alert.doubts.prefix(50).map { .string("\($0.element) \($0.reason)") }))
+    put(
+      "doubts",
+      alert.doubts.isEmpty ? nil : .array(alert.doubts.prefix(50).map { .string("\($0.element) \($0.reason)") }))
     if let shape = korean.flatMap({ Self.geometry($0.areas) }) {
       entity.attributes.append(
         AttributeSet(name: Core.location, instances: [Attribute(kind: .geoProperty, value: shape)]))
@@ -196,7 +207,9 @@ extension Warning {
 
   /// RFC 7946 section 3.1.6.
   private static func counterClockwise(_ points: [CAPAlert.Point]) -> [CAPAlert.Point] {
-    let area = zip(points, points.dropFirst()).reduce(0) { $0 + $1.0.longitude * $1.1.latitude - $1.1.longitude * $1.0.latitude }
+    let area = zip(points, points.dropFirst()).reduce(0) {
+      $0 + $1.0.longitude * $1.1.latitude - $1.1.longitude * $1.0.latitude
+    }
     return area < 0 ? points.reversed() : points
   }
 }

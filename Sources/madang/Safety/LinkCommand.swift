@@ -167,7 +167,9 @@ struct LinkCommand: AsyncParsableCommand {
     for status in [OccurrenceStatus.occurred, .updated, .cleared, .cancelled] {
       let moved = body.moved(to: status, at: RealTime.now, by: .init(id: "madang", name: nil))
       let what = "\(status.rawValue) \(status.name)"
-      if try await post(what, Message(envelope(.event, session), .event(moved)), format, eventPath).failure != nil { break }
+      if try await post(what, Message(envelope(.event, session), .event(moved)), format, eventPath).failure != nil {
+        break
+      }
     }
     // A far side that knows a message again takes it and does nothing.
     let first = body.moved(to: .occurred, at: body.occurredAt ?? RealTime.now, by: .init(id: "madang", name: nil))

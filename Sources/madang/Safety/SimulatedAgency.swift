@@ -116,7 +116,9 @@ final class SimulatedAgency: Sendable {
   /// `{"to": URL, "login": key, "format": "json", "dialect": "module", "event": {…}}`, the event in the words of the wire;
   /// without a login it comes with no session.
   private func send(_ json: JSON, _ outlet: CityLinkOutlet) async throws -> JSON {
-    guard let to = json["to"]?.string, let event = json["event"] else { return ["failure": "'to' and 'event' are needed"] }
+    guard let to = json["to"]?.string, let event = json["event"] else {
+      return ["failure": "'to' and 'event' are needed"]
+    }
     let format: WireRequest.Format = json["format"]?.string == "form" ? .form : .json
     let dialect = json["dialect"]?.string.flatMap(Message.Dialect.init(rawValue:)) ?? .module
     var envelope = Envelope(.event, sender: options.agency, receiver: options.city, system: "SCSNS")
@@ -134,7 +136,8 @@ final class SimulatedAgency: Sendable {
       if let kept = try? EventBody(kept: body) {
         let message = Message(envelope, .event(kept))
         let sealed = try options.cipher()?.seal(message, dialect) ?? message
-        reply = await outlet.post(try sealed.request(format, dialect), to: to + "/integrationPlatformEvent", seconds: 15)
+        reply = await outlet.post(
+          try sealed.request(format, dialect), to: to + "/integrationPlatformEvent", seconds: 15)
       } else {
         // What cannot be is sent as it is said.
         reply = await outlet.post(try Self.raw(envelope, body), to: to + "/integrationPlatformEvent", seconds: 15)
