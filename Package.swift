@@ -182,7 +182,8 @@ let package = Package(
     .testTarget(
       name: "SafetyTests",
       dependencies: [
-        "Access", "AgencyLink", "CAP", "City", "Hub", "HubHTTP", "Incidents", "NGSI", "Query", "Safety", "Store",
+        "Access", "AgencyLink", "CAP", "City", "Devices", "Hub", "HubHTTP", "Incidents", "NGSI", "Query", "Safety",
+        "Store",
         "StoreSQLite",
         .product(name: "NIOCore", package: "swift-nio"),
       ]),

@@ -1,4 +1,6 @@
+import Access
 import AgencyLink
+import Devices
 import Foundation
 import HubHTTP
 import Incidents
@@ -79,11 +81,14 @@ final class LinkCity {
     "drill", "fire", "DRILL", #"{"fire": "E-DRILL"}"#,
     #""peer": "http://drill", "login": {"env": "K"}, "exercise": true, "takes": {"addresses": ["10.0.0.0/8"]}"#)
 
-  init(_ links: [String] = [LinkCity.fire, LinkCity.police, LinkCity.drill]) throws {
+  private let rules: String?
+
+  init(_ links: [String] = [LinkCity.fire, LinkCity.police, LinkCity.drill], rules: String? = nil) throws {
+    self.rules = rules
     folder = NSTemporaryDirectory() + "links-" + UUID().uuidString
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     sides.change("police") { $0 = FarSide(apiKey: "k", cipher: try? BodyCipher(key: "secret", encoding: .base64)) }
-    (store, hub, service) = try Self.open(folder, links, ahead)
+    (store, hub, service) = try Self.open(folder, links, ahead, rules)
   }
 
   static func plan(_ links: [String]) throws -> SafetyPlan {
@@ -94,11 +99,14 @@ final class LinkCity {
     return try SafetyPlan(json: .object(json), centre: Position(longitude: 127, latitude: 37.5), radius: 30_000)
   }
 
-  private static func open(_ folder: String, _ links: [String], _ ahead: Ahead) throws -> (
+  private static func open(_ folder: String, _ links: [String], _ ahead: Ahead, _ rules: String?) throws -> (
     SQLiteStore, Hub, SafetyService
   ) {
     let store = try SQLiteStore(path: folder + "/city.sqlite")
-    let hub = Hub(store: store, rules: nil, now: { ahead.now })
+    let access = try rules.map {
+      try CityRules($0, now: { ahead.now }, recorder: { disclosures, _ in disclosures.map { _ in 0 } })
+    }
+    let hub = Hub(store: store, rules: access, now: { ahead.now })
     let service = SafetyService(hub: hub, plan: try plan(links))
     try service.links.open { $0 == .environment("A") ? "secret" : "k" }
     _ = try service.resume()
@@ -120,7 +128,7 @@ final class LinkCity {
   func restart(_ links: [String] = [LinkCity.fire, LinkCity.police, LinkCity.drill]) async throws {
     await stop()
     await store.close()
-    (store, hub, service) = try Self.open(folder, links, ahead)
+    (store, hub, service) = try Self.open(folder, links, ahead, rules)
   }
 
   func end() async {
@@ -167,11 +175,12 @@ final class LinkCity {
 
   // MARK: - The way in
 
-  func post(_ request: WireRequest, from remote: String = "10.1.2.3") async throws -> Answer {
+  func post(_ request: WireRequest, from remote: String = "10.1.2.3", device: String? = nil) async throws -> Answer {
     var asked = APIRequest(method: .POST, path: "integrationPlatformEvent")
     for header in request.headers { asked.headers.add(name: header.name, value: header.value) }
     asked.body = ByteBuffer(bytes: request.body)
     asked.remote = remote
+    asked.peer = try device.map { PeerIdentity(device: try DeviceProfile(id: $0), serial: "1", notAfter: 0) }
     let response = await service.links.answer(asked)
     return try Answer(reading: response.body)
   }

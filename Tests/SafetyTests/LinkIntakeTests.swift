@@ -177,6 +177,59 @@ import Testing
     await city.end()
   }
 
+  @Test func aCertificateProvesAnAgency() async throws {
+    let proof = #""takes": {"certificate": "urn:ngsi-ld:Device:link-fire"}"#
+    let city = try LinkCity([LinkCity.link("119", "fire", "FIRE", #"{"fire": "E-FIRE"}"#, proof)])
+    let request = try Message(
+      Envelope(.event, sender: "FIRE", receiver: "CITY", system: "X"), .event(LinkCity.event("1"))
+    ).request(.json)
+    for device in [nil, "urn:ngsi-ld:Device:other"] {
+      #expect(failure(try await city.post(request, device: device))?.contains("sendCd") == true)
+    }
+    #expect(try await city.post(request, device: "urn:ngsi-ld:Device:link-fire") == .success(""))
+    await city.end()
+  }
+
+  /// Where rules say who may do what, links bring incidents as adapters do, and what leaves needs leave of nobody.
+  @Test func linksWorkUnderRules() async throws {
+    let city = try LinkCity(
+      rules: """
+        permit(principal in Role::"operator", action in [Action::"read", Action::"create", Action::"update"], resource);
+        permit(principal is Adapter, action in [Action::"create", Action::"update"], resource is Entity)
+        when { principal.produces.containsAny(resource.types) };
+        """)
+    city.run()
+    let key = try await city.session()
+    #expect(try await city.tell(LinkCity.event("1"), under: key) == .success(""))
+    #expect(incidents(city).count == 1)
+    try await Caller.$current.withValue(SafetyCity.person("kim")) {
+      let one = try await city.open("9")
+      try await city.give(.dispatch(.init(unit: "u", agency: "fire", task: "x")), to: one)
+    }
+    #expect(try await city.until { city.statuses("fire") == ["10"] })
+    // A stranger decides nothing.
+    let runner = try #require(city.service.links.state.withLock { $0.runners["119"] })
+    city.sides.change("fire") { $0.refused = ["E-FIRE"] }
+    try await Caller.$current.withValue(SafetyCity.person("kim")) {
+      let two = try await city.open("333")
+      try await city.give(.dispatch(.init(unit: "u", agency: "fire", task: "x")), to: two)
+    }
+    #expect(try await city.until { city.service.links.fare(of: "119").setAside == 1 })
+    let kept = try Caller.$current.withValue(.city) {
+      try city.hub.documents(of: "safety", in: LinkShelf.outbox(of: "119"), limit: 5, of: .default)
+    }
+    let serial = try #require(kept.first { $0.body["setAside"] != nil }?.id)
+    let refused = await Caller.$current.withValue(SafetyCity.person("lee", roles: [])) {
+      await problem { () throws(Problem) in try await runner.decide(serial, .discard, because: "x") }
+    }
+    #expect(refused?.kind == .forbidden && city.service.links.fare(of: "119").setAside == 1)
+    try await Caller.$current.withValue(SafetyCity.person("kim")) {
+      try await runner.decide(serial, .discard, because: "x")
+    }
+    #expect(try await city.until { city.service.links.fare(of: "119").setAside == 0 })
+    await city.end()
+  }
+
   @Test func whatAFarSideOfExercisesTellsIsOne() async throws {
     let city = try LinkCity()
     _ = try await city.tell(LinkCity.event("1"), from: "DRILL", under: nil)

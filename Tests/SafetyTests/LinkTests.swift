@@ -113,6 +113,29 @@ import Testing
     await city.end()
   }
 
+  /// What is said when is the plan's to say.
+  @Test func statesFollowThePlan() async throws {
+    let more =
+      #""from": "Severe", "states": {"report": "10", "classify": "none", "handled": "91", "close": "none"}, "system": "MDG""#
+    let city = try LinkCity([LinkCity.fire.replacing(#""system": "MDG""#, with: more)])
+    city.run()
+    let one = try await city.open("1")
+    try await city.give(
+      .acknowledge, .classify(category: nil, severity: .extreme, reason: "x"), .step(id: "look", .done(note: nil)),
+      .resolve(.init(.handled, text: "x")), .close(summary: "x"), to: one)
+    // Not grave enough, and then it is: what the agency hears first is a beginning.
+    let smoke = try await city.open("22", "smoke")
+    try await city.give(
+      .classify(category: nil, severity: .minor, reason: "x"),
+      .dispatch(.init(unit: "u", agency: "fire", task: "x")), to: smoke)
+    #expect(try await city.until { city.statuses("fire") == ["10", "91"] })
+    try await city.give(
+      .classify(category: nil, severity: .severe, reason: "x"),
+      .locate(try #require(Position(longitude: 127, latitude: 37.5)), address: nil), to: smoke)
+    #expect(try await city.until { city.statuses("fire") == ["10", "91", "10"] }, "\(city.statuses("fire"))")
+    await city.end()
+  }
+
   // MARK: - Exercises
 
   @Test func anExerciseNeverLeavesAsReal() async throws {

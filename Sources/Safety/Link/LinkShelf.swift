@@ -114,15 +114,24 @@ private struct Teller<On: Footing> {
     case .absorb(let other) where !isTold:
       let shelf = LinkShelf.told(by: link.id)
       return try transaction.document(other.incident, in: shelf) == nil ? nil : .told
-    case .reopen: return .reopened
+    case .reopen where isTold: return .reopened
     default:
-      return switch state {
-      case .occurred: .told
-      case .updated: .changed
-      case .cleared: .resolved
-      case .cancelled: .cancelled
-      case .completed: .closed
-      }
+      let news: Telling.Happening =
+        switch state {
+        case .occurred: .told
+        case .updated: .changed
+        case .cleared: .resolved
+        case .cancelled: .cancelled
+        case .completed: .closed
+        }
+      // It became of a kind, or as grave, that the agency is told of: what it was asked before is told now.
+      return news == .changed && !isTold && isAsked ? .told : news
     }
+  }
+
+  /// Whether the agency was asked to help, or is told of all such incidents anyway.
+  private var isAsked: Bool {
+    link.state(of: .report) == .occurred
+      || incident.dispatches.contains { $0.dispatch.agency == link.agency && $0.status.isOut }
   }
 }

@@ -13,6 +13,7 @@ struct Warning: Sendable {
   static let messages = 500
   /// Seconds that a warning of others is in force which does not say until when.
   static let unsaid = 86_400.0
+  static let believed = 365 * 86_400.0
 
   var id: String
   var sequence: Int
@@ -27,9 +28,9 @@ struct Warning: Sendable {
   var references: [CAPAlert.Reference]
   var issuedAt: DateTime
 
-  /// Until when it is in force; no message is believed for longer than the city itself may warn.
+  /// Until when it is in force; nobody is believed for longer than a year.
   var expires: DateTime {
-    min(alert.expires ?? issuedAt.adding(seconds: Self.unsaid), issuedAt.adding(seconds: WarningDraft.longest * 12))
+    min(alert.expires ?? issuedAt.adding(seconds: Self.unsaid), issuedAt.adding(seconds: Self.believed))
   }
 
   /// `in-force`, `cancelled` or `expired`.
