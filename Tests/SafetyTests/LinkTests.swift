@@ -196,6 +196,14 @@ import Testing
     #expect(city.sides.heard("drill").allSatisfy { $0.body.items.contains(.init("INCIDENT", real)) })
     #expect(
       try await city.until { try city.usage("drill")?["unfit"] == 1 && city.usage("drill")?["state"] == "refused" })
+    let shelf = LinkShelf.outbox(of: "drill")
+    let serial = try #require(try city.hub.documents(of: "safety", in: shelf, limit: 5, of: .default).first?.id)
+    let runner = try #require(city.service.links.state.withLock { $0.runners["drill"] })
+    await #expect(throws: Problem.self) { try await runner.decide(serial, .retry, because: "x") }
+    try await runner.decide(serial, .discard, because: "x")
+    #expect(try city.hub.documents(of: "safety", in: shelf, limit: 5, of: .default).isEmpty)
+    #expect(try await city.until { try city.usage("drill")?["state"] == "ok" })
+    #expect(city.statuses("drill") == ["10"])
     await city.end()
   }
 

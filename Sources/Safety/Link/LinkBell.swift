@@ -4,18 +4,30 @@ import Synchronization
 final class LinkBell: Sendable {
   private struct State {
     var isRung = false
+    /// What is in the store at the start is news.
+    var hasNews = true
     var waiter: CheckedContinuation<Void, Never>?
   }
 
   private let state = Mutex(State())
 
-  func ring() {
+  /// - Parameter isNews: whether there is something new in the store.
+  func ring(isNews: Bool = false) {
     let waiter = state.withLock { state -> CheckedContinuation<Void, Never>? in
       state.isRung = true
+      if isNews { state.hasNews = true }
       defer { state.waiter = nil }
       return state.waiter
     }
     waiter?.resume()
+  }
+
+  /// Whether there was something new since this was asked last.
+  func takeNews() -> Bool {
+    state.withLock { state in
+      defer { state.hasNews = false }
+      return state.hasNews
+    }
   }
 
   /// Waits until it rings, for so many seconds at most, or until the task is cancelled. One waits at a time.

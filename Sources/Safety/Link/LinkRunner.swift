@@ -31,6 +31,8 @@ actor LinkRunner<On: Footing>: LinkRunning {
   private var unfit: Set<String> = []
   /// The last message that was taken out of the store.
   private var lastSerial = 0
+  /// Whether there may be messages in the store that are not at hand.
+  private var hasMore = true
   /// Messages that may be gone from the store and are still at hand.
   private var settling = 0
 
@@ -42,7 +44,8 @@ actor LinkRunner<On: Footing>: LinkRunning {
   func run() async {
     await withDiscardingTaskGroup { group in
       while !Task.isCancelled {
-        takeUp()
+        if bell.takeNews() { hasMore = true }
+        if hasMore { takeUp() }
         let step = state.step(at: desk.hub.time)
         switch step {
         case .logIn: group.addTask { await self.logIn() }
@@ -68,7 +71,10 @@ actor LinkRunner<On: Footing>: LinkRunning {
           of: SafetyService.name, in: LinkShelf.outbox(of: link.id), from: offset, limit: 500, of: .default)
       else { return }
       let news = kept.filter { (Int($0.id) ?? 0) > lastSerial }
-      guard !news.isEmpty else { return }
+      guard !news.isEmpty else {
+        hasMore = false
+        return
+      }
       for (serial, body) in news {
         guard state.outbox.count < Self.bound else { return }
         lastSerial = Int(serial) ?? lastSerial
@@ -212,6 +218,7 @@ actor LinkRunner<On: Footing>: LinkRunning {
   // MARK: - Decisions
 
   func decide(_ serial: String, _ decision: LinkDecision, because reason: String) async throws(Problem) {
+    if unfit.contains(serial), decision == .discard { return try await discardUnfit(serial, because: reason) }
     let found = messages.first { $0.value.serial == serial }
     guard let (id, message) = found, state.outbox.setAside.contains(where: { $0.id == id }) else {
       throw .notFound("there is no message '\(serial.prefix(60))' that was set aside")
@@ -242,6 +249,22 @@ actor LinkRunner<On: Footing>: LinkRunning {
       _ = state.outbox.discard(id)
       messages[id] = nil
     }
+    bell.ring()
+  }
+
+  /// Somebody lets go of a message that stands on the other footing: it could never leave.
+  private func discardUnfit(_ serial: String, because reason: String) async throws(Problem) {
+    let (link, desk, party, shelf) = (link, desk, Party(Caller.current), LinkShelf.outbox(of: link.id))
+    settling += 1
+    defer { settling -= 1 }
+    try await desk.hub.transact(as: SafetyService.name, in: .default) { transaction in
+      if let incident = try transaction.document(serial, in: shelf)?["incident"]?.string {
+        let text = "[\(link.wire.names["ko"] ?? link.id)] 보내지 않음/discard: \(reason)"
+        try desk.note(text, on: incident, by: party, asCity: false, &transaction)
+      }
+      try transaction.drop(serial, in: shelf)
+    }
+    unfit.remove(serial)
     bell.ring()
   }
 }

@@ -98,7 +98,7 @@ private struct Teller<On: Footing> {
       ["status": .string(status.rawValue), "event": .string(event), "number": .string(number)], as: incident.id,
       in: shelf)
     let bell = plan.links.bells[link.id]
-    transaction.afterCommit { bell?.ring() }
+    transaction.afterCommit { bell?.ring(isNews: true) }
   }
 
   /// What a command means to the agency; `nil` for nothing.
