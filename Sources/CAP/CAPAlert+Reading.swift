@@ -13,6 +13,8 @@ extension CAPAlert {
   /// - Throws: ``CAPError`` that names the element.
   public init(reading bytes: [UInt8], bounds: CAPBounds = CAPBounds()) throws(CAPError) {
     let root = try XMLTree.read(bytes, bounds)
+    let points = root.pointCount
+    guard points <= bounds.points else { throw CAPError("", "has more than \(bounds.points) points") }
     guard root.name == "alert", root.namespace == Self.namespace || root.namespace == Self.earlier else {
       throw CAPError("", "is no CAP 1.2 alert")
     }
@@ -228,5 +230,12 @@ extension String {
       return ""
     }
     return String(self[first...last])
+  }
+}
+
+extension XMLElement {
+  /// How many points the rings in it have, before they are looked at.
+  fileprivate var pointCount: Int {
+    children.reduce(name == "polygon" ? text.utf8.count { $0 == UInt8(ascii: ",") } : 0) { $0 + $1.pointCount }
   }
 }

@@ -50,13 +50,26 @@ extension CAPAlert {
       (-90...90).contains(point.latitude) && (-180...180).contains(point.longitude)
     }
 
+    /// Sides in the order in which they begin in the west: most never stand beside one another.
     private static func crosses(_ points: [Point]) -> Bool {
       let count = points.count - 1
-      for one in 0..<count {
-        for other in stride(from: one + 1, to: count, by: 1) {
+      let sides = (0..<count).map { side in
+        let (a, b) = (points[side], points[side + 1])
+        return (
+          side: side, west: min(a.longitude, b.longitude), east: max(a.longitude, b.longitude),
+          south: min(a.latitude, b.latitude), north: max(a.latitude, b.latitude)
+        )
+      }.sorted { $0.west < $1.west }
+      for index in sides.indices {
+        let one = sides[index]
+        for other in sides[(index + 1)...] {
+          guard other.west <= one.east else { break }
+          guard other.south <= one.north, one.south <= other.north else { continue }
           // Neighbours meet in one point.
-          if other == one + 1 || (one == 0 && other == count - 1) { continue }
-          if meet(points[one], points[one + 1], points[other], points[other + 1]) { return true }
+          let apart = abs(one.side - other.side)
+          guard apart > 1, apart < count - 1 else { continue }
+          let (a, b) = (one.side, other.side)
+          if meet(points[a], points[a + 1], points[b], points[b + 1]) { return true }
         }
       }
       return false

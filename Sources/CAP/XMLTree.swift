@@ -21,6 +21,8 @@ public struct CAPBounds: Sendable, Hashable {
   public var areas = 500
   /// Polygons, circles and codes of an area; codes and parameters of a part.
   public var items = 200
+  /// Points of all rings together.
+  public var points = 20_000
   /// Bytes of a text.
   public var text = 20_000
 
@@ -38,7 +40,11 @@ struct XMLElement {
 /// Reads XML by libxml2, within bounds. Documents are UTF-8 and have no document type: so there are no entities but the five
 /// of XML itself, nothing is fetched and nothing grows.
 enum XMLTree {
+  /// Before threads use it, the library has to be made ready by one.
+  private static let isReady: Void = xmlInitParser()
+
   static func read(_ bytes: [UInt8], _ bounds: CAPBounds) throws(CAPError) -> XMLElement {
+    _ = isReady
     guard bytes.count <= bounds.bytes else { throw CAPError("", "has more than \(bounds.bytes) bytes") }
     guard String(validating: bytes, as: UTF8.self) != nil, !bytes.contains(0) else {
       throw CAPError("", "is not in UTF-8")

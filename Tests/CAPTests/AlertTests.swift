@@ -90,6 +90,10 @@ import Testing
       Samples.with(
         Samples.info.replacing("MORE", with: "<area><areaDesc>a</areaDesc><polygon>\(points)</polygon></area>")))
     #expect(alert.doubts.map(\.element) == ["info[0].area[0].polygon[0]"] && alert.doubts[0].reason.contains("1000"))
+    let ring = "<polygon>" + String(repeating: "35,129 ", count: 900) + "</polygon>"
+    let many = "<area><areaDesc>a</areaDesc>" + String(repeating: ring, count: 30) + "</area>"
+    #expect(
+      Samples.failure(Samples.with(Samples.info.replacing("MORE", with: many)))?.reason.contains("points") == true)
     for text in [
       "", "<", "<alert", "x", "<alert/>", "<alert xmlns=\"urn:oasis:names:tc:emergency:cap:1.2\"/>",
       Samples.minimal + "<a/>",

@@ -1,4 +1,5 @@
 import AgencyLink
+import Foundation
 import Incidents
 import NGSI
 import Store
@@ -175,6 +176,31 @@ import Testing
     #expect(try await city.tell(crowd, from: "POLICE", under: nil, cipher: cipher) == .success(""))
     #expect(incidents(city).map(\.category) == ["crowd"])
     await city.end()
+  }
+
+  /// The messages that the published module has kept, as they stand in its repository (MADANG_KETI), come in at the door.
+  @Test func keptMessagesOfTheModuleComeIn() async throws {
+    let path = ProcessInfo.processInfo.environment["MADANG_KETI"] ?? ""
+    let file = path + "/src/main/resources/init.sql"
+    guard !path.isEmpty, let sql = try? String(contentsOfFile: file, encoding: .utf8) else {
+      print("skipped: keptMessagesOfTheModuleComeIn, \(file) is absent")
+      return
+    }
+    let kept = sql.split(separator: "'").map(String.init).filter { $0.hasPrefix(#"{"svcTy""#) && $0.contains("evtId") }
+    try #require(!kept.isEmpty)
+    for text in kept {
+      let message = try JSONParser.parse(Array(text.utf8))
+      let sender = try #require(message["sendCd"]?.string)
+      let event = try #require(message["Body"]?["evtId"]?.string)
+      let link = LinkCity.link(
+        "119", "fire", sender, #"{"fire": "\#(event)"}"#, #""takes": {"addresses": ["10.1.2.3"]}"#)
+      let city = try LinkCity([link])
+      let request = WireRequest(headers: [.init("Content-Type", "application/json")], body: Array(text.utf8))
+      for _ in 0..<2 { #expect(try await city.post(request) == .success("")) }
+      let report = try #require(incidents(city).first?.reports.first)
+      #expect(incidents(city).count == 1 && report.category == "fire" && report.position != nil)
+      await city.end()
+    }
   }
 
   @Test func aCertificateProvesAnAgency() async throws {

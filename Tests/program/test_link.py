@@ -132,6 +132,8 @@ def test_both_ways(start, agency, tmp_path):
         answer = requests.post(city.url + path, json=stranger, timeout=30)
         assert answer.status_code == 200 and answer.json()["result"] == "1" and "sendCd" in answer.json()["message"]
         assert requests.get(city.url + path, timeout=30).status_code == 405
+    browser = requests.post(city.url + "/integrationPlatformEvent", json=stranger | {"sendCd": "FIRE000000"}, headers={"Origin": "http://evil.example"}, timeout=30)
+    assert browser.status_code == 403
     for body, kind in ((b"x" * 70_000, "application/json"), (b"{", "application/json"), (b"a=%zz", "application/x-www-form-urlencoded"), (b"{}", "text/plain")):
         answer = requests.post(city.url + "/integrationPlatformEvent", data=body, headers={"Content-Type": kind}, timeout=30)
         assert answer.status_code == 200 and answer.json()["result"] == "1"

@@ -16,6 +16,10 @@ extension LinkDesk {
       return APIResponse(
         status: 404, headers: ["Content-Type": "text/plain"], body: Array("no link is open here\n".utf8))
     }
+    // A page in somebody's browser, whose address may be one of the agency's, is no agency.
+    guard !request.headers.contains(name: "Origin"), !request.headers.contains(name: "Sec-Fetch-Site") else {
+      return APIResponse(status: 403, headers: ["Content-Type": "text/plain"], body: Array("no browser\n".utf8))
+    }
     let answer: Answer
     do throws(Refused) { answer = try await take(request) } catch {
       hub.noteRefused(

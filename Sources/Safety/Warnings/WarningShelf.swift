@@ -190,15 +190,19 @@ extension Warning {
     return entity
   }
 
-  /// All areas as one geometry; their box where they overlap, which no geometry of several rings may: too much, never too
+  /// Points of the entity's location at most.
+  private static let points = 5_000
+
+  /// All areas as one geometry; their box where they are long, or where they overlap, which no geometry of several rings may: too much, never too
   /// little.
   static func geometry(_ areas: [CAPAlert.Area]) -> JSON? {
     let rings = areas.flatMap { $0.polygons.map(\.points) + $0.circles.map(\.ring) }.map(counterClockwise)
     guard let first = rings.first else { return nil }
     func ring(_ points: [CAPAlert.Point]) -> JSON { .array([.array(points.map(\.geoJSON))]) }
     if rings.count == 1 { return ["type": "Polygon", "coordinates": ring(first)] }
+    let isLong = rings.reduce(0) { $0 + $1.count } > Self.points
     let all: JSON = ["type": "MultiPolygon", "coordinates": .array(rings.map(ring))]
-    if Geometry.unsoundness(of: all) == nil { return all }
+    if !isLong, Geometry.unsoundness(of: all) == nil { return all }
     let points = rings.flatMap { $0 }
     let (west, east) = (points.map(\.longitude).min() ?? 0, points.map(\.longitude).max() ?? 0)
     let (south, north) = (points.map(\.latitude).min() ?? 0, points.map(\.latitude).max() ?? 0)
