@@ -176,13 +176,24 @@ final class LinkCity {
   // MARK: - The way in
 
   func post(_ request: WireRequest, from remote: String = "10.1.2.3", device: String? = nil) async throws -> Answer {
+    try Answer(reading: await response(request, from: remote, device: device).body)
+  }
+
+  func stopStore() async { await store.close() }
+
+  func status(_ body: EventBody, under session: String) async throws -> Int {
+    var envelope = Envelope(.event, sender: "FIRE", receiver: "CITY", system: "X")
+    envelope.session = session
+    return try await response(try Message(envelope, .event(body)).request(.json), from: "10.1.2.3", device: nil).status
+  }
+
+  private func response(_ request: WireRequest, from remote: String, device: String?) async throws -> APIResponse {
     var asked = APIRequest(method: .POST, path: "integrationPlatformEvent")
     for header in request.headers { asked.headers.add(name: header.name, value: header.value) }
     asked.body = ByteBuffer(bytes: request.body)
     asked.remote = remote
     asked.peer = try device.map { PeerIdentity(device: try DeviceProfile(id: $0), serial: "1", notAfter: 0) }
-    let response = await service.links.answer(asked)
-    return try Answer(reading: response.body)
+    return await service.links.answer(asked)
   }
 
   func logIn(_ agency: String, _ key: String = "k", from remote: String = "10.1.2.3") async throws -> Answer {

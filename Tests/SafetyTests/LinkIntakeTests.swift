@@ -150,7 +150,14 @@ import Testing
     // What is no message at all is said, and stands in the history of refused input.
     #expect(failure(try await raw { $0["ocrNbr"] = .null })?.contains("ocrNbr") == true)
     let (refusals, _) = try await Hub.asCity { try city.hub.refusedInput(in: .default, page: Page(limit: 10)) }
-    #expect(refusals.contains { $0.door == "link" })
+    #expect(refusals.contains { $0.door == "link" && $0.sample.contains("\"rrKey\":\"…\"") })
+    #expect(refusals.allSatisfy { !$0.sample.contains(key) })
+    _ = try await city.logIn("FIRE", "wrong-secret")
+    let (logins, _) = try await Hub.asCity { try city.hub.refusedInput(in: .default, page: Page(limit: 10)) }
+    #expect(logins.allSatisfy { !$0.sample.contains("wrong-secret") })
+    // What the store cannot take now is no refusal of the wire.
+    await city.stopStore()
+    #expect(try await city.status(LinkCity.event("late"), under: key) == 503)
     await city.end()
   }
 

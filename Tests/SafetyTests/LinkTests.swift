@@ -312,6 +312,7 @@ import Testing
     }
     city.run()
     #expect(try await city.until(30) { city.statuses("fire").count == 601 })
+    #expect(try await city.until { try city.usage("119")?["waiting"] == 0 })
     let grades = city.sides.heard("fire").dropFirst().map { $0.body.items.last?.value }
     #expect(grades.enumerated().allSatisfy { $0.element == ($0.offset % 2 == 0 ? "Extreme" : "Severe") })
     await city.end()

@@ -204,6 +204,7 @@ import Testing
       one.id, .cancel, ["id": "r3", "reason": ["ko": "a", "en": "b"]], in: .default)
     #expect(updated.alert.status == .exercise && cancelled.alert.status == .exercise)
     #expect(cancelled.alert.infos[0].headline == "[훈련/EXERCISE] a")
+    #expect(cancelled.alert.infos[0].event == "[훈련/EXERCISE] 화재")
     let (test, _) = try await city.warnings.issue(
       try Self.draft {
         $0["id"] = "t"; $0["test"] = true

@@ -22,18 +22,34 @@ extension LinkDesk {
     }
     let answer: Answer
     do throws(Refused) { answer = try await take(request) } catch {
+      guard !error.isPassing else {
+        return APIResponse(
+          status: 503, headers: ["Content-Type": "text/plain", "Retry-After": "5"],
+          body: Array((error.reason + "\n").utf8))
+      }
       hub.noteRefused(
         RefusedInput(
           door: "link", source: request.remote ?? "", tenant: .default, problem: .badRequest(error.reason),
-          sample: String(
-            decoding: (request.body.getBytes(at: request.body.readerIndex, length: min(512, request.body.readableBytes))
-              ?? []), as: UTF8.self)))
+          sample: Self.sample(request)))
       answer = .failure(error.reason)
     }
     return APIResponse(status: 200, headers: ["Content-Type": "application/json"], body: answer.bytes)
   }
 
-  private struct Refused: Error { var reason: String }
+  /// The beginning of what came, without keys.
+  private static func sample(_ request: APIRequest) -> String {
+    let length = min(2_048, request.body.readableBytes)
+    let text = String(
+      decoding: request.body.getBytes(at: request.body.readerIndex, length: length) ?? [], as: UTF8.self)
+    guard !text.contains("apiKey") else { return "" }
+    return String(text.replacing(#/rrKey("?\s*[:=]\s*"?)[^"&,}]*/#) { "rrKey\($0.output.1)…" }.prefix(512))
+  }
+
+  private struct Refused: Error {
+    var reason: String
+    /// Whether it may be taken later: senders that are ours try again where no answer of the wire comes.
+    var isPassing = false
+  }
 
   private func take(_ request: APIRequest) async throws(Refused) -> Answer {
     let wire = WireRequest(
@@ -132,8 +148,9 @@ extension LinkDesk {
       }
     }
     do throws(Problem) { return try result.get() } catch {
-      // It is sent again: nothing was kept of it.
-      throw Refused(reason: "the city cannot take it now: \(error.detail)")
+      // Nothing was kept of it.
+      throw Refused(
+        reason: "the city cannot take it now: \(error.detail)", isPassing: error.status >= 500 || error.status == 429)
     }
   }
 }

@@ -33,6 +33,7 @@ actor LinkRunner<On: Footing>: LinkRunning {
   private var lastSerial = 0
   /// Whether there may be messages in the store that are not at hand.
   private var hasMore = true
+  private var published = ContinuousClock.now
   /// Messages that may be gone from the store and are still at hand.
   private var settling = 0
 
@@ -51,9 +52,9 @@ actor LinkRunner<On: Footing>: LinkRunning {
         case .logIn: group.addTask { await self.logIn() }
         case .send(let entry, let key): group.addTask { await self.send(entry, under: key) }
         case .wait(let until):
-          publish()
+          let isSaid = publish()
           let seconds = until.map { $0.secondsSince1970 - desk.hub.time.secondsSince1970 } ?? 3_600
-          await bell.wait(seconds: min(3_600, max(0.01, seconds)))
+          await bell.wait(seconds: min(isSaid ? 3_600 : 0.3, max(0.01, seconds)))
         }
       }
     }
@@ -97,7 +98,10 @@ actor LinkRunner<On: Footing>: LinkRunning {
     if let entry { messages[entry.id] = (serial, outgoing, since) }
   }
 
-  private func publish() {
+  /// - Returns: false where it is to be said a little later: with many at hand it is not said after each of them.
+  private func publish() -> Bool {
+    guard messages.count < 200 || published.duration(to: .now) > .milliseconds(250) else { return false }
+    published = .now
     let (waiting, aside) = (state.outbox.count - state.outbox.setAside.count, state.outbox.setAside.count)
     let asideIds = Set(state.outbox.setAside.map(\.id))
     let oldest = messages.lazy.filter { !asideIds.contains($0.key) }.map(\.value.since).min()
@@ -107,6 +111,7 @@ actor LinkRunner<On: Footing>: LinkRunning {
       (fare.waiting, fare.setAside, fare.unfit) = (waiting, aside, unfit)
       (fare.oldest, fare.hasSession) = (oldest, hasSession)
     }
+    return true
   }
 
   // MARK: - Exchanges

@@ -76,7 +76,7 @@ public final class WarningDesk: Sendable {
     let request = try fields.text("id", most: 200)
     let reason = cancels ? try Procedure.Title(json: fields.object["reason"], "reason") : nil
     _ = try hub.entity(id, in: tenant)
-    let links = links
+    let (book, links) = (book, links)
     return try await hub.transact(as: SafetyService.name, in: tenant) { transaction in
       if let known = try Self.known(request, json, party, transaction) { return known }
       var warning = try WarningShelf.warning(id, transaction)
@@ -93,7 +93,11 @@ public final class WarningDesk: Sendable {
       if let reason {
         alert = try Self.cancelling(warning, reason, identifier, own, transaction.time)
       } else {
-        let draft = try WarningDraft(json: json, own, incident: nil, title: nil, at: transaction.time)
+        var incident: Incident?
+        if let about = warning.incident {
+          incident = try RecordShelf.record(about, book.record(about, in: tenant), transaction).incident
+        }
+        let draft = try WarningDraft(json: json, own, incident: incident, title: nil, at: transaction.time)
         alert = try Self.message(
           draft, warning.kind, identifier, own, type, warning.references, warning.incident, transaction.time)
       }

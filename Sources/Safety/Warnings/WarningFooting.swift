@@ -43,6 +43,7 @@ enum WarningKind: Sendable, Hashable {
 protocol WarningFooting: Sendable {
   static var status: CAPAlert.Status { get }
   static func holds(_ kind: WarningKind) -> Bool
+  /// What is marked already, as a text of an earlier message is, stays as it is.
   static func marked(_ text: String, _ kind: WarningKind) -> String
 }
 
@@ -54,14 +55,16 @@ enum ActualWarning: WarningFooting {
 
 enum ExerciseWarning: WarningFooting {
   static let status = CAPAlert.Status.exercise
+  private static let mark = "[훈련/EXERCISE] "
   static func holds(_ kind: WarningKind) -> Bool { kind.exercise != nil }
-  static func marked(_ text: String, _ kind: WarningKind) -> String { "[훈련/EXERCISE] " + text }
+  static func marked(_ text: String, _ kind: WarningKind) -> String { text.hasPrefix(mark) ? text : mark + text }
 }
 
 enum TestWarning: WarningFooting {
   static let status = CAPAlert.Status.test
+  private static let mark = "[시험/TEST] "
   static func holds(_ kind: WarningKind) -> Bool { kind == .test }
-  static func marked(_ text: String, _ kind: WarningKind) -> String { "[시험/TEST] " + text }
+  static func marked(_ text: String, _ kind: WarningKind) -> String { text.hasPrefix(mark) ? text : mark + text }
 }
 
 /// A message of the city's own: its status is that of its footing, and its texts say so.
