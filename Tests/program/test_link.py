@@ -154,6 +154,7 @@ def test_an_agency_that_is_down_and_kills_lose_nothing(start, agency, tmp_path):
             incidents.append(one)
         if round_ == 2:
             assert until(lambda: link(city)["state"] == "failing" and link(city)["waiting"] == 24)
+            assert "HTTP 503" in link(city)["lastFailure"] and link(city)["failingSince"] and link(city)["waitingSince"]
             # Each second message breaks off after it was taken; a kill comes between.
             far.behave(down=False, breakEach=2)
             assert until(lambda: len(far.taken()) >= 5, 60)
@@ -245,7 +246,8 @@ def test_the_command(binary, agency, start, tmp_path):
     assert code == 1 and "apiKey" in said
     far.behave(down=True)
     assert run("--peer", far.url)[0] == 1
-    assert run("--peer", "http://127.0.0.1:9")[0] == 1
+    code, said = run("--peer", "http://127.0.0.1:9")
+    assert code == 1 and "could not be reached" in said
     assert run()[0] == 64 and run("--peer", far.url, "--format", "xml")[0] == 64
     # A city is a far side too.
     city = start(linked(tmp_path, far.url), "--data", tmp_path / "data")

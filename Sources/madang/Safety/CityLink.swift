@@ -20,11 +20,12 @@ struct CityLinkOutlet: LinkOutlet {
     if let refusal { return .unreachable(refusal) }
     let type = request["Content-Type"] ?? WireRequest.Format.json.rawValue
     let headers = request.headers.filter { $0.name != "Content-Type" }.map { ($0.name, $0.value) }
-    let answer = await http.post(
-      String(decoding: request.body, as: UTF8.self), to: url, type: type, headers: headers, timeout: seconds,
-      answerBytes: Bounds().answer)
-    guard let answer else { return .unreachable("no answer within \(Int(seconds)) s") }
-    return Reply(status: answer.status, body: answer.body)
+    do throws(HTTPOutlet.Unanswered) {
+      let answer = try await http.ask(
+        String(decoding: request.body, as: UTF8.self), at: url, type: type, headers: headers, timeout: seconds,
+        answerBytes: Bounds().answer)
+      return Reply(status: answer.status, body: answer.body)
+    } catch { return .unreachable(error.reason) }
   }
 }
 
