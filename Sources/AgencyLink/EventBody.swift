@@ -92,6 +92,19 @@ public struct EventBody: Sendable, Hashable {
   public var items: [Item] = []
   /// `ocrEvtDtl`
   public var detail: Coded?
+  /// What could not be read and was left out, where that is allowed (``Bounds/keepsDoubtful``).
+  public var doubts: [Doubt] = []
+
+  /// A field that says what cannot be.
+  public struct Doubt: Sendable, Hashable {
+    public enum Kind: String, Sendable, Hashable, CaseIterable { case time, place, status }
+
+    public var kind: Kind
+    /// Its name on the wire.
+    public var field: String
+    /// As it came.
+    public var text: String
+  }
 
   public init(event: String, number: String, status: OccurrenceStatus) {
     self.event = event

@@ -46,9 +46,9 @@ public struct Link: Sendable {
     guard outbox.underWay.contains(id) else { return }
     let key = keys.removeValue(forKey: id)
     guard let reason = reply.failure else { return outbox.done(id) }
-    guard case .answer(.failure) = reply else { return outbox.failed(id, because: reason, at: time) }
+    guard case .answer(.failure(let said)) = reply else { return outbox.failed(id, because: reason, at: time) }
     let isSecond = outbox.entry(id)?.isDoubted == true
-    if !isSecond, let key, session.doubt(key, at: time) {
+    if !isSecond, let key, session.doubt(key, at: time, isNamed: Session.isNamed(in: said)) {
       outbox.doubted(id, because: reason)
     } else {
       outbox.refused(id, because: reason)

@@ -46,7 +46,7 @@ public struct LinkedServices: Sendable, Hashable {
   public let services: [LinkedService]
 
   /// Reads `{"services": [{"id", "name", "city", "agency", "system", "events", "format", "dialect", "encryption",
-  /// "loginPath", "eventPath"}]}`; see `Examples/linked-services.json`.
+  /// "loginPath", "eventPath"}]}`.
   ///
   /// - Throws: ``MessageError`` with the member's name.
   public init(json: JSON) throws(MessageError) {
@@ -68,11 +68,6 @@ public struct LinkedServices: Sendable, Hashable {
   }
 
   public subscript(id: String) -> LinkedService? { services.first { $0.id == id } }
-
-  /// The service that a message of an agency belongs to; `nil` for what was not agreed.
-  public func service(of key: OccurrenceKey) -> LinkedService? {
-    services.first { $0.agency == key.sender && $0.events.contains(key.event) }
-  }
 }
 
 extension LinkedService {

@@ -100,7 +100,10 @@ extension Envelope {
     method = try fields.text("cmnMtd", most: bounds.code)
     transport = try fields.text("tranTy", most: bounds.code)
     session = try fields.text("rrKey", most: bounds.key)
-    requestedAt = try fields.time("reqDate")
+    // It says nothing of the event.
+    do throws(MessageError) { requestedAt = try fields.time("reqDate") } catch {
+      guard bounds.keepsDoubtful, error.reason == .notTime else { throw error }
+    }
     bodyLength = try fields.text("bodyLen", most: bounds.code)
     hops = try Self.hops(fields)
     guard let callback = try fields.reader("callBack") else { return }
@@ -141,31 +144,52 @@ extension EventBody {
       guard let part = try fields.reader(name) else { return nil }
       return Coded(try part.text(code, most: bounds.detail), try part.text(detail, most: bounds.detail))
     }
+    var doubts: [Doubt] = []
+    func time(_ name: String) throws(MessageError) -> DateTime? {
+      do throws(MessageError) { return try fields.time(name) } catch {
+        guard bounds.keepsDoubtful, error.reason == .notTime, let text = try fields.text(name, most: 20) else {
+          throw error
+        }
+        doubts.append(Doubt(kind: .time, field: name, text: text))
+        return nil
+      }
+    }
     let statusText = try coded("ocrEvtSts", "ocrEvtStsCd", "ocrEvtStsDtl")
     let code = try fields.text("ocrSts", most: bounds.code) ?? statusText?.code
     guard let code, !code.isEmpty else { throw MessageError(fields.path + "ocrSts", .missing) }
-    guard let status = OccurrenceStatus(rawValue: code) else { throw MessageError(fields.path + "ocrSts", .unknown) }
+    let known = OccurrenceStatus(rawValue: code)
+    if known == nil {
+      guard bounds.keepsDoubtful else { throw MessageError(fields.path + "ocrSts", .unknown) }
+      doubts.append(Doubt(kind: .status, field: "ocrSts", text: code))
+    }
+    // Of a state that is not known it is certain only that something was told.
     self.init(
       event: try fields.needed("evtId", most: bounds.event), number: try fields.needed("ocrNbr", most: bounds.number),
-      status: status)
+      status: known ?? .updated)
     name = try fields.text("evtNm", most: bounds.detail)
     grade = try fields.text("evtGrad", most: bounds.code)
-    if let place = try fields.reader("ocrLc") { coordinates = try Coordinates(place) }
+    if let place = try fields.reader("ocrLc") {
+      do throws(MessageError) { coordinates = try Coordinates(place) } catch {
+        guard bounds.keepsDoubtful, error.reason == .notNumber || error.reason == .missing else { throw error }
+        doubts.append(Doubt(kind: .place, field: "ocrLc", text: JSONWriter.text(.object(place.object))))
+      }
+    }
     place = try fields.text("ocrPlc", most: bounds.text)
     content = try fields.text("ocrEvtCn", most: bounds.text)
-    occurredAt = try fields.time("ocrEvtTime")
+    occurredAt = try time("ocrEvtTime")
     self.statusText = statusText
     if let user = try fields.reader("ocrEvtStsUsr", or: "ocrEvtUsr") {
       self.user = User(
         id: try user.text("ocrEvtUsrId", most: bounds.detail), name: try user.text("ocrEvtUsrNm", most: bounds.detail))
     }
-    statusAt = try fields.time("ocrEvtStsTime")
-    endedAt = try fields.time("ocrEvtEndTime")
+    statusAt = try time("ocrEvtStsTime")
+    endedAt = try time("ocrEvtEndTime")
     for (path, item) in try fields.list("ocrEvtItem", most: bounds.items) {
       let item = try FieldReader(item, path, bounds)
       items.append(Item(try item.needed("key", most: bounds.number), try item.text("val", most: bounds.text)))
     }
     detail = try coded("ocrEvtDtl", "ocrEvtDtlCd", "ocrEvtDtlCdDtl")
+    self.doubts = doubts
   }
 }
 

@@ -61,7 +61,7 @@ public struct Occurrence: Sendable, Hashable {
     return (Occurrence(body: body, heard: [Digest(body)]), taking)
   }
 
-  private init(body: EventBody, heard: [Digest]) {
+  init(body: EventBody, heard: [Digest]) {
     self.body = body
     self.heard = heard
   }
@@ -100,6 +100,8 @@ public struct Occurrence: Sendable, Hashable {
 /// A message's body in 32 bytes (SHA-256 of its JSON in the module's dialect).
 public struct Digest: Sendable, Hashable {
   public let bytes: [UInt8]
+
+  init(bytes: [UInt8]) { self.bytes = bytes }
 
   public init(_ body: EventBody) {
     let text = JSONWriter.bytes(Message.Body.event(body).json(.module))

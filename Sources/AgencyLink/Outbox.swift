@@ -89,6 +89,20 @@ public struct Outbox: Sendable {
     return entry
   }
 
+  /// Takes up a message that was set aside before a restart.
+  public mutating func putAside(_ message: Message, because reason: String, at time: DateTime) throws(Failure) -> Entry
+  {
+    guard case .event(let body) = message.body else { throw .notEvent }
+    guard count < bound else { throw .full(bound: bound) }
+    lastID += 1
+    let entry = Entry(
+      id: lastID, key: OccurrenceKey(message.envelope, body), message: message, putAt: time, notBefore: time,
+      lastFailure: reason)
+    setAside.append(entry)
+    if entry.isBeginning { held.insert(entry.key) }
+    return entry
+  }
+
   /// The first message of a lane that may go and has waited longest; `nil` where none may.
   public mutating func due(at time: DateTime) -> Entry? {
     guard let next = nextTurn, next.at <= time else { return nil }

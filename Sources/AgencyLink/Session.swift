@@ -67,13 +67,21 @@ public struct Session: Sendable, Hashable {
     }
   }
 
+  /// Whether a refusal names what carries the session's key: so our own far side says that it knows no such session, as
+  /// after a restart, and so does HTTP.
+  static func isNamed(in refusal: String) -> Bool {
+    refusal == "HTTP 401" || refusal == "HTTP 403" || refusal.contains("'rrKey'")
+      || refusal.contains(WireRequest.Name.secret)
+  }
+
   /// A message under this key was refused. The protocol has no word for a session that ended, so that is what a refusal
   /// may mean unless the key is young.
   ///
+  /// - Parameter isNamed: whether the refusal names the session; then it is believed of a young key too.
   /// - Returns: whether the message is worth another try, under another key.
-  public mutating func doubt(_ key: String, at time: DateTime) -> Bool {
+  public mutating func doubt(_ key: String, at time: DateTime, isNamed: Bool = false) -> Bool {
     guard case .open(key, let since) = state else { return true }
-    guard time >= since.adding(seconds: rules.young) else { return false }
+    guard isNamed || time >= since.adding(seconds: rules.young) else { return false }
     state = .out
     return true
   }

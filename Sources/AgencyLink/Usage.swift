@@ -15,6 +15,8 @@ public struct Usage: Sendable, Hashable {
     case refused
     /// Tries that nobody answered, or that were not understood.
     case failed
+    /// Times that a person looked at an incident that the agency told of.
+    case looked
 
     /// Whether somebody used the service, rather than tried to.
     public var isUse: Bool { self == .received || self == .sent }
@@ -35,9 +37,9 @@ public struct Usage: Sendable, Hashable {
     self.lastUse = lastUse
   }
 
-  public mutating func count(_ act: Act, at time: DateTime) {
-    totals[act, default: 0] += 1
-    byDay[WireTime.day(time), default: [:]][act, default: 0] += 1
+  public mutating func count(_ act: Act, times: Int = 1, at time: DateTime) {
+    totals[act, default: 0] += times
+    byDay[WireTime.day(time), default: [:]][act, default: 0] += times
     while byDay.count > Self.days, let oldest = byDay.keys.min() { byDay[oldest] = nil }
     if act.isUse { lastUse = max(time, lastUse ?? time) }
   }
@@ -53,6 +55,19 @@ public struct Usage: Sendable, Hashable {
   /// Seconds since it was used last; `nil` where it never was.
   public func idle(at time: DateTime) -> Double? {
     lastUse.map { max(0, time.secondsSince1970 - $0.secondsSince1970) }
+  }
+
+  /// As it was kept (``json``); what is none counts nothing.
+  public init(kept json: JSON) {
+    func counts(_ json: JSON?) -> [Act: Int] {
+      Act.allCases.reduce(into: [:]) { counts, act in
+        if let count = json?[act.rawValue]?.integer { counts[act] = Int(count) }
+      }
+    }
+    var days: [String: [Act: Int]] = [:]
+    for member in json["days"]?.object?.members ?? [] { days[member.key] = counts(member.value) }
+    self.init(
+      totals: counts(json["totals"]), byDay: days, lastUse: json["lastUse"]?.string.flatMap { DateTime($0) })
   }
 
   /// `{"totals": {…}, "days": {"20261124": {…}}, "lastUse": …}`

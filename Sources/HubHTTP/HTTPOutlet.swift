@@ -120,6 +120,11 @@ extension HTTPOutlet {
 }
 
 extension HTTPOutlet {
+  /// Why no answer came whole.
+  public struct Unanswered: Error, Sendable {
+    public let reason: String
+  }
+
   /// Posts a text; gives status and body of the answer, `nil` when none came whole in time and within its bound.
   ///
   /// - Parameters:
@@ -130,16 +135,33 @@ extension HTTPOutlet {
     _ body: String, to url: String, type: String = "text/plain; charset=utf-8", headers: [(String, String)] = [],
     timeout: Double, answerBytes: Int
   ) async -> (status: Int, body: [UInt8])? {
+    try? await ask(body, at: url, type: type, headers: headers, timeout: timeout, answerBytes: answerBytes)
+  }
+
+  /// The same, with the reason where no answer came whole.
+  public func ask(
+    _ body: String, at url: String, type: String, headers: [(String, String)], timeout: Double, answerBytes: Int
+  ) async throws(Unanswered) -> (status: Int, body: [UInt8]) {
     var request = HTTPClientRequest(url: url)
     request.method = .POST
     request.headers.add(name: "Content-Type", value: type)
     for (name, value) in headers { request.headers.add(name: name, value: value) }
     request.body = .bytes(Array(body.utf8))
     let sent = request
-    return try? await Self.within(timeout) {
-      let response = try await client.execute(sent, deadline: .distantFuture)
-      let body = try await response.body.collect(upTo: answerBytes)
-      return (Int(response.status.code), Array(buffer: body))
+    do {
+      return try await Self.within(timeout) {
+        let response = try await client.execute(sent, deadline: .distantFuture)
+        let body = try await response.body.collect(upTo: answerBytes)
+        return (Int(response.status.code), Array(buffer: body))
+      }
+    } catch is Late {
+      throw Unanswered(reason: "no answer within \(Int(timeout)) s")
+    } catch is NIOTooManyBytesError {
+      throw Unanswered(reason: "the answer has more than \(answerBytes) bytes")
+    } catch let error as HTTPClientError {
+      throw Unanswered(reason: "it could not be reached: \(error.shortDescription)")
+    } catch {
+      throw Unanswered(reason: "it could not be reached: \(String(describing: error).prefix(200))")
     }
   }
 }

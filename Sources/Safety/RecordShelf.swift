@@ -62,6 +62,7 @@ struct RecordShelf {
     } else if try transaction.document(incident.id, in: open) == nil {
       try transaction.keep([:], as: incident.id, in: open)
     }
+    try LinkShelf.tell(record, from: first, plan, transaction)
   }
 }
 

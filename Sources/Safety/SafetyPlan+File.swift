@@ -69,6 +69,8 @@ extension SafetyPlan {
     .optional(
       "sameSource", .number(0...86_400),
       "seconds in which a sensor that reports again means the same; 600 where it is not said"),
+    .optional("links", LinkPlan.shape, "what is exchanged with other agencies"),
+    .optional("warnings", WarningPlan.shape, "who warns in the city's name"),
   ])
 
   /// Reads a plan's file.

@@ -17,11 +17,15 @@ public struct SafetyPlan: Sendable, Hashable {
   public var joining: JoiningRules
   public var plausibility: Plausibility
   public var alarms: AlarmRules
+  public var links: LinkPlan
+  /// `nil` for a city that does not warn in its own name.
+  public var warnings: WarningPlan?
 
   public init(
     categories: [Category] = [], procedures: [Procedure] = [], targets: ResponseTargets = ResponseTargets(),
     joining: JoiningRules = JoiningRules(), plausibility: Plausibility = Plausibility(),
-    alarms: AlarmRules = AlarmRules()
+    alarms: AlarmRules = AlarmRules(),
+    links: LinkPlan = LinkPlan(), warnings: WarningPlan? = nil
   ) {
     self.categories = categories
     self.procedures = procedures
@@ -29,6 +33,8 @@ public struct SafetyPlan: Sendable, Hashable {
     self.joining = joining
     self.plausibility = plausibility
     self.alarms = alarms
+    self.links = links
+    self.warnings = warnings
   }
 
   public func category(_ id: String) -> Category? { categories.first { $0.id == id } }
@@ -47,7 +53,8 @@ extension SafetyPlan {
   ///   - radius: metres around it from which reports are expected.
   /// - Throws: `BadRequestData` with the member's name.
   public init(json: JSON, centre: Position?, radius: Double) throws(Problem) {
-    let fields = try Fields(json, "", only: ["categories", "procedures", "targets", "joining", "sameSource", "alarms"])
+    let fields = try Fields(
+      json, "", only: ["categories", "procedures", "targets", "joining", "sameSource", "alarms", "links", "warnings"])
     categories = try fields.list("categories", most: 500) { json, path throws(Problem) in
       let fields = try Fields(json, path, only: ["id", "title", "severity"])
       return Category(
@@ -98,5 +105,9 @@ extension SafetyPlan {
           severity: try fields.choice("severity") ?? .unknown)
       })
     plausibility = Plausibility(categories: known, centre: centre, radius: radius)
+    links = try LinkPlan(json: fields.object["links"], categories: known)
+    warnings = try fields.object["warnings"].map { json throws(Problem) in
+      try WarningPlan(json: json, categories: known)
+    }
   }
 }

@@ -15,18 +15,26 @@ public final class SafetyService: CityService {
   public let plan: SafetyPlan
   let book: IncidentBook
   let turns = Turns(bound: 10_000)
+  /// What is exchanged with other agencies.
+  public let links: LinkDesk
+  public let warnings: WarningDesk
 
   public init(hub: Hub, plan: SafetyPlan) {
     self.hub = hub
     self.plan = plan
     book = IncidentBook(targets: plan.targets)
+    links = LinkDesk(hub: hub, plan: plan, book: book, turns: turns)
+    warnings = WarningDesk(hub: hub, plan: plan, book: book, turns: turns, links: links)
     hub.reserve([Context.core.expand(Incident.typeName)], for: Self.name, door: Self.door)
   }
 
   public var contract: ServiceContract {
     ServiceContract(
-      name: Self.name, owns: [Incident.typeName], wakesOn: [],
-      publishes: [Incident.typeName: ["status", "category", "severity", "location", "dateIssued", "owner", "agencies"]])
+      name: Self.name, owns: [Incident.typeName, Warning.typeName], wakesOn: [],
+      publishes: [
+        Incident.typeName: ["status", "category", "severity", "location", "dateIssued", "owner", "agencies"],
+        Warning.typeName: ["status", "severity", "urgency", "certainty", "location", "validTo"],
+      ])
   }
 
   /// It acts when it is asked.

@@ -2,6 +2,7 @@ import ArgumentParser
 import City
 import Hub
 import Incidents
+import Ingest
 import NGSI
 import Safety
 import ServiceLifecycle
@@ -52,6 +53,14 @@ enum CitySafety {
         try SafetyPlan(path: file.resolve($0.plan), centre: centre, radius: radius)
       } ?? SafetyPlan(plausibility: Plausibility(centre: centre, radius: radius))
     let service = SafetyService(hub: hub, plan: plan)
+    try service.links.open { secret in
+      var place = Manifest.Adapter.Secret()
+      switch secret {
+      case .file(let path): place.file = path
+      case .environment(let name): place.env = name
+      }
+      return try place.value { file.resolve($0) }
+    }
     for id in try service.resume() {
       Terminal.note("The record of \(id) is damaged: it is left as it is. Run 'madang check' on a copy of the data.")
     }

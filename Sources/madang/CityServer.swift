@@ -66,6 +66,7 @@ struct CityServer {
       }
       let egress = Egress()
       let safety = try manifest.flatMap { try CitySafety.make($0, hub: hub) }
+      let agencies = safety.map { service in AgencyDoor { await service.links.answer($0) } }
       let served = safety.map { [SafetyService.name: $0.operations] } ?? [:]
       let feeds = try manifest.map { try Feeds($0, egress: egress) }
       let adapters: @Sendable () -> [JSON] = { feeds?.board.all.map(\.json) ?? [] }
@@ -119,7 +120,8 @@ struct CityServer {
         responder: router.buildResponder(),
         // Half-sent requests and silent connections are let go.
         server: .api(
-          of: federation, doors: doors, services: served, adapters: adapters, devices: devices?.door, keeper: keeper,
+          of: federation, doors: doors, services: served, adapters: adapters, agencies: agencies,
+          devices: devices?.door, keeper: keeper,
           limiter: limiter, trustsForwarded: command.address != nil, saysOpen: access == nil, idleTimeout: .seconds(30)),
         configuration: ApplicationConfiguration(
           address: .hostname("127.0.0.1", port: command.port), serverName: "madang", backlog: 1024,
@@ -149,7 +151,8 @@ struct CityServer {
           Application(
             responder: router.buildResponder(),
             server: .api(
-              of: federation, doors: doors, services: served, adapters: adapters, devices: devices.door,
+              of: federation, doors: doors, services: served, adapters: adapters, agencies: agencies,
+              devices: devices.door,
               tls: devices.front, keeper: keeper, limiter: limiter,
               trustsForwarded: command.address != nil, saysOpen: access == nil, idleTimeout: .seconds(30)),
             configuration: ApplicationConfiguration(
@@ -158,6 +161,9 @@ struct CityServer {
             onServerRunning: { channel in
               Terminal.note("tls https://localhost:\(channel.localAddress?.port ?? 0)")
             }, logger: log))
+      }
+      if let safety {
+        services.append(LinkService(desk: safety.links, outlet: CityLinkOutlet(http: outlets.http, egress: egress)))
       }
       if let manifest { services.append(CityLife(hub: hub, manifest: manifest, mode: mode, running: running)) }
       if let feeds, !feeds.isEmpty { services.append(FeedService(feeds: feeds, sink: HubFeed(hub: hub))) }
@@ -184,7 +190,8 @@ struct CityServer {
       json(["name": "madang", "version": .string(Madang.version), "ngsiLd": "1.9.1"])
     }
     let isBehindProxy = command.address != nil
-    let description = OpenAPI.document(version: Madang.version, services: services)
+    let description = OpenAPI.document(
+      version: Madang.version, services: services, hearsAgencies: services[SafetyService.name] != nil)
     router.get("/openapi.json") { _, _ in json(description) }
     router.get("/health.json") { request, context in
       do throws(Problem) {

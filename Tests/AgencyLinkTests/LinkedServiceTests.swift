@@ -1,4 +1,3 @@
-import Foundation
 import NGSI
 import Testing
 
@@ -6,9 +5,16 @@ import Testing
 
 @Suite struct LinkedServiceTests {
   private func example() throws -> JSON {
-    let root = URL(filePath: #filePath).resolvingSymlinksInPath().deletingLastPathComponent()
-      .deletingLastPathComponent().deletingLastPathComponent()
-    return try JSONParser.parse(Array(Data(contentsOf: root.appending(path: "Examples/linked-services.json"))))
+    try JSONParser.parse(
+      """
+      {"services": [
+        {"id": "112-video", "name": {"ko": "112센터 긴급영상 지원", "en": "Video for 112 centres"}, "city": "CITY000000", "agency": "POLICE0000", "system": "MDG", "events": ["EXAMPLE-112-VIDEO"], "encryption": "base64"},
+        {"id": "112-dispatch", "name": {"ko": "112 긴급출동 지원", "en": "112 dispatch"}, "city": "CITY000000", "agency": "POLICE0000", "system": "MDG", "events": ["EXAMPLE-112-DISPATCH"], "encryption": "base64"},
+        {"id": "119-dispatch", "name": {"ko": "119 긴급출동 지원", "en": "119 dispatch"}, "city": "CITY000000", "agency": "FIRE000000", "system": "MDG", "events": ["EXAMPLE-119-DISPATCH"], "encryption": "base64"},
+        {"id": "disaster", "name": {"ko": "긴급재난상황 지원", "en": "Disaster"}, "city": "CITY000000", "agency": "SAFETY0000", "system": "MDG", "events": ["EXAMPLE-DISASTER"], "format": "form", "dialect": "platform"},
+        {"id": "vulnerable-people", "name": {"ko": "사회적 약자 지원", "en": "Vulnerable people"}, "city": "CITY000000", "agency": "WELFARE000", "system": "MDG", "events": ["EXAMPLE-VULNERABLE"]}
+      ]}
+      """)
   }
 
   @Test func theFiveServices() throws {
@@ -20,9 +26,6 @@ import Testing
     #expect(dispatch.encryption == .aria(.base64) && dispatch.format == .json && dispatch.dialect == .module)
     #expect(dispatch.eventPath == "/linkHttp/recvEvent.json")
     #expect(services["disaster"]?.format == .form && services["disaster"]?.dialect == .platform)
-    let key = OccurrenceKey(sender: "FIRE000000", event: "EXAMPLE-119-DISPATCH", number: "1")
-    #expect(services.service(of: key)?.id == "119-dispatch")
-    #expect(services.service(of: OccurrenceKey(sender: "POLICE0000", event: key.event, number: "1")) == nil)
     let envelope = dispatch.envelope(.event, at: Samples.start, session: "k")
     #expect(envelope.hops.map(\.value) == ["CITY000000_MDG", "FIRE000000_SCSNS"] && envelope.sender == "CITY000000")
   }

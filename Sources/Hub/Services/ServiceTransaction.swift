@@ -6,7 +6,7 @@ import Store
 public struct ServiceTransaction {
   let hub: Hub
   let service: String
-  let tenant: Tenant
+  public let tenant: Tenant
   let writing: Writing
   let caller: Caller
   let notes: WriteNotes?

@@ -17,6 +17,8 @@ public struct ServiceOperation: Sendable {
     public let parameters: [String: String]
     /// Of an operation that has one.
     public let body: JSON
+    /// The body as it came, of an operation that takes other types than JSON.
+    public let content: [UInt8]
     /// The wanted part of a list.
     public let page: Page
   }
@@ -29,6 +31,13 @@ public struct ServiceOperation: Sendable {
     public var location: String?
     /// Number of all items of a list.
     public var total: Int?
+    /// Something else than JSON: its media type and its bytes.
+    public var content: (type: String, bytes: [UInt8])?
+
+    public init(content type: String, _ bytes: [UInt8]) {
+      status = 200
+      content = (type, bytes)
+    }
 
     public init(_ body: JSON? = nil, status: Int = 200, location: String? = nil, total: Int? = nil) {
       self.body = body
@@ -50,16 +59,22 @@ public struct ServiceOperation: Sendable {
   public let isList: Bool
   /// JSON Schema of its body; `nil` for none.
   public let body: JSON?
+  /// Media types of its body, where that is no JSON.
+  public let takes: [String]
+  /// Media type of what it gives, where that is no JSON.
+  public let gives: String?
   /// What it may answer when it is done.
   public let statuses: [Int]
   let handler: Handler
 
   public init(
     _ method: Method, _ path: String, _ summary: String, parameters: Set<String> = [], isList: Bool = false,
-    body: JSON? = nil, statuses: [Int] = [200], handler: @escaping Handler
+    body: JSON? = nil, takes: [String] = [], gives: String? = nil, statuses: [Int] = [200],
+    handler: @escaping Handler
   ) {
     (self.method, self.path, self.summary, self.parameters) = (method, path, summary, parameters)
     (self.isList, self.body, self.statuses, self.handler) = (isList, body, statuses, handler)
+    (self.takes, self.gives) = (takes, gives)
   }
 
   /// The names in the path, where it is this operation's.
@@ -68,8 +83,11 @@ public struct ServiceOperation: Sendable {
     guard pattern.count == segments.count else { return nil }
     var names: [String: String] = [:]
     for (wanted, segment) in zip(pattern, segments) {
-      if wanted.hasPrefix("{") {
-        names[String(wanted.dropFirst().dropLast())] = segment
+      if wanted.hasPrefix("{"), let end = wanted.firstIndex(of: "}") {
+        // What follows the name, such as `.cap`, has to be there.
+        let tail = wanted[wanted.index(after: end)...]
+        guard segment.hasSuffix(tail), segment.utf8.count > tail.utf8.count else { return nil }
+        names[String(wanted[..<end].dropFirst())] = String(segment.dropLast(tail.count))
       } else if wanted != segment {
         return nil
       }
@@ -103,7 +121,13 @@ extension CityAPI {
     let answer = try await operation.handler(
       ServiceOperation.Call(
         tenant: exchange.tenant, names: names, parameters: parameters,
-        body: operation.body == nil ? .null : try Self.body(exchange), page: page))
+        body: operation.body == nil ? .null : try Self.body(exchange),
+        content: operation.takes.isEmpty ? [] : try Self.content(exchange, operation.takes), page: page))
+    if let (type, bytes) = answer.content {
+      var response = APIResponse(status: answer.status, body: bytes)
+      response.headers[first: HeaderName.contentType] = type
+      return response
+    }
     var response = answer.body.map { Self.json($0, status: answer.status) } ?? APIResponse(status: answer.status)
     if let location = answer.location { response.headers[first: HeaderName.location] = location }
     if counts, let total = answer.total { response.headers[first: HeaderName.resultsCount] = String(total) }
@@ -111,13 +135,27 @@ extension CityAPI {
   }
 }
 
+extension CityAPI {
+  private static func content(_ exchange: Exchange, _ types: [String]) throws(Problem) -> [UInt8] {
+    let type = exchange.request.headers[first: HeaderName.contentType] ?? ""
+    let essence = type.split(separator: ";").first.map { String($0).trimmingSpaces.lowercased() } ?? ""
+    guard types.contains(essence) else {
+      throw Problem(.unsupportedMediaType, "the body must be \(types.joined(separator: " or "))")
+    }
+    let body = exchange.request.body
+    return body.getBytes(at: body.readerIndex, length: body.readableBytes) ?? []
+  }
+}
+
 extension OpenAPIOperation {
   init(_ operation: ServiceOperation, of service: String) {
-    let gives: Body = operation.isList ? .json("List") : .json("Object")
+    let gives: Body = operation.gives.map { .text($0) } ?? (operation.isList ? .json("List") : .json("Object"))
     self.init(
       HTTPMethod(rawValue: operation.method.rawValue), "/city/v1/\(service)/\(operation.path)", operation.summary,
       parameters: operation.isList ? operation.parameters.union(Parameters.page) : operation.parameters,
-      body: operation.body.map { Body(schema: $0, types: [MediaType.json.rawValue]) },
+      body: operation.takes.isEmpty
+        ? operation.body.map { Body(schema: $0, types: [MediaType.json.rawValue]) }
+        : Body(schema: ["type": "string"], types: operation.takes),
       gives: Dictionary(uniqueKeysWithValues: operation.statuses.map { ($0, $0 == 204 ? nil : gives) }))
   }
 }

@@ -270,6 +270,16 @@ extension OpenAPI {
     ]
   }
 
+  /// For systems of other agencies (`docs/agency-link.md`): always 200, with what was made of the message.
+  static var agencies: [OpenAPIOperation] {
+    let types = ["application/json", "application/x-www-form-urlencoded"]
+    return AgencyDoor.paths.map { path in
+      Operation(
+        .POST, "\(path)", "An event or a login of another agency's system",
+        body: Body(schema: reference("Object"), types: types), gives: [200: .json("Object")], isPublic: true)
+    }
+  }
+
   /// The identity provider's doors for programs, the evidence log, and what machines ask.
   static var provider: [OpenAPIOperation] {
     let form = "application/x-www-form-urlencoded"

@@ -8,10 +8,11 @@ public enum OpenAPI {
   /// - Parameters:
   ///   - version: of the program.
   ///   - services: what the city's services answer, by their names.
-  public static func document(version: String, services: ServiceOperations = [:]) -> JSON {
+  ///   - hearsAgencies: whether systems of other agencies are answered (``AgencyDoor``).
+  public static func document(version: String, services: ServiceOperations = [:], hearsAgencies: Bool = false) -> JSON {
     var paths: [String: JSONObject] = [:]
     let served = services.flatMap { name, operations in operations.map { OpenAPIOperation($0, of: name) } }
-    for operation in operations + served {
+    for operation in operations + served + (hearsAgencies ? agencies : []) {
       paths[operation.path, default: JSONObject()][operation.method.rawValue.lowercased()] = operation.json
     }
     return [

@@ -47,7 +47,7 @@ struct OpenAPIOperation {
 
   /// The names in braces, in order.
   var pathParameters: [String] {
-    path.split(separator: "/").filter { $0.hasPrefix("{") }.map { String($0.dropFirst().dropLast()) }
+    path.split(separator: "/").filter { $0.hasPrefix("{") }.map { String($0.prefix { $0 != "}" }.dropFirst()) }
   }
 
   var json: JSON {

@@ -20,6 +20,7 @@ extension HTTPServerBuilder {
   ///   - doors: the ways in for messages of other standards.
   ///   - services: what the city's services answer.
   ///   - adapters: how each adapter fares that fetches or listens (``CityAPI``).
+  ///   - agencies: what systems of other agencies are answered, which prove themselves in ways of their own.
   ///   - devices: the registry of devices; `nil` for a city without.
   ///   - tls: what stands before everything on this port; `nil` for plain TCP.
   ///   - limiter: holds back who asks too often; `nil` where nobody is.
@@ -29,7 +30,7 @@ extension HTTPServerBuilder {
   ///     is not waited for.
   public static func api(
     of federation: Federation, doors: [IngestDoor] = [], services: ServiceOperations = [:],
-    adapters: @escaping @Sendable () -> [JSON] = { [] },
+    adapters: @escaping @Sendable () -> [JSON] = { [] }, agencies: AgencyDoor? = nil,
     devices: DeviceDoor? = nil, tls: TLSFront? = nil, keeper: (any Doorkeeper)? = nil, limiter: RateLimiter? = nil,
     trustsForwarded: Bool = false, saysOpen: Bool = false, idleTimeout: TimeAmount,
     farewell: TimeAmount = .seconds(8)
@@ -37,8 +38,8 @@ extension HTTPServerBuilder {
     HTTPServerBuilder { responder in
       APIChannel(
         doors: HubDoors(
-          federation, ingest: doors, services: services, adapters: adapters, devices: devices, keeper: keeper,
-          limiter: limiter, trustsForwarded: trustsForwarded, saysOpen: saysOpen),
+          federation, ingest: doors, services: services, adapters: adapters, agencies: agencies, devices: devices,
+          keeper: keeper, limiter: limiter, trustsForwarded: trustsForwarded, saysOpen: saysOpen),
         pages: HTTP1Channel(responder: responder), tls: tls, idleTimeout: idleTimeout, farewell: farewell)
     }
   }
@@ -49,6 +50,7 @@ struct HubDoors: Sendable {
   private let api: API
   private let administration: Administration
   private let city: CityAPI
+  private let agencies: AgencyDoor?
   private let devices: DeviceDoor?
   let hub: Hub
   /// `nil` where everybody may do everything.
@@ -73,7 +75,7 @@ struct HubDoors: Sendable {
 
   init(
     _ federation: Federation, ingest: [IngestDoor] = [], services: ServiceOperations = [:],
-    adapters: @escaping @Sendable () -> [JSON] = { [] },
+    adapters: @escaping @Sendable () -> [JSON] = { [] }, agencies: AgencyDoor? = nil,
     devices: DeviceDoor? = nil, keeper: (any Doorkeeper)? = nil, limiter: RateLimiter? = nil,
     trustsForwarded: Bool = false, saysOpen: Bool = false
   ) {
@@ -81,6 +83,7 @@ struct HubDoors: Sendable {
     self.trustsForwarded = trustsForwarded
     self.saysOpen = saysOpen
     hub = federation.hub
+    self.agencies = agencies
     self.devices = devices
     self.keeper = keeper
     api = API(federation: federation)
@@ -95,6 +98,7 @@ struct HubDoors: Sendable {
     case city
     case devices
     case enrolment
+    case agencies
 
     /// What its paths begin with.
     var prefix: StaticString {
@@ -104,6 +108,7 @@ struct HubDoors: Sendable {
       case .city: "/city/v1/"
       case .devices: "/admin/devices"
       case .enrolment: "/.well-known/est/"
+      case .agencies: "/"
       }
     }
   }
@@ -114,6 +119,7 @@ struct HubDoors: Sendable {
     if target.utf8.begins(with: Door.city.prefix) { return .city }
     if target.utf8.begins(with: Door.devices.prefix) { return .devices }
     if target.utf8.begins(with: Door.administration.prefix) { return .administration }
+    if AgencyDoor.paths.contains(where: { target.utf8.begins(with: $0) }) { return .agencies }
     return target.utf8.begins(with: Door.enrolment.prefix) ? .enrolment : nil
   }
 
@@ -135,8 +141,8 @@ struct HubDoors: Sendable {
 
   /// - Parameter isSecure: whether the request came over TLS.
   func answer(_ request: APIRequest, at door: Door, isSecure: Bool) async -> APIResponse {
-    // Enrolment has its own proofs.
-    guard let keeper, door != .enrolment else {
+    // Enrolment and agencies have their own proofs.
+    guard let keeper, door != .enrolment, door != .agencies else {
       return telling(sayingOpen(await respond(to: request, at: door, isSecure: isSecure)), request)
     }
     return await answer(request, keptBy: keeper) { await respond(to: request, at: door, isSecure: isSecure) }
@@ -149,6 +155,7 @@ struct HubDoors: Sendable {
     case .city: await city.respond(to: request)
     case .devices: await devices?.administrate(request, hub) ?? Self.noDevices
     case .enrolment: await devices?.enroll(request, isSecure: isSecure) ?? Self.noDevices
+    case .agencies: await agencies?.answer(request) ?? Exchange.problem(API.unknown(request.path))
     }
   }
 }

@@ -65,7 +65,7 @@ extension SafetyService {
       ServiceOperation(.get, "plan", "Codes, procedures and targets of the city") { [self] _ throws(Problem) in
         ServiceOperation.Answer(plan.json)
       },
-    ]
+    ] + links.operations + warnings.operations
   }
 
   // MARK: - Commands
@@ -105,6 +105,7 @@ extension SafetyService {
 
   private func shown(_ id: String, at time: DateTime?, in tenant: Tenant) throws(Problem) -> JSON {
     let record = try record(id, in: tenant)
+    links.looked(at: record.incident)
     var incident = record.incident
     var entries = record.entries
     if let time {

@@ -22,6 +22,8 @@ public struct Evening: Sendable {
       case device(type: String, attribute: String, Thing)
       /// Done by the simulated operator, where the incident still allows it.
       case command(Command)
+      /// The incident goes on as that of another source.
+      case merge(into: String)
     }
 
     /// Seconds since the beginning, or since the incident was opened that it is about.
@@ -71,8 +73,9 @@ public struct Evening: Sendable {
           .optional("attribute", .text(maxLength: 100), "its attribute that becomes true"),
           .optional("of", .text(maxLength: 200), "the source whose incident something is done about"),
           .optional(
-            "do", .choice(["acknowledge", "assign", "dispatch", "step", "note", "tell", "resolve", "close"]),
+            "do", .choice(["acknowledge", "assign", "dispatch", "step", "note", "tell", "merge", "resolve", "close"]),
             "what the simulated operator does"),
+          .optional("into", .text(maxLength: 200), "the source with whose incident it is merged"),
           .optional("unit", .text(maxLength: 100), "name of the unit that is sent"),
           .optional("agency", .text(maxLength: 60), "its agency"), .optional("step", .text(maxLength: 60), "that is done"),
           .optional("outcome", .choice(Command.Outcome.Kind.allCases.map(\.rawValue)), "how it ends"),
@@ -134,6 +137,10 @@ public struct Evening: Sendable {
     let text = one["text"]?.string
     if let name = one["do"]?.string {
       guard one["of"]?.string != nil else { throw .badRequest("event \(index + 1): 'of' says about which incident") }
+      if name == "merge" {
+        guard let into = one["into"]?.string else { throw .badRequest("event \(index + 1): 'merge' has 'into'") }
+        return .merge(into: into)
+      }
       return .command(try command(name, one, index))
     }
     if let type = one["device"]?.string {

@@ -53,13 +53,20 @@ public actor EveningPlayer {
       case .report(let report): _ = try? await safety.report(report, in: .default)
       case .device(let type, let attribute, let thing):
         try? await sink.upsert([Self.entity(thing, type: type, attribute: attribute, at: safety.time)])
-      case .command: break
+      case .command, .merge: break
       }
       return true
     }
-    guard case .command(let command) = event.what,
-      let incident = safety.book.incident(in: .default, where: { $0.isReported(by: of) })
-    else { return false }
+    guard let incident = safety.book.incident(in: .default, where: { $0.isReported(by: of) }) else { return false }
+    let command: Command
+    switch event.what {
+    case .command(let said): command = said
+    case .merge(let into):
+      let other = safety.book.incident(in: .default) { $0.isReported(by: into) }
+      guard let other, other.id != incident.id else { return false }
+      command = .merge(into: other.id)
+    case .report, .device: return true
+    }
     guard (now - incident.openedAt.secondsSince1970) * pace >= event.after else { return false }
     // Somebody has done it before, or something else: then it is left alone.
     _ = try? await safety.carryOut(
