@@ -143,7 +143,8 @@ struct CityServer {
       if let safety, let manifest, let path = command.evening {
         let evening = try CitySafety.evening(path, manifest, mode: mode)
         let sink = HubSink(hub: hub, source: "simulator")
-        services.append(SimulatedEvening(player: EveningPlayer(evening, safety: safety, sink: sink, pace: command.pace)))
+        services.append(
+          SimulatedEvening(player: EveningPlayer(evening, safety: safety, sink: sink, pace: command.pace)))
       }
       if let devices {
         services.append(devices)

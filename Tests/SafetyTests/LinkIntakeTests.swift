@@ -11,7 +11,9 @@ import Testing
 /// What comes in over the links.
 @Suite struct LinkIntakeTests {
   private func incidents(_ city: LinkCity) -> [Incident] {
-    city.service.book.queue(in: .default, at: SafetyCity.start, where: { _ in true }).map(\.incident).sorted { $0.id < $1.id }
+    city.service.book.queue(in: .default, at: SafetyCity.start, where: { _ in true }).map(\.incident).sorted {
+      $0.id < $1.id
+    }
   }
 
   private func failure(_ answer: Answer) -> String? { if case .failure(let text) = answer { text } else { nil } }

@@ -58,10 +58,12 @@ public struct Evening: Sendable {
       "events",
       .list(
         .object([
-          .required("after", .number(0...86_400), "seconds since the beginning, or since the incident of 'of' was opened"),
+          .required(
+            "after", .number(0...86_400), "seconds since the beginning, or since that incident"),
           .optional("source", .text(maxLength: 200), "who reports"),
           .optional(
-            "channel", .choice(Report.Channel.allCases.map(\.rawValue)), "how it comes; by telephone where it is not said"),
+            "channel", .choice(Report.Channel.allCases.map(\.rawValue)),
+            "how it comes; a telephone"),
           .optional("category", .text(maxLength: 100), "what is reported"),
           .optional("severity", .choice(Severity.allCases.map(\.rawValue)), "as it is reported"),
           .optional("at", .position, "where"), .optional("uncertainty", .number(0...5_000), "metres"),
@@ -77,7 +79,8 @@ public struct Evening: Sendable {
             "what the simulated operator does"),
           .optional("into", .text(maxLength: 200), "the source with whose incident it is merged"),
           .optional("unit", .text(maxLength: 100), "name of the unit that is sent"),
-          .optional("agency", .text(maxLength: 60), "its agency"), .optional("step", .text(maxLength: 60), "that is done"),
+          .optional("agency", .text(maxLength: 60), "its agency"),
+          .optional("step", .text(maxLength: 60), "that is done"),
           .optional("outcome", .choice(Command.Outcome.Kind.allCases.map(\.rawValue)), "how it ends"),
         ]), count: 1...1_000), "what happens"),
   ])
