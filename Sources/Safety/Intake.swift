@@ -22,7 +22,9 @@ struct Intake: Sendable {
     if report.severity == .unknown, let category = plan.category(report.category) {
       report.severity = category.severity
     }
-    if report.position == nil, let position = try located(report, transaction) { report.position = position }
+    if report.position == nil, exercise == nil, let position = try located(report, transaction) {
+      report.position = position
+    }
     let key = key(of: report)
     let digest = Self.digest(of: sent)
     let command = SafetyService.ownId("report", key + " " + digest)

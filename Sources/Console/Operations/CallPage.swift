@@ -135,13 +135,13 @@ enum PhotoPage {
   static func answer(_ visit: Visit, id: String, number: String) async -> Response {
     guard let safety = visit.room.source.safety else { return ErrorPage.notFound(visit) }
     do throws(Problem) {
-      let photos = try await visit.room.source.asReader { () throws(Problem) in
-        try safety.photos(of: id, in: .default)
+      let wanted = Int(number) ?? 0
+      let photo = try await visit.room.source.asReader { () throws(Problem) in
+        try safety.photo(wanted, of: id, in: .default)
       }
-      guard let photo = photos.first(where: { $0.id.hasSuffix("#" + number) }) else { return ErrorPage.notFound(visit) }
       var headers = Answer.common("image/jpeg", cache: "private, no-store")
       headers[.contentSecurityPolicy] = "default-src 'none'; sandbox"
-      return Response(status: .ok, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: photo.jpeg)))
+      return Response(status: .ok, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: photo)))
     } catch { return OperationsPage.refused(visit, error) }
   }
 }

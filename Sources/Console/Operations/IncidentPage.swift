@@ -64,11 +64,8 @@ enum IncidentPage {
     let hidden = record.entries.count - entries.count
     if hidden > 0 { content["hiddenText"] = visit.text("entriesHidden", ["n": "\(hidden)"]) }
     if incident.reports.contains(where: { $0.channel == .page }) {
-      let photos = try? await visit.room.source.asReader { () throws(Problem) in
-        try safety.photos(of: id, in: .default).map(\.id)
-      }
-      content["photos"] = (photos ?? []).map {
-        ["photoHref": Visit.incidentPath(id, "/photos/" + Visit.photoNumber($0)), "photoNumber": Visit.photoNumber($0)]
+      content["photos"] = SafetyService.photoNumbers(of: record).map {
+        ["photoHref": Visit.incidentPath(id, "/photos/\($0)"), "photoNumber": "\($0)"]
       }
       content["isCall"] = true
     }

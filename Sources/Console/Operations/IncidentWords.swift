@@ -8,8 +8,6 @@ extension Visit {
   /// The number that people say: what comes after the last colon of its id.
   static func number(_ incident: String) -> String { incident.split(separator: ":").last.map(String.init) ?? incident }
 
-  static func photoNumber(_ id: String) -> String { id.split(separator: "#").last.map(String.init) ?? "" }
-
   static func incidentPath(_ id: String, _ rest: String = "") -> String {
     "/operations/incidents/" + Percent.encode(id) + rest
   }

@@ -57,7 +57,9 @@ extension SafetyService {
         let fields = try Fields(call.body, "", only: ["message", "from"])
         let location = try AdvancedMobileLocation(message: try fields.text("message"))
         switch try await locate(location, of: try fields.text("from", most: 40), in: call.tenant) {
-        case .joined(let incident): return ServiceOperation.Answer(["way": "joined", "incident": .string(incident)])
+        case .joined(let incident):
+          return ServiceOperation.Answer(
+            .object(JSONObject(of: ["way": "joined", "incident": incident.map(JSON.string)])))
         case .waiting: return ServiceOperation.Answer(["way": "waiting"])
         case .nowhere: return ServiceOperation.Answer(["way": "nowhere"])
         }

@@ -212,16 +212,22 @@ extension SafetyService {
     return (known, record)
   }
 
-  /// Photos of an incident, the oldest first, for who may read all of it.
-  public func photos(of incident: String, in tenant: Tenant) throws(Problem) -> [(
-    id: String, at: String, jpeg: [UInt8]
-  )] {
+  /// Numbers of the photos that came with a record's calls, the oldest first.
+  public static func photoNumbers(of record: Record) -> [Int] {
+    record.entries.filter { $0.id.hasPrefix(ownId("photo", "")) }.map(\.sequence)
+  }
+
+  /// One photo of an incident as a JPEG file, for who may read all of the incident.
+  ///
+  /// - Throws: `ResourceNotFound`.
+  public func photo(_ number: Int, of incident: String, in tenant: Tenant) throws(Problem) -> [UInt8] {
     _ = try record(incident, in: tenant)
-    return try hub.documents(of: Self.name, in: Self.photos(of: incident), limit: 200, of: tenant).compactMap {
-      id, body in
-      guard let text = body["jpeg"]?.string, let data = Data(base64Encoded: text) else { return nil }
-      return (id, body["at"]?.string ?? "", Array(data))
+    let known = try hub.document(
+      of: Self.name, "\(incident)#\(number)", in: Self.photos(of: incident), of: tenant)
+    guard let text = known?["jpeg"]?.string, let data = Data(base64Encoded: text) else {
+      throw .notFound("the incident has no photo \(number)")
     }
+    return Array(data)
   }
 
   /// What the city does on behalf of somebody without an account.

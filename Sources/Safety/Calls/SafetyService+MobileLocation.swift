@@ -13,7 +13,8 @@ extension SafetyService {
   /// What became of a position.
   public enum Located: Sendable, Hashable {
     /// The incident that it was added to.
-    case joined(String)
+    /// It is `nil` where who sent the position may not know of it.
+    case joined(String?)
     /// It waits for a call from that number.
     case waiting
     /// The handset did not know where it is.
@@ -28,8 +29,10 @@ extension SafetyService {
     guard digits.count >= 5 else { throw .badRequest("'from' is a telephone number") }
     guard let position = location.position else { return .nowhere }
     let time = hub.time
+    // A real position is no part of an exercise.
     let open = book.incident(in: tenant) { incident in
-      incident.reports.contains { $0.contact.map { Self.isSame(Self.digits($0), digits) } ?? false }
+      incident.exercise == nil
+        && incident.reports.contains { $0.contact.map { Self.isSame(Self.digits($0), digits) } ?? false }
         && time < incident.changedAt.adding(seconds: Self.locationWaits)
     }
     if let open {
@@ -39,7 +42,8 @@ extension SafetyService {
         contact: number)
       report.severity = open.severity
       let taken = try await join(report, to: open.id, in: tenant)
-      if taken { return .joined(open.id) }
+      let sees = try? hub.sight(in: tenant)
+      if taken { return .joined(sees?(open.facts) == true ? open.id : nil) }
     }
     try await hub.transact(as: Self.name, in: tenant) { transaction in
       try transaction.permitCreating(
