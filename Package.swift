@@ -152,7 +152,8 @@ let package = Package(
     .executableTarget(
       name: "madang",
       dependencies: [
-        "Access", "Bench", "Cameras", "City", "CMalloc", "Console", "Devices", "Egress", "Evacuation", "Evidence", "Federation",
+        "Access", "Bench", "Cameras", "City", "CMalloc", "Console", "Devices", "Egress", "Evacuation", "Evidence",
+        "Federation",
         "Firmware",
         "Hub",
         "HubHTTP", "Identity", "Incidents", "Ingest", "NGSI", "Query", "Safety", "Store", "StoreSQLite", "Streets",
@@ -251,7 +252,8 @@ let package = Package(
       ]),
     .testTarget(name: "StreetsTests", dependencies: ["NGSI", "Streets", "TestSupport"]),
     .testTarget(name: "VisionTests", dependencies: ["NGSI", "TestSupport", "Vision"]),
-    .testTarget(name: "CamerasTests", dependencies: ["Cameras", "ChildProcess", "City", "NGSI", "TestSupport", "Vision"]),
+    .testTarget(
+      name: "CamerasTests", dependencies: ["Cameras", "ChildProcess", "City", "NGSI", "TestSupport", "Vision"]),
     .testTarget(name: "EvacuationTests", dependencies: ["Evacuation", "NGSI", "Streets", "TestSupport"]),
     .testTarget(
       name: "BenchTests",

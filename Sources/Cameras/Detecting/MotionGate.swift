@@ -54,7 +54,8 @@ public final class MotionGate {
     let count = picture.pixels.withUnsafeBufferPointer {
       madang_motion_next(
         motion,
-        MadangPicture(pixels: $0.baseAddress, width: Int32(picture.size.width), height: Int32(picture.size.height)), rate,
+        MadangPicture(pixels: $0.baseAddress, width: Int32(picture.size.width), height: Int32(picture.size.height)),
+        rate,
         &blobs, Int32(Self.maxBlobs))
     }
     let least = settings.leastArea * Double(picture.size.width * picture.size.height)

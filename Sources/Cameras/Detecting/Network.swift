@@ -29,7 +29,9 @@ final class Network {
     guard let size = attributes?[.size] as? Int, attributes?[.type] as? FileAttributeType == .typeRegular else {
       throw .file("\(path) is no readable file")
     }
-    guard (1...maxBytes).contains(size) else { throw .file("\(path) has \(size) bytes; a network has 1 to \(maxBytes)") }
+    guard (1...maxBytes).contains(size) else {
+      throw .file("\(path) has \(size) bytes; a network has 1 to \(maxBytes)")
+    }
     guard let data = FileManager.default.contents(atPath: path) else { throw .file("\(path) cannot be read") }
     return Array(data)
   }
@@ -87,7 +89,8 @@ extension Picture {
       failed =
         pixels.withUnsafeBufferPointer {
           madang_canvas_draw(
-            MadangPicture(pixels: $0.baseAddress, width: Int32(self.size.width), height: Int32(self.size.height)), parts,
+            MadangPicture(pixels: $0.baseAddress, width: Int32(self.size.width), height: Int32(self.size.height)),
+            parts,
             parts.count, canvas.baseAddress, Int32(size.width), Int32(size.height))
         } != 0
       if failed { canvas.initialize(repeating: 0) }

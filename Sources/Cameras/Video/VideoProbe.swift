@@ -45,7 +45,8 @@ public struct VideoProbe: Sendable, Hashable {
       if code != 0, source.kind == .rtsp { throw .unreachable(program.lastWords) }
       throw .undecodable(code == 0 ? "it has no video" : program.lastWords)
     }
-    guard let width = stream.width, let height = stream.height, width > 0, height > 0, let codec = stream.codec_name else {
+    guard let width = stream.width, let height = stream.height, width > 0, height > 0, let codec = stream.codec_name
+    else {
       throw .undecodable("an unknown codec")
     }
     size = PictureSize(width: width, height: height)

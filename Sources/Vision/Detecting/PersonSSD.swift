@@ -67,7 +67,9 @@ public struct PersonSSD: Sendable {
           let width = exp(min(code(3) / 5, 4)) * anchor.width
           guard x.isFinite, y.isFinite, height.isFinite, width.isFinite else { continue }
           found.append(
-            Detection(box: Box(x: x - width / 2, y: y - height / 2, width: width, height: height), score: 1 / (1 + exp(-Double(logit)))))
+            Detection(
+              box: Box(x: x - width / 2, y: y - height / 2, width: width, height: height),
+              score: 1 / (1 + exp(-Double(logit)))))
         }
       }
     }

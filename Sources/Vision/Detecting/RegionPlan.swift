@@ -80,7 +80,8 @@ public struct RegionPlan: Sendable {
         let whole = Self.wholePixels(piece, in: picture)
         guard whole.width >= 8, whole.height >= 8 else { continue }
         let fit = min(
-          scale, Double(Self.canvasWidth) / whole.width, Double(Self.canvasHeights[Self.canvasHeights.count - 1]) / whole.height)
+          scale, Double(Self.canvasWidth) / whole.width,
+          Double(Self.canvasHeights[Self.canvasHeights.count - 1]) / whole.height)
         parts.append((whole, max(8, Int(whole.width * fit)), max(8, Int(whole.height * fit))))
       }
     }
@@ -212,5 +213,7 @@ public struct RegionPlan: Sendable {
 }
 
 extension Double {
-  func clamped(to bounds: ClosedRange<Double>) -> Double { Swift.min(Swift.max(self, bounds.lowerBound), bounds.upperBound) }
+  func clamped(to bounds: ClosedRange<Double>) -> Double {
+    Swift.min(Swift.max(self, bounds.lowerBound), bounds.upperBound)
+  }
 }

@@ -8,9 +8,11 @@ public struct DetectionScore: Sendable, Hashable {
 
   public init() {}
 
-  /// Adds a picture: as many pairs as can be made are found ones.
-  public mutating func add(_ boxes: [Box], truth: [Box]) {
+  /// Adds a picture: as many pairs as can be made are found ones. What is left and fits a box that is to be ignored counts
+  /// for nothing.
+  public mutating func add(_ boxes: [Box], truth: [Box], ignored: [Box] = []) {
     let pairs = matches(boxes, truth, overlap: Self.overlap).count
+    let boxes = considered(boxes, truth: truth, ignored: ignored).map { boxes[$0] }
     found += pairs
     wrong += boxes.count - pairs
     missed += truth.count - pairs
@@ -24,6 +26,15 @@ public struct DetectionScore: Sendable, Hashable {
     let all = 2 * found + wrong + missed
     return all == 0 ? 1 : Double(2 * found) / Double(all)
   }
+}
+
+/// Which boxes are left when those that fit nothing of the truth but something that is to be ignored are taken out.
+func considered(_ boxes: [Box], truth: [Box], ignored: [Box]) -> [Int] {
+  guard !ignored.isEmpty else { return Array(boxes.indices) }
+  let found = Set(matches(boxes, truth, overlap: DetectionScore.overlap).map(\.box))
+  let rest = boxes.indices.filter { !found.contains($0) }
+  let dropped = Set(matches(rest.map { boxes[$0] }, ignored, overlap: DetectionScore.overlap).map { rest[$0.box] })
+  return boxes.indices.filter { !dropped.contains($0) }
 }
 
 /// Pairs of boxes that overlap enough: as many as possible, then the best.

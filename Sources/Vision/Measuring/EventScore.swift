@@ -39,7 +39,8 @@ public struct EventScore: Sendable, Hashable {
   }
 
   private static func isSame(_ one: ZoneEvent, _ other: ZoneEvent) -> Bool {
-    guard one.zone == other.zone, one.direction == other.direction, abs(one.time - other.time) <= tolerance + 1e-9 else {
+    guard one.zone == other.zone, one.direction == other.direction, abs(one.time - other.time) <= tolerance + 1e-9
+    else {
       return false
     }
     return one.track == nil || one.box.foot.distance(to: other.box.foot) <= max(one.box.height, other.box.height)

@@ -9,8 +9,9 @@ public struct IdentityScore: Sendable, Hashable {
 
   public init() {}
 
-  /// Adds a picture: tracks and persons by their ids.
-  public mutating func add(_ tracks: [(id: Int, box: Box)], truth: [(id: Int, box: Box)]) {
+  /// Adds a picture: tracks and persons by their ids. Tracks that fit only a box that is to be ignored count for nothing.
+  public mutating func add(_ tracks: [(id: Int, box: Box)], truth: [(id: Int, box: Box)], ignored: [Box] = []) {
+    let tracks = considered(tracks.map(\.box), truth: truth.map(\.box), ignored: ignored).map { tracks[$0] }
     for track in tracks {
       trackPictures[track.id, default: 0] += 1
       for person in truth where track.box.overlap(person.box) >= DetectionScore.overlap {

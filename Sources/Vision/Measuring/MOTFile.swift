@@ -14,6 +14,9 @@ public enum MOTFile {
       self.score = score
     }
 
+    /// In a truth: to be left out of account.
+    public var isIgnored: Bool { score == 0 }
+
     /// The row as a line, hundredths of pixels.
     public var line: String {
       let numbers = [box.x, box.y, box.width, box.height].map(Self.hundredths)
@@ -32,8 +35,8 @@ public enum MOTFile {
 
   public static let maxFrame = 10_000_000
 
-  /// Rows by frame. Empty lines count for nothing; rows whose seventh value is 0 are marked as not to be considered, and
-  /// left out.
+  /// Rows by frame. Empty lines count for nothing. In a truth the seventh value is 0 for boxes that are neither to be found nor
+  /// wrong when they are (`Row.isIgnored`).
   /// - Throws: ``Malformed`` with the line, counted from 1.
   public static func rows(_ text: String) throws(Malformed) -> [Int: [Row]] {
     var rows: [Int: [Row]] = [:]
@@ -47,7 +50,6 @@ public enum MOTFile {
       let edges = values[2..<6].compactMap { $0 }.filter(\.isFinite)
       guard edges.count == 4, edges[2] > 0, edges[3] > 0 else { throw Malformed(line: index + 1) }
       let score = values.count > 6 ? values[6] ?? 1 : 1
-      guard score != 0 else { continue }
       rows[frame, default: []].append(
         Row(
           frame: frame, id: id, box: Box(x: edges[0], y: edges[1], width: edges[2], height: edges[3]), score: score))

@@ -36,7 +36,7 @@ public struct Tracker: Sendable {
     /// Seconds for which somebody who is not seen is kept in mind.
     public var memory = 3.0
     /// Seconds for which he is still shown where he should be.
-    public var coasting = 0.35
+    public var coasting = 0.25
     /// Least overlap of a sure detection with where somebody should be, and of an unsure one.
     public var overlap = 0.2
     public var unsureOverlap = 0.4
@@ -101,7 +101,8 @@ public struct Tracker: Sendable {
     let recent = open.filter { candidates[$0].isConfirmed && now - candidates[$0].seen <= step + 1e-6 + 0.5 }
     assign(recent.sorted(), unsure, least: settings.unsureOverlap)
     assign(
-      open.filter { !candidates[$0].isConfirmed }.sorted(), free.filter { detections[$0].score >= settings.sure }.sorted(),
+      open.filter { !candidates[$0].isConfirmed }.sorted(),
+      free.filter { detections[$0].score >= settings.sure }.sorted(),
       least: settings.overlap)
 
     candidates = candidates.indices.filter { index in

@@ -68,7 +68,9 @@ struct Presence: Sendable {
 
   /// A visit whose track vanished near to here.
   private func vacant(near track: Track) -> Int? {
-    visits.indices.filter { !visits[$0].isThere && visits[$0].box.foot.distance(to: track.box.foot) < Self.reach * track.box.height }
-      .min { visits[$0].box.foot.distance(to: track.box.foot) < visits[$1].box.foot.distance(to: track.box.foot) }
+    visits.indices.filter {
+      !visits[$0].isThere && visits[$0].box.foot.distance(to: track.box.foot) < Self.reach * track.box.height
+    }
+    .min { visits[$0].box.foot.distance(to: track.box.foot) < visits[$1].box.foot.distance(to: track.box.foot) }
   }
 }

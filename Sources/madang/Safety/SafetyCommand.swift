@@ -2,6 +2,7 @@ import ArgumentParser
 
 struct SafetyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "safety", abstract: "Plans and measures for the safety of people.", subcommands: [EvacuateCommand.self]
+    commandName: "safety", abstract: "Plans and measures for the safety of people.",
+    subcommands: [EvacuateCommand.self, WatchCommand.self]
   )
 }
