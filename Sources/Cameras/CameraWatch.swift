@@ -43,6 +43,7 @@ public final class CameraWatch {
   private var still = StillObjects()
   private var pictures = 0
   private var swept = 0
+  private var hasLooked = false
   /// The heights of people seen lately, in pixels.
   private var heights: [Double] = []
 
@@ -57,10 +58,12 @@ public final class CameraWatch {
     tracker = Tracker(settings: settings.tracker)
   }
 
-  /// - Parameter time: seconds of the picture; never less than before.
+  /// - Parameters:
+  ///   - time: seconds of the picture; never less than before.
+  ///   - isDetecting: whether the detector may be asked; where it is not, people go on as before.
   /// - Throws: ``DetectorError`` where the detector cannot run.
   public func next(
-    _ picture: Picture, at time: Double, detector: some PersonDetector
+    _ picture: Picture, at time: Double, detector: any PersonDetector, isDetecting: Bool = true
   ) throws(DetectorError) -> Seen {
     var times = Times()
     let begin = ContinuousClock.now
@@ -68,7 +71,7 @@ public final class CameraWatch {
       watch = ZoneWatch(zones, size: picture.size)
       tracker = Tracker(settings: settings.tracker)
       still = StillObjects()
-      (pictures, swept, heights) = (0, 0, [])
+      (pictures, swept, hasLooked, heights) = (0, 0, false, [])
     }
     let blobs = gate.next(picture, at: time)
     let looked = ContinuousClock.now
@@ -76,7 +79,7 @@ public final class CameraWatch {
 
     var detections: [Detection]?
     var tracks: [Track]
-    if pictures % max(1, settings.detectEvery) == 0 {
+    if isDetecting, pictures % max(1, settings.detectEvery) == 0 {
       let regions = self.regions(blobs.map(\.box), picture.size, at: time)
       let found = regions.isEmpty ? [] : try detector.detections(in: picture, regions: regions)
       detections = found
@@ -114,7 +117,8 @@ public final class CameraWatch {
 
   private func regions(_ moving: [Box], _ size: PictureSize, at time: Double) -> [RegionPlan.Region] {
     let whole = Box(x: 0, y: 0, width: Double(size.width), height: Double(size.height))
-    guard pictures > 0 else {
+    guard hasLooked else {
+      hasLooked = true
       return settings.firstHeights.map {
         RegionPlan.Region(box: whole, personHeight: $0 * Double(size.height))
       }

@@ -58,7 +58,9 @@ import Vision
       ("{id: a, rule: teleport}", "one of"),
     ])
   func whatIsWrongIsSaid(zone: String, says: String) {
-    let error = #expect(throws: FileProblems.self) { try CameraPlan(text: "zones:\n  - \(zone)\n", file: "camera.yaml") }
+    let error = #expect(throws: FileProblems.self) {
+      try CameraPlan(text: "zones:\n  - \(zone)\n", file: "camera.yaml")
+    }
     #expect(error?.description.contains(says) == true)
     #expect(error?.description.contains("camera.yaml:2") == true)
   }

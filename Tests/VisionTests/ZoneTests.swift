@@ -78,7 +78,8 @@ import Vision
 
   @Test func tremblingOnALineIsNoCrossing() {
     let zone = Zone(
-      id: "l", rule: .lineCrossing(begin: Point(x: 0.5, y: 0), end: Point(x: 0.5, y: 1), direction: .both), inertia: 0.3)
+      id: "l", rule: .lineCrossing(begin: Point(x: 0.5, y: 0), end: Point(x: 0.5, y: 1), direction: .both), inertia: 0.3
+    )
     let film = (0..<50).map { [track(1, $0 < 10 ? 450 : ($0 % 2 == 0 ? 495 : 505))] }
     #expect(events(zone, film).isEmpty)
   }

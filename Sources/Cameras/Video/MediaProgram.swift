@@ -108,6 +108,30 @@ final class MediaProgram {
     return lines.last.map { String($0.prefix(200)) } ?? "nothing was said"
   }
 
+  /// What it said last, once more is read.
+  func said() -> String {
+    readWords()
+    return lastWords
+  }
+
+  /// Waits for its end, with a bound; the code that it ended with, `nil` when it had to be ended.
+  @discardableResult func wait(atMost seconds: Double) -> Int32? {
+    var nothing = 0
+    var byte: UInt8 = 0
+    let begin = ContinuousClock.now
+    // Its output ends when it does.
+    while true {
+      let left = seconds - (ContinuousClock.now - begin) / .seconds(1)
+      guard left > 0 else {
+        stop()
+        return nil
+      }
+      nothing = 0
+      let result = withUnsafeMutableBytes(of: &byte) { read(into: $0, filled: &nothing, patience: left) }
+      if case .end = result { return wait() }
+    }
+  }
+
   /// Waits for its end; the code that it ended with.
   func wait() -> Int32 {
     guard !hasEnded else { return process.terminationStatus }

@@ -34,7 +34,7 @@ public struct Tracker: Sendable {
     /// Sure detections that confirm a track.
     public var confirmations = 3
     /// Seconds for which somebody who is not seen is kept in mind.
-    public var memory = 3.0
+    public var memory = 2.0
     /// Seconds for which he is still shown where he should be.
     public var coasting = 0.25
     /// Least overlap of a sure detection with where somebody should be, and of an unsure one.
