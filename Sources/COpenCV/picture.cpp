@@ -31,6 +31,33 @@ int32_t madang_canvas_draw(MadangPicture picture, const MadangPlacement *placeme
   }
 }
 
+int32_t madang_picture_colours(MadangPicture picture, const MadangBox *boxes, size_t count, float *shares) {
+  if (!madang::isPicture(picture)) return -1;
+  try {
+    const cv::Mat frame = madang::view(picture);
+    std::fill_n(shares, count * 48, 0.0f);
+    for (size_t index = 0; index < count; ++index) {
+      const cv::Rect box = madang::rectangle(boxes[index]);
+      for (int half = 0; half < 2; ++half) {
+        // The edges of a box are mostly ground.
+        const cv::Rect part = cv::Rect(box.x + box.width / 5, box.y + box.height * (half == 0 ? 14 : 50) / 100,
+                                       box.width * 3 / 5, box.height * 36 / 100) &
+                              cv::Rect(cv::Point(), frame.size());
+        float *bins = shares + index * 48 + half * 24;
+        for (int y = part.y; y < part.y + part.height; ++y) {
+          const uint8_t *pixel = frame.ptr<uint8_t>(y) + 3 * part.x;
+          for (int x = 0; x < part.width; ++x, pixel += 3)
+            for (int channel = 0; channel < 3; ++channel) bins[channel * 8 + (pixel[channel] >> 5)] += 1;
+        }
+        for (int bin = 0; bin < 24 && part.area() > 0; ++bin) bins[bin] /= float(part.area());
+      }
+    }
+    return 0;
+  } catch (...) {
+    return -1;
+  }
+}
+
 int32_t madang_picture_coarsen(uint8_t *pixels, int32_t width, int32_t height, const MadangBox *boxes, size_t count,
                                int32_t cells) {
   if (!madang::isPicture({pixels, width, height}) || cells < 1) return -1;

@@ -27,7 +27,12 @@ public final class CameraPool: Sendable {
     public var longestGap = 1.0
     public var watch = CameraWatch.Settings()
 
-    public init() {}
+    /// Many cameras see somewhat less of each than one alone: people are looked at smaller, quiet parts less often.
+    public init() {
+      watch.regions.personHeight = 96
+      watch.regions.room = (across: 0.2, down: 0.12)
+      watch.sweep = 150
+    }
   }
 
   /// What came of it so far.
@@ -155,9 +160,7 @@ public final class CameraPool: Sendable {
       shared.figures.pictures += 1
       shared.figures.waits += wait
       shared.figures.longestWait = max(shared.figures.longestWait, wait)
-      shared.gap =
-        wait > settings.lateness
-        ? min(settings.longestGap, max(0.05, shared.gap * 1.05)) : (shared.gap < 0.02 ? 0 : shared.gap * 0.98)
+      shared.gap = (shared.gap + (wait > settings.lateness ? 0.02 : -0.004)).clamped(to: 0...settings.longestGap)
       guard case .success(let seen) = seen else {
         shared.figures.failures += 1
         return

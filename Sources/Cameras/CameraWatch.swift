@@ -85,7 +85,7 @@ public final class CameraWatch {
       detections = found
       let detected = ContinuousClock.now
       times.detection = (detected - looked) / .seconds(1)
-      tracks = tracker.advance(found, at: time)
+      tracks = tracker.advance(picture.withAppearances(found), at: time)
       times.tracking = (ContinuousClock.now - detected) / .seconds(1)
       learn(tracks)
     } else {

@@ -101,3 +101,9 @@ public struct Polygon: Sendable, Hashable {
     return isInside
   }
 }
+
+extension Double {
+  package func clamped(to bounds: ClosedRange<Double>) -> Double {
+    Swift.min(Swift.max(self, bounds.lowerBound), bounds.upperBound)
+  }
+}

@@ -53,7 +53,8 @@ struct BenchCamerasCommand: ParsableCommand {
   }
 
   func validate() throws {
-    guard (1...256).contains(cameras), (1...64).contains(workers), (0.2...60).contains(fps), (1...3_600).contains(seconds)
+    guard (1...256).contains(cameras), (1...64).contains(workers), (0.2...60).contains(fps),
+      (1...3_600).contains(seconds)
     else { throw ValidationError("cameras 1 to 256, workers 1 to 64, fps 0.2 to 60, seconds 1 to 3,600.") }
     guard pictureSize != nil else { throw ValidationError("--size is such as 640x360, not \(size).") }
   }

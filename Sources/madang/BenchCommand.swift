@@ -7,7 +7,8 @@ struct BenchCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench", abstract: "Measures a running hub beside its anchors; or the evidence log.",
     subcommands: [
-      BenchHubCommand.self, BenchAccessCommand.self, BenchEvidenceCommand.self, BenchSubmissionsCommand.self, BenchCamerasCommand.self,
+      BenchHubCommand.self, BenchAccessCommand.self, BenchEvidenceCommand.self, BenchSubmissionsCommand.self,
+      BenchCamerasCommand.self,
     ],
     defaultSubcommand: BenchHubCommand.self)
 }

@@ -90,6 +90,10 @@ typedef struct {
 int32_t madang_canvas_draw(MadangPicture picture, const MadangPlacement *placements, size_t count, uint8_t *canvas,
                            int32_t width, int32_t height);
 
+/// Colours of upright boxes: for the upper and the lower half of each, the shares of 8 steps of blue, green and red (48 numbers a box;
+/// shares of one colour add up to 1, or are all 0 where nothing of the half is in the picture).
+int32_t madang_picture_colours(MadangPicture picture, const MadangBox *boxes, size_t count, float *shares);
+
 /// Makes parts of a picture unrecognizable: at most `cells` coloured cells along the longer side of each. Parts are cut to
 /// the picture.
 int32_t madang_picture_coarsen(uint8_t *pixels, int32_t width, int32_t height, const MadangBox *boxes, size_t count,

@@ -100,6 +100,26 @@ extension Picture {
   }
 }
 
+extension Picture {
+  /// The same detections, with what they look like.
+  func withAppearances(_ detections: [Detection]) -> [Detection] {
+    let boxes = detections.map { MadangBox($0.box) }
+    var shares = [Float](repeating: 0, count: Appearance.count * boxes.count)
+    let result = pixels.withUnsafeBufferPointer {
+      madang_picture_colours(
+        MadangPicture(pixels: $0.baseAddress, width: Int32(size.width), height: Int32(size.height)), boxes, boxes.count,
+        &shares)
+    }
+    guard result == 0 else { return detections }
+    return detections.enumerated().map { index, detection in
+      var detection = detection
+      detection.appearance = Appearance(
+        shares: Array(shares[(index * Appearance.count)..<((index + 1) * Appearance.count)]))
+      return detection
+    }
+  }
+}
+
 extension MadangBox {
   init(_ box: Box) {
     func whole(_ value: Double) -> Int32 { Int32(min(max(value.rounded(), -1_000_000), 1_000_000)) }

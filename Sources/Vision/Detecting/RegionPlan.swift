@@ -211,9 +211,3 @@ public struct RegionPlan: Sendable {
     }
   }
 }
-
-extension Double {
-  func clamped(to bounds: ClosedRange<Double>) -> Double {
-    Swift.min(Swift.max(self, bounds.lowerBound), bounds.upperBound)
-  }
-}

@@ -34,12 +34,15 @@ public struct Tracker: Sendable {
     /// Sure detections that confirm a track.
     public var confirmations = 3
     /// Seconds for which somebody who is not seen is kept in mind.
-    public var memory = 2.0
-    /// Seconds for which he is still shown where he should be.
+    public var memory = 3.0
+    /// Seconds for which he is still shown where he should be although detections without him came.
     public var coasting = 0.25
     /// Least overlap of a sure detection with where somebody should be, and of an unsure one.
     public var overlap = 0.2
     public var unsureOverlap = 0.4
+    /// How much the colours of clothes count against overlap, and the least likeness with which somebody is found again.
+    public var clothes = 4.0
+    public var sameClothes = 0.85
 
     public init() {}
   }
@@ -51,6 +54,7 @@ public struct Tracker: Sendable {
     var hits = 1
     var score: Double
     var isConfirmed = false
+    var appearance: Appearance?
     var box: Box { filter.box }
   }
 
@@ -58,6 +62,8 @@ public struct Tracker: Sendable {
   private var candidates: [Candidate] = []
   private var nextID = 1
   private var time: Double?
+  /// When detections last came.
+  private var looked: Double?
 
   public init(settings: Settings = Settings()) { self.settings = settings }
 
@@ -76,9 +82,9 @@ public struct Tracker: Sendable {
   /// - Returns: who is in the picture: confirmed, seen now or a moment ago; by id.
   public mutating func advance(_ detections: [Detection], at next: Double) -> [Track] {
     let now = max(next, time ?? next)
-    let step = now - (time ?? now)
-    time = now
-    for index in candidates.indices { candidates[index].filter.advance(seconds: step) }
+    let step = now - (looked ?? now)
+    for index in candidates.indices { candidates[index].filter.advance(seconds: now - (time ?? now)) }
+    (time, looked) = (now, now)
 
     var free = Set(detections.indices)
     var open = Set(candidates.indices)
@@ -90,7 +96,12 @@ public struct Tracker: Sendable {
       // What is too unlike costs as much as none, so that it takes nobody else's.
       for (row, column) in leastCostAssignment(gains.map { $0.map { -$0 } }).enumerated() {
         guard let column, gains[row][column] > 0 else { continue }
-        see(rows[row], detections[columns[column]], now)
+        let detection = detections[columns[column]]
+        // Who is half hidden looks like who hides him.
+        let isAlone = !detections.indices.contains {
+          $0 != columns[column] && detections[$0].box.overlap(detection.box) > 0.15
+        }
+        see(rows[row], detection, now, isAlone: isAlone)
         open.remove(rows[row])
         free.remove(columns[column])
       }
@@ -116,7 +127,8 @@ public struct Tracker: Sendable {
     return tracks(now)
   }
 
-  /// A picture in which nobody looked: everybody goes on as before.
+  /// A picture without detections: everybody goes on as before.
+  /// - Returns: who is in the picture, as in ``advance(_:at:)``.
   public mutating func between(at next: Double) -> [Track] {
     let now = max(next, time ?? next)
     let step = now - (time ?? now)
@@ -125,11 +137,15 @@ public struct Tracker: Sendable {
     return tracks(now)
   }
 
-  private mutating func see(_ index: Int, _ detection: Detection, _ now: Double) {
+  private mutating func see(_ index: Int, _ detection: Detection, _ now: Double, isAlone: Bool) {
     candidates[index].filter.measure(detection.box, trust: detection.score)
     candidates[index].seen = now
     candidates[index].score = detection.score
     candidates[index].hits += 1
+    if isAlone, let appearance = detection.appearance {
+      candidates[index].appearance?.learn(appearance, rate: 0.1)
+      if candidates[index].appearance == nil { candidates[index].appearance = appearance }
+    }
     if candidates[index].hits >= settings.confirmations { candidates[index].isConfirmed = true }
   }
 
@@ -139,12 +155,13 @@ public struct Tracker: Sendable {
     var candidate = Candidate(
       id: nextID, filter: BoxFilter(detection.box), begun: now, seen: now, score: detection.score)
     candidate.isConfirmed = settings.confirmations <= 1
+    candidate.appearance = detection.appearance
     candidates.append(candidate)
     nextID += 1
   }
 
   private func tracks(_ now: Double) -> [Track] {
-    candidates.filter { $0.isConfirmed && now - $0.seen <= settings.coasting }.map { candidate in
+    candidates.filter { $0.isConfirmed && (looked ?? now) - $0.seen <= settings.coasting }.map { candidate in
       Track(
         id: candidate.id, box: candidate.box, velocity: candidate.filter.velocity, score: candidate.score,
         unseen: now - candidate.seen, age: now - candidate.begun)
@@ -152,17 +169,21 @@ public struct Tracker: Sendable {
   }
 
   /// How well a detection fits somebody, above 0; 0 where it does not. Who was not seen for a while may be somewhat
-  /// beside of where he should be.
+  /// beside of where he should be, if he looks the same.
   private func likeness(_ candidate: Candidate, _ detection: Detection, now: Double, least: Double) -> Double {
     let box = candidate.box
     let overlap = box.overlap(detection.box)
-    if overlap >= least { return 1 + overlap }
+    var same: Double?
+    if let known = candidate.appearance, let seen = detection.appearance { same = known.likeness(seen) }
+    // Likenesses of people in one light lie mostly between 0.7 and 1.
+    let clothes = same.map { settings.clothes * ($0 - 0.85) } ?? 0
+    if overlap >= least { return max(0.01, 1 + overlap + clothes) }
     let away = now - candidate.seen
-    guard away > 0.15, least <= settings.overlap else { return 0 }
+    guard away > 0.15, least <= settings.overlap, same ?? 1 > settings.sameClothes else { return 0 }
     let ratio = detection.box.height / box.height
     guard ratio > 0.6, ratio < 1.7 else { return 0 }
     let reach = box.height * min(0.25 + 0.4 * away, 1)
     let distance = box.centre.distance(to: detection.box.centre)
-    return distance < reach ? 1 - distance / reach : 0
+    return distance < reach ? max(0.01, 1 - distance / reach + clothes) : 0
   }
 }
