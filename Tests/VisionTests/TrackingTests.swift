@@ -10,7 +10,7 @@ import Vision
       let found = leastCostAssignment(cost)
       #expect(found.compactMap { $0 }.count == min(rows, columns))
       #expect(Set(found.compactMap { $0 }).count == min(rows, columns))
-      let sum = found.enumerated().reduce(0) { $0 + ($1.element.map { column in cost[$1.offset][column] } ?? 0) }
+      let sum = found.enumerated().reduce(0) { sum, pair in sum + (pair.element.map { cost[pair.offset][$0] } ?? 0) }
       #expect(sum == Self.least(cost, from: 0, used: [], open: min(rows, columns)))
     }
     #expect(leastCostAssignment([]).isEmpty)
