@@ -105,7 +105,8 @@ final class MediaProgram {
   /// The last line it said, for people.
   var lastWords: String {
     let lines = String(decoding: words, as: UTF8.self).split(whereSeparator: \.isNewline)
-    return lines.last.map { String($0.prefix(200)) } ?? "nothing was said"
+    let last = lines.last { !$0.contains("showinfo") && !$0.hasPrefix("frame=") && !$0.hasPrefix("video:") }
+    return last.map { String($0.prefix(200)) } ?? "nothing was said"
   }
 
   /// What it said last, once more is read.

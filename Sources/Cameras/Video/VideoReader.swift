@@ -22,8 +22,9 @@ public final class VideoReader {
   private let program: MediaProgram
   private var buffer: [UInt8]
   private var filled = 0
-  /// The end of what was said before, so that words that are cut in two are found.
+  /// The begin of a line that is not over yet.
   private var tail = ""
+  private var cameIn: String?
 
   /// - Parameters:
   ///   - scaledTo: the size that pictures are brought to; their own where there is none.
@@ -34,7 +35,7 @@ public final class VideoReader {
   ) throws(VideoError) {
     size = scaledTo ?? probe.size
     self.rate = rate ?? probe.rate ?? 25
-    var filters: [String] = []
+    var filters = ["showinfo=checksum=0"]
     if let rate { filters.append("fps=\(rate)") }
     filters.append("scale=\(size.width):\(size.height):flags=area")
     var input = source.inputArguments(silence: 10)
@@ -46,11 +47,18 @@ public final class VideoReader {
         rate == nil ? "passthrough" : "cfr", "-f", "rawvideo", "-pix_fmt", "bgr24", "pipe:1",
       ])
     buffer = [UInt8](repeating: 0, count: 3 * size.width * size.height)
-    program.onWords = { [unowned self] words in
-      let text = tail + words
-      // ffmpeg 5.1: "Input stream #0:0 frame changed from size:320x240 fmt:yuv420p to size:640x480 fmt:yuv420p".
-      if text.contains("frame changed from size:") { wasResized = true }
-      tail = String(text.suffix(200))
+    program.onWords = { [unowned self] words in hear(words) }
+  }
+
+  /// The filter `showinfo` prints a line for each picture, with the size that it came in: `… s:768x576 …`.
+  private func hear(_ words: String) {
+    var lines = (tail + words).split(separator: "\n", omittingEmptySubsequences: false)
+    tail = String(lines.popLast()?.suffix(1_000) ?? "")
+    for line in lines where line.contains("showinfo") {
+      guard let part = line.split(separator: " ").first(where: { $0.hasPrefix("s:") }) else { continue }
+      let size = String(part.dropFirst(2))
+      if cameIn != nil, cameIn != size { wasResized = true }
+      cameIn = size
     }
   }
 

@@ -8,6 +8,12 @@ public struct EventScore: Sendable, Hashable {
     public var wrong = 0
     public var missed = 0
 
+    public init(found: Int = 0, wrong: Int = 0, missed: Int = 0) {
+      self.found = found
+      self.wrong = wrong
+      self.missed = missed
+    }
+
     /// 1 where nothing was said and nothing was.
     public var f1: Double {
       let all = 2 * found + wrong + missed

@@ -28,6 +28,9 @@ public enum MOTFile {
 
   public struct Malformed: Error, Sendable, Hashable, CustomStringConvertible {
     public var line: Int
+
+    public init(line: Int) { self.line = line }
+
     public var description: String {
       "line \(line) is none of frame,id,left,top,width,height,… with a frame from 1 to \(MOTFile.maxFrame)"
     }

@@ -28,6 +28,11 @@ public struct RetentionPlan: Sendable, Hashable {
   public struct Deletion: Sendable, Hashable {
     public var name: String
     public var reason: Reason
+
+    public init(name: String, reason: Reason) {
+      self.name = name
+      self.reason = reason
+    }
   }
 
   /// Seconds for which a recording may be kept.
