@@ -24,12 +24,14 @@ public final class CameraPool: Sendable {
     /// Seconds from a picture's coming to its being looked at beyond which the detector is asked less often.
     public var lateness = 0.15
     /// Seconds between two uses of the detector at one camera, at most.
-    public var longestGap = 1.0
+    public var longestGap = 1.5
     public var watch = CameraWatch.Settings()
 
-    /// Many cameras see somewhat less of each than one alone: people are looked at smaller, quiet parts less often.
+    /// Many cameras see somewhat less of each than one alone: motion and people are looked at smaller, quiet parts
+    /// less often.
     public init() {
-      watch.regions.personHeight = 96
+      watch.motion.longSide = 256
+      watch.regions.personHeight = 84
       watch.regions.room = (across: 0.2, down: 0.12)
       watch.sweep = 150
     }
@@ -160,7 +162,7 @@ public final class CameraPool: Sendable {
       shared.figures.pictures += 1
       shared.figures.waits += wait
       shared.figures.longestWait = max(shared.figures.longestWait, wait)
-      shared.gap = (shared.gap + (wait > settings.lateness ? 0.02 : -0.004)).clamped(to: 0...settings.longestGap)
+      shared.gap = (shared.gap + (wait > settings.lateness ? 0.03 : -0.003)).clamped(to: 0...settings.longestGap)
       guard case .success(let seen) = seen else {
         shared.figures.failures += 1
         return
