@@ -136,3 +136,43 @@ def test_bad_input_is_refused_with_a_sentence(watch, tmp_path):
         assert answer.returncode != 0, arguments
         assert says in answer.stderr, (arguments, answer.stderr)
         assert "Fatal error" not in answer.stderr
+
+
+@pytest.fixture
+def camera(tmp_path):
+    """Makes cameras of people; they are gone after the test."""
+    if not VIDEO.exists() or not Path("/usr/bin/ffmpeg").exists():
+        pytest.skip(f"watch: {VIDEO} or /usr/bin/ffmpeg is absent")
+    from rtsp_camera import Camera
+
+    stream = tmp_path / "people.h264"
+    subprocess.run(["/usr/bin/ffmpeg", "-nostdin", "-loglevel", "error", "-i", VIDEO, "-frames:v", "60", "-c:v", "libx264",
+                    "-slices", "1", "-x264-params", "repeat-headers=1:keyint=10:slices=1:sliced-threads=0", "-bf", "0", stream], check=True)
+    made = []
+
+    def make(**options):
+        made.append(Camera(stream.read_bytes(), **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def test_a_camera_is_watched_over_rtsp(watch, camera):
+    one = camera(rate=10)
+    answer = watch("--pictures", 30, "--json", video=one.url)
+    assert answer.returncode == 0, answer.stderr
+    said = json.loads(answer.stdout)
+    assert (said["codec"], said["width"], said["height"], said["pictures"]) == ("h264", 768, 576, 30)
+    assert len(said["detections"]) > 40
+    assert one.sessions == 2  # once to learn what it is, once to see
+
+
+def test_a_camera_that_falls_silent_or_wants_a_password_is_said(watch, camera):
+    answer = watch("--pictures", 30, video=camera(wants_password=True).url)
+    assert answer.returncode != 0 and "another name and password" in answer.stderr
+    silent = camera()
+    silent.silent = True
+    answer = watch("--pictures", 30, video=silent.url)
+    assert answer.returncode != 0 and "Fatal error" not in answer.stderr

@@ -67,6 +67,7 @@ public struct RegionPlan: Sendable {
   /// Width of canvases and their heights: `32 k + 12` each (``PersonSSD``), few, since each size has buffers of its own.
   public static let canvasWidth = 428
   public static let canvasHeights = [140, 204, 268, 396]
+  private static let tallest = 396
 
   public private(set) var canvases: [Canvas] = []
 
@@ -81,7 +82,7 @@ public struct RegionPlan: Sendable {
         guard whole.width >= 8, whole.height >= 8 else { continue }
         let fit = min(
           scale, Double(Self.canvasWidth) / whole.width,
-          Double(Self.canvasHeights[Self.canvasHeights.count - 1]) / whole.height)
+          Double(Self.tallest) / whole.height)
         parts.append((whole, max(8, Int(whole.width * fit)), max(8, Int(whole.height * fit))))
       }
     }
@@ -138,15 +139,17 @@ public struct RegionPlan: Sendable {
   /// What is too large for a canvas is cut into pieces that overlap by more than a person.
   private static func pieces(of box: Box, scale: Double, personHeight: Double) -> [Box] {
     guard !box.isEmpty else { return [] }
-    let largest = Double(canvasWidth) / scale
-    func cuts(_ length: Double) -> [(Double, Double)] {
+    func cuts(_ length: Double, _ side: Int) -> [(Double, Double)] {
+      let largest = Double(side) / scale
       guard length > largest * 1.15 else { return [(0, length)] }
       let overlap = min(personHeight * 1.2, largest * 0.5)
       let count = Int(((length - overlap) / (largest - overlap)).rounded(.up))
       return (0..<count).map { (Double($0) * (length - largest) / Double(count - 1), largest) }
     }
-    return cuts(box.height).flatMap { top, height in
-      cuts(box.width).map { left, width in Box(x: box.x + left, y: box.y + top, width: width, height: height) }
+    return cuts(box.height, tallest).flatMap { top, height in
+      cuts(box.width, canvasWidth).map { left, width in
+        Box(x: box.x + left, y: box.y + top, width: width, height: height)
+      }
     }
   }
 
@@ -160,7 +163,7 @@ public struct RegionPlan: Sendable {
 
   /// Shelves, the tallest parts first.
   private mutating func pack(_ parts: [(from: Box, width: Int, height: Int)], gap: Int) {
-    let tallest = Self.canvasHeights[Self.canvasHeights.count - 1]
+    let tallest = Self.tallest
     var shelves: [(top: Int, height: Int, right: Int)] = []
     var placements: [Placement] = []
     func bottom() -> Int { shelves.last.map { $0.top + $0.height } ?? 0 }
