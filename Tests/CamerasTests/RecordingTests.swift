@@ -1,5 +1,6 @@
 import Cameras
 import Foundation
+import Synchronization
 import Testing
 import Vision
 
@@ -101,6 +102,56 @@ import Vision
       #expect(
         Set(try FileManager.default.contentsOfDirectory(atPath: folder.path))
           == ["held.mp4", "new.mp4", "old.txt", "link.mp4"])
+    }
+  }
+
+  private final class Clips: Sendable {
+    let made = Mutex<[(name: String, result: Result<URL, ClipCutter.Failure>)]>([])
+  }
+
+  @Test func aRecorderShowsWhatMayBeSeenAndKeepsClipsOfEvents() throws {
+    let name = "RecordingTests.aRecorderShowsWhatMayBeSeenAndKeepsClipsOfEvents"
+    guard try TestVideo.run(["-version"], for: name) != nil else { return }
+    try TestVideo.folder { folder in
+      let clips = Clips()
+      var options = CameraRecorder.Options()
+      options.clips = ClipQueue(before: 4, after: 4)
+      let recorder = CameraRecorder(
+        folder: folder.appending(path: "live"), clipFolder: folder.appending(path: "clips"),
+        privacy: PrivacyPlan(masks: [
+          Polygon([(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)].map { Point(x: $0.0, y: $0.1) })
+        ]),
+        options: options
+      ) { clip, result in clips.made.withLock { $0.append((clip.name, result)) } }
+      #expect(recorder.keep("early", at: 0) == nil)
+      let blue = try #require(TestVideo.plain(160, 120, 250, 10, 10))
+      for index in 0..<100 {
+        let time = Double(index) / 5
+        recorder.show(CameraStream.Moment(picture: blue, time: time), people: [])
+        if index == 40 {
+          #expect(recorder.keep("../outside", at: time) == nil)
+          #expect(recorder.keep("event-1", at: time) == "event-1")
+        }
+        if index == 95 { #expect(recorder.keep("event-2", at: time) == "event-2") }
+      }
+      #expect(recorder.failure == nil)
+      recorder.stop()
+      for _ in 0..<500 where clips.made.withLock({ $0.count < 2 }) { Thread.sleep(forTimeInterval: 0.02) }
+      let made = clips.made.withLock { $0 }
+      #expect(made.map(\.name).sorted() == ["event-1", "event-2"])
+      let first = try #require(made.first { $0.name == "event-1" }).result.get()
+      // All of the picture is masked: grey of 64, in video 71 of 255.
+      let colours = try TestVideo.run(
+        "ffmpeg",
+        [
+          "-i", first.path, "-frames:v", "1", "-vf", "scale=1:1", "-f", "rawvideo", "-pix_fmt", "gray",
+          folder.appending(path: "grey").path,
+        ],
+        for: name)
+      #expect(colours != nil)
+      let grey = try Data(contentsOf: folder.appending(path: "grey")).first
+      #expect(abs(Int(grey ?? 0) - 64) < 12)
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder.appending(path: "live").path).isEmpty)
     }
   }
 }

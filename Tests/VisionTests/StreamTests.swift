@@ -104,4 +104,21 @@ import Vision
     #expect(PrivacyPlan().heads(people: [], faces: [Box(x: 0, y: 0, width: 20, height: 20)], in: size).count == 1)
     #expect(PrivacyPlan(hidesHeads: false).heads(people: [person], faces: [person], in: size).isEmpty)
   }
+
+  @Test func eventsThatFollowEachOtherShareAClip() {
+    var queue = ClipQueue(before: 10, after: 10, longest: 40)
+    let begin = Date(timeIntervalSince1970: 1_000)
+    #expect(queue.add(name: "a", at: begin) == "a")
+    #expect(queue.add(name: "b", at: begin.addingTimeInterval(5)) == "a")
+    // The clip would be longer than it may be: another one.
+    #expect(queue.add(name: "c", at: begin.addingTimeInterval(14)) == "a")
+    #expect(queue.add(name: "d", at: begin.addingTimeInterval(23)) == "d")
+    #expect(queue.due(at: begin.addingTimeInterval(23)).isEmpty)
+    let due = queue.due(at: begin.addingTimeInterval(24))
+    #expect(due == [ClipRequest(name: "a", begin: begin.addingTimeInterval(-10), end: begin.addingTimeInterval(24))])
+    #expect(queue.due(at: begin.addingTimeInterval(99)).map(\.name) == ["d"])
+    #expect(queue.due(at: .distantFuture).isEmpty)
+    for number in 0..<100 { _ = queue.add(name: "\(number)", at: begin.addingTimeInterval(Double(number) * 100)) }
+    #expect(queue.due(at: .distantFuture).count == ClipQueue.most)
+  }
 }

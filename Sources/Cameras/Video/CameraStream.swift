@@ -10,6 +10,11 @@ public final class CameraStream: Sendable {
   public struct Moment: Sendable {
     public var picture: Picture
     public var time: Double
+
+    public init(picture: Picture, time: Double) {
+      self.picture = picture
+      self.time = time
+    }
   }
 
   public struct Status: Sendable, Hashable {

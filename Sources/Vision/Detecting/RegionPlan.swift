@@ -66,8 +66,8 @@ public struct RegionPlan: Sendable {
 
   /// Width of canvases and their heights: `32 k + 12` each (``PersonSSD``), few, since each size has buffers of its own.
   public static let canvasWidth = 428
-  public static let canvasHeights = [140, 204, 268, 396]
-  private static let tallest = 396
+  public static let canvasHeights = [140, 204, 300, 428]
+  private static let tallest = 428
 
   public private(set) var canvases: [Canvas] = []
 
