@@ -33,6 +33,7 @@ int32_t madang_motion_next(MadangMotion *motion, MadangPicture picture, double r
                            int32_t capacity) {
   if (!madang::isPicture(picture)) return -1;
   try {
+    const madang::Working working(madang::threads());
     const cv::Mat frame = madang::view(picture);
     if (motion->whole != frame.size() || motion->background.empty()) {
       motion->whole = frame.size();

@@ -42,7 +42,10 @@ struct MadangNetwork {
   }
 };
 
-void madang_cv_threads(int32_t count) { cv::setNumThreads(count > 0 ? count : -1); }
+void madang_cv_threads(int32_t count) {
+  const std::unique_lock<std::shared_mutex> alone(madang::threads());
+  cv::setNumThreads(count > 0 ? count : -1);
+}
 
 MadangNetwork *madang_network_read(const uint8_t *bytes, size_t count, MadangNetworkFormat format, char *message,
                                    size_t messageSize) {
@@ -71,6 +74,7 @@ int32_t madang_network_run(MadangNetwork *network, MadangPicture picture, float 
                            size_t messageSize) {
   if (!madang::isPicture(picture)) return -1;
   try {
+    const madang::Working working(madang::threads());
     const cv::Mat frame = madang::view(picture);
     cv::dnn::Net &net = network->net(frame.size());
     cv::dnn::blobFromImage(frame, network->blob, scale, cv::Size(), cv::Scalar::all(mean), swap != 0);

@@ -14,6 +14,7 @@ int32_t madang_canvas_draw(MadangPicture picture, const MadangPlacement *placeme
                            int32_t width, int32_t height) {
   if (!madang::isPicture(picture) || !madang::isPicture({canvas, width, height})) return -1;
   try {
+    const madang::Working working(madang::threads());
     const cv::Mat frame = madang::view(picture);
     cv::Mat drawn(height, width, CV_8UC3, canvas);
     drawn.setTo(cv::Scalar::all(127));
@@ -34,6 +35,7 @@ int32_t madang_canvas_draw(MadangPicture picture, const MadangPlacement *placeme
 int32_t madang_picture_colours(MadangPicture picture, const MadangBox *boxes, size_t count, float *shares) {
   if (!madang::isPicture(picture)) return -1;
   try {
+    const madang::Working working(madang::threads());
     const cv::Mat frame = madang::view(picture);
     std::fill_n(shares, count * 48, 0.0f);
     for (size_t index = 0; index < count; ++index) {
@@ -62,6 +64,7 @@ int32_t madang_picture_coarsen(uint8_t *pixels, int32_t width, int32_t height, c
                                int32_t cells) {
   if (!madang::isPicture({pixels, width, height}) || cells < 1) return -1;
   try {
+    const madang::Working working(madang::threads());
     cv::Mat frame(height, width, CV_8UC3, pixels), few;
     for (size_t index = 0; index < count; ++index) {
       const cv::Rect part = madang::rectangle(boxes[index]) & cv::Rect(cv::Point(), frame.size());
@@ -81,6 +84,7 @@ int32_t madang_picture_coarsen(uint8_t *pixels, int32_t width, int32_t height, c
 int32_t madang_picture_cover(uint8_t *pixels, int32_t width, int32_t height, const int32_t *points, size_t corners) {
   if (!madang::isPicture({pixels, width, height})) return -1;
   try {
+    const madang::Working working(madang::threads());
     cv::Mat frame(height, width, CV_8UC3, pixels);
     std::vector<cv::Point> polygon;
     for (size_t index = 0; index < corners; ++index) polygon.emplace_back(points[2 * index], points[2 * index + 1]);
@@ -108,6 +112,7 @@ int32_t madang_faces_find(MadangFaces *faces, MadangPicture picture, int32_t sma
                           int32_t capacity) {
   if (!madang::isPicture(picture)) return -1;
   try {
+    const madang::Working working(madang::threads());
     cv::Mat grey;
     cv::cvtColor(madang::view(picture), grey, cv::COLOR_BGR2GRAY);
     std::vector<cv::Rect> found;

@@ -5,6 +5,7 @@
 
 #include <cstdio>
 #include <exception>
+#include <shared_mutex>
 
 #include <opencv2/core.hpp>
 
@@ -25,6 +26,14 @@ inline cv::Rect rectangle(MadangBox box) { return cv::Rect(box.x, box.y, box.wid
 inline MadangBox box(cv::Rect rectangle) {
   return MadangBox{rectangle.x, rectangle.y, rectangle.width, rectangle.height};
 }
+
+/// Held while OpenCV works: it must not be told to use another number of threads meanwhile, since its threads are then taken away.
+inline std::shared_mutex &threads() {
+  static std::shared_mutex mutex;
+  return mutex;
+}
+
+using Working = std::shared_lock<std::shared_mutex>;
 
 inline void say(char *message, size_t size, const char *text) {
   if (message != nullptr && size > 0) std::snprintf(message, size, "%s", text);

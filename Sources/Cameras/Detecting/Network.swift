@@ -122,7 +122,9 @@ extension Picture {
 
 extension MadangBox {
   init(_ box: Box) {
-    func whole(_ value: Double) -> Int32 { Int32(min(max(value.rounded(), -1_000_000), 1_000_000)) }
+    func whole(_ value: Double) -> Int32 {
+      value.isFinite ? Int32(min(max(value.rounded(), -1_000_000), 1_000_000)) : 0
+    }
     self.init(x: whole(box.x), y: whole(box.y), width: whole(box.width), height: whole(box.height))
   }
 

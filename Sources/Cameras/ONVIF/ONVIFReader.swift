@@ -11,6 +11,8 @@ public enum ONVIFReader {
   static let maxDepth = 32
   static let maxItems = 2_000
   static let maxText = 4_096
+  /// libxml2 wants to be begun once, before several threads use it.
+  private static let isReady: Void = xmlInitParser()
 
   static let schema = "http://www.onvif.org/ver10/schema"
   static let notification = "http://docs.oasis-open.org/wsn/b-2"
@@ -18,6 +20,7 @@ public enum ONVIFReader {
   /// - Throws: ``ONVIFError``
   public static func read(_ bytes: [UInt8]) throws(ONVIFError) -> ONVIFMetadata {
     guard bytes.count <= maxBytes else { throw .tooLarge }
+    _ = isReady
     let options = XML_PARSE_NONET.rawValue | XML_PARSE_NOERROR.rawValue | XML_PARSE_NOWARNING.rawValue
     let result: Result<ONVIFMetadata, ONVIFError> = bytes.withUnsafeBytes { raw in
       let text = raw.bindMemory(to: CChar.self)

@@ -86,7 +86,7 @@ public final class CameraStream: Sendable {
     }
     guard isFirst else { return }
     let thread = Thread { [self] in run() }
-    thread.stackSize = 1 << 20
+    thread.stackSize = 4 << 20
     thread.start()
   }
 
