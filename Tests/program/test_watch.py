@@ -69,7 +69,7 @@ def test_people_and_what_they_do_are_found(watch, truth, tmp_path):
     assert figures["f1"] >= 0.86 and figures["precision"] >= 0.85 and figures["recall"] >= 0.8
     assert figures["idf1"] >= 0.65
     # Few people stay for long: each that is missed is a fifteenth.
-    for rule, least in {"intrusion": 0.88, "lineCrossing": 0.95, "loitering": 0.85}.items():
+    for rule, least in {"intrusion": 0.88, "lineCrossing": 0.95, "loitering": 0.8}.items():
         assert figures["events"][rule]["f1"] >= least, (rule, figures["events"])
 
     # The same counted by other code, with all rows of the truth and with those alone that are to be considered.
