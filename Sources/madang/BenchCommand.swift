@@ -8,6 +8,7 @@ struct BenchCommand: AsyncParsableCommand {
     commandName: "bench", abstract: "Measures a running hub beside its anchors; or the evidence log.",
     subcommands: [
       BenchHubCommand.self, BenchAccessCommand.self, BenchEvidenceCommand.self, BenchSubmissionsCommand.self,
+      BenchCamerasCommand.self,
     ],
     defaultSubcommand: BenchHubCommand.self)
 }
