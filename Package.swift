@@ -160,7 +160,8 @@ let package = Package(
     .executableTarget(
       name: "madang",
       dependencies: [
-        "Access", "AgencyLink", "Bench", "Cameras", "City", "CMalloc", "Console", "Devices", "Egress", "Evacuation", "Evidence",
+        "Access", "AgencyLink", "Bench", "Cameras", "City", "CMalloc", "Console", "Devices", "Egress", "Evacuation",
+        "Evidence",
         "Federation",
         "Firmware",
         "Hub",
