@@ -132,6 +132,12 @@ let package = Package(
         .product(name: "DequeModule", package: "swift-collections"),
       ]),
     .target(
+      name: "Surveillance",
+      dependencies: [
+        "Cameras", "City", "Hub", "HubHTTP", "Incidents", "NGSI", "Safety", "Store", "Vision",
+        .product(name: "Crypto", package: "swift-crypto"),
+      ]),
+    .target(
       name: "Ingest",
       dependencies: [
         "City", "CZlib", "Egress", "MQTT", "NGSI",
@@ -142,7 +148,7 @@ let package = Package(
     .target(
       name: "Console",
       dependencies: [
-        "CZlib", "Incidents", "NGSI", "Safety",
+        "CZlib", "Incidents", "NGSI", "Safety", "Surveillance", "Vision",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Hummingbird", package: "hummingbird"),
@@ -166,7 +172,7 @@ let package = Package(
         "Firmware",
         "Hub",
         "HubHTTP", "Identity", "Incidents", "Ingest", "NGSI", "Query", "Safety", "Store", "StoreSQLite", "Streets",
-        "TransparencyLog", "Vision", "WholeFile", "Witness",
+        "Surveillance", "TransparencyLog", "Vision", "WholeFile", "Witness",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "Hummingbird", package: "hummingbird"),
@@ -267,6 +273,12 @@ let package = Package(
     .testTarget(name: "VisionTests", dependencies: ["NGSI", "TestSupport", "Vision"]),
     .testTarget(
       name: "CamerasTests", dependencies: ["Cameras", "ChildProcess", "City", "NGSI", "TestSupport", "Vision"]),
+    .testTarget(
+      name: "SurveillanceTests",
+      dependencies: [
+        "Access", "Cameras", "Cedar", "City", "Hub", "Incidents", "NGSI", "Safety", "Store", "StoreSQLite", "Surveillance",
+        "TestSupport", "Vision",
+      ]),
     .testTarget(name: "EvacuationTests", dependencies: ["Evacuation", "NGSI", "Streets", "TestSupport"]),
     .testTarget(
       name: "BenchTests",

@@ -16,6 +16,7 @@ import Safety
 import ServiceLifecycle
 import Store
 import StoreSQLite
+import Surveillance
 
 /// Puts a city together and runs it: store, hub, API, console, simulator.
 struct CityServer {
@@ -67,7 +68,10 @@ struct CityServer {
       let egress = Egress()
       let safety = try manifest.flatMap { try CitySafety.make($0, hub: hub) }
       let agencies = safety.map { service in AgencyDoor { await service.links.answer($0) } }
-      let served = safety.map { [SafetyService.name: $0.operations] } ?? [:]
+      let video = try manifest.flatMap { file in
+        try safety.flatMap { try CityCameras.make(file, hub: hub, safety: $0, folder: folder) }
+      }
+      let served = safety.map { [SafetyService.name: $0.operations + (video?.operations ?? [])] } ?? [:]
       let feeds = try manifest.map { try Feeds($0, egress: egress) }
       let adapters: @Sendable () -> [JSON] = { feeds?.board.all.map(\.json) ?? [] }
       let connections = Connections()
@@ -98,7 +102,7 @@ struct CityServer {
         kpis: manifest.map { KPIWatch(hub: hub, manifest: $0.manifest) }, evidencePolicy: evidence.log.policyText,
         ownGrants: access.map { _ in
           HubGrants(hub: hub, identity: identity, roles: (manifest?.manifest.roles ?? []).map(\.id))
-        }, safety: safety)
+        }, safety: safety, video: video)
       let console = try Console(source: source, assets: WebAssets.folder)
       console.addOpenRoutes(to: router)
       if let firmware = command.firmware { try FirmwareShelf(firmware).addRoutes(to: router) }
@@ -140,6 +144,7 @@ struct CityServer {
       ]
       if access != nil { services.append(ReviewAlarms(hub: hub)) }
       if let safety { services.append(AlarmWatch(safety: safety)) }
+      if let video { services.append(CameraWork(desk: video, sink: HubSink(hub: hub, source: "cameras"))) }
       if let safety, let manifest, let path = command.evening {
         let evening = try CitySafety.evening(path, manifest, mode: mode)
         let sink = HubSink(hub: hub, source: "simulator")

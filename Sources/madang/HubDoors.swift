@@ -7,6 +7,7 @@ import NGSI
 import Query
 import Safety
 import Store
+import Surveillance
 
 /// The simulator's way into the hub: the same batch upsert that HTTP clients use.
 struct HubSink: EntitySink {
@@ -50,6 +51,7 @@ struct HubCitySource: CitySource {
   /// `nil` where access is open.
   let ownGrants: HubGrants?
   let safety: SafetyService?
+  let video: VideoDesk?
 
   var grants: (any GrantSource)? { ownGrants }
   var reader: Reader? {

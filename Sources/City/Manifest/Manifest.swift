@@ -49,6 +49,8 @@ public struct Manifest: Codable, Sendable, Hashable {
   public struct Safety: Codable, Sendable, Hashable {
     /// File with categories, procedures and targets, relative to the manifest.
     public var plan: String
+    /// File with the city's cameras, relative to the manifest.
+    public var cameras: String?
   }
 
   public struct Text: Codable, Sendable, Hashable {

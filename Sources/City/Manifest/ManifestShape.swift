@@ -224,7 +224,10 @@ enum ManifestShape {
       ]), "the log of what was done, and who watches it"),
     .optional(
       "safety",
-      .object([.required("plan", path, "categories, procedures and targets of incidents, relative to the manifest")]),
+      .object([
+        .required("plan", path, "categories, procedures and targets of incidents, relative to the manifest"),
+        .optional("cameras", path, "cameras, who keeps their pictures and for how long, relative to the manifest"),
+      ]),
       "what the service 'safety' follows"),
     .optional("identity", identity, "who is believed about people beside the city itself"),
   ])

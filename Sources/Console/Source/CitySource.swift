@@ -1,5 +1,6 @@
 public import NGSI
 public import Safety
+public import Surveillance
 
 /// What the console needs of a city; the hub's room implements it.
 ///
@@ -54,6 +55,9 @@ public protocol CitySource: Sendable {
   /// The service that looks after incidents; `nil` in a city without it.
   var safety: SafetyService? { get }
 
+  /// Who may see the city's cameras; `nil` in a city without any.
+  var video: VideoDesk? { get }
+
   /// What people call somebody of whom the record knows kind and id.
   func displayName(_ kind: String, _ id: String) -> String
 
@@ -65,6 +69,7 @@ public protocol CitySource: Sendable {
 
 extension CitySource {
   public var safety: SafetyService? { nil }
+  public var video: VideoDesk? { nil }
   public func displayName(_ kind: String, _ id: String) -> String { id }
 
   public func asReader<Value: Sendable>(

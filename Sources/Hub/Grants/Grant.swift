@@ -68,6 +68,14 @@ public struct Grant: Sendable, Hashable {
     }
   }
 
+  /// A span of time in which something was recorded.
+  public struct Recorded: Sendable, Hashable {
+    public var from: DateTime
+    public var to: DateTime
+
+    public init(from: DateTime, to: DateTime) { (self.from, self.to) = (from, to) }
+  }
+
   public enum State: String, Sendable, Hashable {
     case requested, refused, approved, revoked, used
   }
@@ -102,6 +110,8 @@ public struct Grant: Sendable, Hashable {
   public var what: What
   public var from: DateTime
   public var to: DateTime
+  /// When what may be seen was recorded; the grant's own time where nothing is said.
+  public var recorded: Recorded?
   public var state: State
   public var steps: [Step]
 
@@ -166,6 +176,9 @@ extension Grant {
     }
     object["from"] = .string(from.description)
     object["to"] = .string(to.description)
+    object["recorded"] = recorded.map {
+      ["from": .string($0.from.description), "to": .string($0.to.description)]
+    }
     object["state"] = .string(state.rawValue)
     object["steps"] = .array(steps.map(\.json))
     return object
@@ -182,6 +195,11 @@ extension Grant {
     id = stored.id
     self.tenant = tenant
     (self.from, self.to, self.state, self.grantee) = (from, to, state, grantee)
+    if let span = body["recorded"], let begin = span["from"]?.string.flatMap({ DateTime($0) }),
+      let end = span["to"]?.string.flatMap({ DateTime($0) })
+    {
+      recorded = Recorded(from: begin, to: end)
+    }
     purpose = body["purpose"]?.string ?? ""
     incident = body["incident"]?.string
     legalBasis = body["legalBasis"]?.string ?? ""

@@ -27,8 +27,7 @@ struct GrantParser {
   private static let actions: [HubAction] = [.read, .create, .update, .delete]
   private static let members: Set<String> = [
     "grantee", "purpose", "incident", "legalBasis", "reason", "actions", "things", "attributes", "command", "from",
-    "to",
-    "breakGlass",
+    "to", "recorded", "breakGlass",
   ]
 
   /// - Throws: `BadRequestData` that names the member.
@@ -61,7 +60,7 @@ struct GrantParser {
     return Grant(
       id: id, tenant: tenant, grantee: grantee, purpose: try text("purpose", object), incident: incident,
       legalBasis: try text("legalBasis", object), what: what, from: from, to: to,
-      state: isBreakGlass ? .approved : .requested, steps: [step])
+      recorded: try recorded(object["recorded"]), state: isBreakGlass ? .approved : .requested, steps: [step])
   }
 
   private func what(_ object: JSONObject) throws(Problem) -> Grant.What {
@@ -121,6 +120,16 @@ struct GrantParser {
       throw .badRequest("the grant would last for \(Int(seconds)) seconds; \(Int(longest)) are the most")
     }
     return (from, to)
+  }
+
+  /// The span in which what may be seen was recorded: it may lie before the grant, for what happened then.
+  private func recorded(_ json: JSON?) throws(Problem) -> Grant.Recorded? {
+    guard let json else { return nil }
+    guard let object = json.object, object.members.allSatisfy({ ["from", "to"].contains($0.key) }),
+      let from = object["from"]?.string.flatMap({ DateTime($0) }), let to = object["to"]?.string.flatMap({ DateTime($0) }),
+      from < to
+    else { throw .badRequest("'recorded' has the times 'from' and 'to', the first before the second") }
+    return Grant.Recorded(from: from, to: to)
   }
 
   private func text(_ name: String, _ object: JSONObject) throws(Problem) -> String {

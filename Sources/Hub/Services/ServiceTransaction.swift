@@ -90,13 +90,15 @@ public struct ServiceTransaction {
   /// - Parameters:
   ///   - kind: of the statement, such as `incident-step`.
   ///   - document: what the statement vouches for by its hash.
+  ///   - party: who did it, where the city writes it down; the caller where nobody is named.
   public mutating func state(
-    _ kind: String, _ step: String, of entityId: String, _ document: JSON, reason: String? = nil
+    _ kind: String, _ step: String, of entityId: String, _ document: JSON, purpose: String? = nil,
+    reason: String? = nil, by party: Caller? = nil
   ) {
     disclosures.append(
       Disclosure(
-        caller: caller, action: .update, tenant: tenant.owner, entityId: entityId, document: document, kind: kind,
-        step: step, reason: reason))
+        caller: party ?? caller, action: party == nil ? .update : .read, tenant: tenant.owner, entityId: entityId,
+        document: document, kind: kind, step: step, purpose: purpose, reason: reason))
   }
 
   /// Runs once all of it is durable, on the writer's thread; it must be quick.

@@ -226,6 +226,7 @@ public enum OpenAPI {
             "type": "array", "items": object(["id": urn, "type": typeNames, "scope": text], others: false),
           ],
           "attributes": texts, "command": ["type": "object"], "from": time, "to": time,
+          "recorded": object(["from": time, "to": time], required: ["from", "to"], others: false),
           "breakGlass": ["type": "boolean"],
         ],
         required: ["purpose", "legalBasis", "reason", "to"], others: false),
