@@ -143,7 +143,8 @@ struct CityServer {
         EvidenceAlarms(log: evidence.log, hub: hub), app,
       ]
       if access != nil { services.append(ReviewAlarms(hub: hub)) }
-      if let safety { services.append(AlarmWatch(safety: safety)) }
+      // A service that has nothing to do would end the city.
+      if let safety, !safety.plan.alarms.rules.isEmpty { services.append(AlarmWatch(safety: safety)) }
       if let video { services.append(CameraWork(desk: video, sink: HubSink(hub: hub, source: "cameras"))) }
       if let safety, let manifest, let path = command.evening {
         let evening = try CitySafety.evening(path, manifest, mode: mode)

@@ -1,5 +1,6 @@
 """A camera that speaks RTSP over TCP, as much of RFC 2326 and RFC 6184 as a client needs: plays an H.264 stream again and again."""
 
+import base64
 import random
 import re
 import socket
@@ -14,10 +15,12 @@ def units(stream):
 
 
 class Camera:
-    """Serves at `url` until it is closed; `silent` makes it stop sending, `password` makes it want another."""
+    """Serves at `url` until it is closed; `silent` makes it stop sending, `wants_password`
+    makes it want another, or `login` (`name:password`) where one is given."""
 
-    def __init__(self, stream, rate=10, wants_password=False):
+    def __init__(self, stream, rate=10, wants_password=False, login=None):
         self.units, self.rate, self.wants_password = units(stream), rate, wants_password
+        self.proof = login and "Authorization: Basic " + base64.b64encode(login.encode()).decode()
         self.silent = self.closed = False
         self.sessions = 0
         self.socket = socket.create_server(("127.0.0.1", 0))
@@ -56,7 +59,7 @@ class Camera:
         method = head.split()[0]
         number = re.search(r"CSeq: *(\d+)", head, re.I)[1]
         status, lines, body = "200 OK", [], ""
-        if self.wants_password and method == "DESCRIBE":
+        if self.wants_password and method == "DESCRIBE" and (self.proof is None or self.proof not in head):
             status, lines = "401 Unauthorized", ['WWW-Authenticate: Basic realm="camera"']
         elif method == "OPTIONS":
             lines = ["Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN"]
