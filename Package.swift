@@ -277,7 +277,8 @@ let package = Package(
     .testTarget(
       name: "SurveillanceTests",
       dependencies: [
-        "Access", "Cameras", "Cedar", "City", "Hub", "Incidents", "NGSI", "Safety", "Store", "StoreSQLite", "Surveillance",
+        "Access", "Cameras", "Cedar", "City", "Hub", "Incidents", "NGSI", "Safety", "Store", "StoreSQLite",
+        "Surveillance",
         "TestSupport", "Vision",
       ]),
     .testTarget(name: "EvacuationTests", dependencies: ["Evacuation", "NGSI", "Streets", "TestSupport"]),

@@ -65,6 +65,25 @@ extension VideoDesk {
     }
   }
 
+  /// One camera, whether there is a reason to look at it or not.
+  public func sight(of camera: SurveillancePlan.Camera, for incident: String?) throws(Problem) -> CameraSight {
+    if let incident {
+      let state = try safety.record(incident, in: .default).incident
+      if state.status.isOver || state.status == .resolved {
+        return bare(camera, incident)
+      }
+    }
+    let known = try sights(for: incident, most: station.plan.cameras.count).first { $0.camera.id == camera.id }
+    return known ?? bare(camera, incident)
+  }
+
+  private func bare(_ camera: SurveillancePlan.Camera, _ incident: String?) -> CameraSight {
+    let (leave, until) = self.leave(camera, for: incident)
+    return CameraSight(
+      camera: camera, ranked: CameraChoice.Ranked(camera: camera.id, points: 0, reasons: [], isShown: true),
+      state: station.state(of: camera.id)?.state.code ?? "connecting", incident: incident, leave: leave, until: until)
+  }
+
   private func leave(_ camera: SurveillancePlan.Camera, for incident: String?) -> (CameraSight.Leave, DateTime?) {
     if camera.isSynthetic { return (.synthetic, nil) }
     guard let incident else { return (.needed, nil) }

@@ -182,7 +182,9 @@ public final class CameraStation: CityService {
       recent.append(Recent(camera: id, event: event, at: at, lasts: event.rule != .lineCrossing))
       if recent.count > Self.mostRecent { recent.removeFirst(recent.count - Self.mostRecent) }
     }
-    guard event.phase == .begin, let camera = plan.camera(id), let reporting = plan.reporting[event.rule] else { return }
+    guard event.phase == .begin, let camera = plan.camera(id), let reporting = plan.reporting[event.rule] else {
+      return
+    }
     var report = Report(
       source: id, number: "\(run) \(event.number)", channel: .camera, category: reporting.category,
       severity: reporting.severity, observedAt: at, position: camera.place.within(camera.range), about: [id])

@@ -97,7 +97,7 @@ extension CameraStation {
           clip.state = failure == nil && bytes != nil ? .kept : .failed
           (clip.reason, clip.bytes, clip.digest) = (failure, bytes, digest)
           try transaction.keep(clip.json, as: name, in: Self.clips)
-          transaction.state("video-clip", clip.state.rawValue, of: camera, clip.json)
+          transaction.state("model-decision", clip.rule.rawValue, of: camera, clip.json)
         }
         return
       } catch {

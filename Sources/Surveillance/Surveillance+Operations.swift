@@ -19,7 +19,8 @@ extension VideoDesk {
         return ServiceOperation.Answer(.array(sights.dropFirst(call.page.offset).map(\.json)), total: sights.count)
       },
       ServiceOperation(
-        .post, "cameras/{camera}/views", "Begins to look at a camera, or at a clip of it, under a grant for an incident",
+        .post, "cameras/{camera}/views",
+        "Begins to look at a camera, or at a clip of it, under a grant for an incident",
         body: Self.viewSchema, statuses: [201]
       ) { [self] call throws(Problem) in
         let body = try Self.members(call.body, ["incident", "clip"])

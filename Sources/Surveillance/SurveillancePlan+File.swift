@@ -23,7 +23,8 @@ extension SurveillancePlan {
       .object([
         .required("clips", days, "days for which clips of events stay"),
         .required("exports", days, "days for which what was exported can be fetched"),
-        .optional("gigabytes", .number(0.01...1_000_000), "room for clips, and again for exports; 20 where it is not said"),
+        .optional(
+          "gigabytes", .number(0.01...1_000_000), "room for clips, and again for exports; 20 where it is not said"),
         .required("source", .text(maxLength: 500), "the law or decision that says so"),
       ]), "how long video stays"),
     .optional(
@@ -32,7 +33,8 @@ extension SurveillancePlan {
         .object([
           .required("rule", .choice(Zone.Name.allCases.map(\.rawValue)), "of the cameras' zones"),
           .required("category", code, "of the incident that it is reported as"),
-          .optional("severity", .choice(Severity.allCases.map(\.rawValue)), "that of the category where it is not said"),
+          .optional(
+            "severity", .choice(Severity.allCases.map(\.rawValue)), "that of the category where it is not said"),
         ]), count: 0...20), "which rules raise an alarm; the others are only shown"),
     .required(
       "cameras",
@@ -44,16 +46,21 @@ extension SurveillancePlan {
             .object([
               .required("ko", .text(maxLength: 200), "in Korean"), .required("en", .text(maxLength: 200), "in English"),
             ]), "what people read"),
-          .required("source", path, "an rtsp: or rtsps: address without name and password, or a video file that is played again and again"),
+          .required(
+            "source", path,
+            "an rtsp: or rtsps: address without name and password, or a video file that is played again and again"),
           .optional("login", secret, "where name:password is to be had"),
           .required("place", .position, "where it stands"),
-          .optional("bearing", .number(0...360), "degrees clockwise from north that it looks to; all round where it is not said"),
+          .optional(
+            "bearing", .number(0...360), "degrees clockwise from north that it looks to; all round where it is not said"
+          ),
           .optional("fieldOfView", .number(1...360), "degrees; 90 where it is not said"),
           .optional("range", .number(1...5_000), "metres at which people are seen; 100 where it is not said"),
           .optional("plan", path, "zones and masks of its picture, relative to this file"),
           .optional("scope", .pattern("(/[^/ ]{1,100}){1,10}", example: "/north"), "of its entity"),
           .optional("showsHeads", .flag, "heads are not made coarse; false where it is not said"),
-          .optional("synthetic", .flag, "nobody real is in its pictures, which need no grant then; false where it is not said"),
+          .optional(
+            "synthetic", .flag, "nobody real is in its pictures, which need no grant then; false where it is not said"),
         ]), count: 1...500), "the city's cameras"),
   ])
 
@@ -88,7 +95,8 @@ extension SurveillancePlan {
       let key = "cameras[\(index)]"
       guard let camera = try Self.camera(json, key, file, folder, &problems) else { continue }
       if cameras.contains(where: { $0.id == camera.id }) {
-        problems.append(file.problem(at: key + ".id", found: "'\(camera.shortName)' again", expected: "an id of its own"))
+        problems.append(
+          file.problem(at: key + ".id", found: "'\(camera.shortName)' again", expected: "an id of its own"))
       }
       cameras.append(camera)
     }
@@ -106,7 +114,8 @@ extension SurveillancePlan {
     if !source.contains("://") { source = URL(filePath: source, relativeTo: folder).absoluteURL.path }
     do throws(VideoError) { _ = try VideoSource(source) } catch {
       problems.append(
-        file.problem(at: key + ".source", found: "'\(source.prefix(80))'", expected: "a file, an rtsp: or rtsps: address"))
+        file.problem(
+          at: key + ".source", found: "'\(source.prefix(80))'", expected: "a file, an rtsp: or rtsps: address"))
     }
     if source.contains("://"), URLComponents(string: source)?.user != nil {
       problems.append(

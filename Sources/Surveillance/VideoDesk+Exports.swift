@@ -33,7 +33,9 @@ extension VideoDesk {
     -> VideoExport
   {
     let caller = Caller.current
-    guard !reason.isEmpty, reason.utf8.count <= 1_000 else { throw .badRequest("'reason' says why, in at most 1,000 bytes") }
+    guard !reason.isEmpty, reason.utf8.count <= 1_000 else {
+      throw .badRequest("'reason' says why, in at most 1,000 bytes")
+    }
     let grant = try ground(camera, for: incident)
     let id = Self.secret(2)
     let (from, to) = try span(piece, camera, incident, grant)
@@ -54,7 +56,8 @@ extension VideoDesk {
         guard let post = station.posts[camera] else { throw .notFound("there is no such camera") }
         do throws(ClipCutter.Failure) {
           try ClipCutter(folder: post.liveFolder).cut(
-            from: Date(timeIntervalSince1970: from.secondsSince1970), to: Date(timeIntervalSince1970: to.secondsSince1970),
+            from: Date(timeIntervalSince1970: from.secondsSince1970),
+            to: Date(timeIntervalSince1970: to.secondsSince1970),
             into: cut)
         } catch { throw Problem(.conflict, "\(error)") }
       case .clip(let name): source = station.clipFolder.appending(path: name + ".mp4")
@@ -82,7 +85,7 @@ extension VideoDesk {
         try await self.hub.transact(as: CameraStation.name, in: .default) { transaction in
           try transaction.keep(receipt, as: id, in: Self.exportLog)
           transaction.state(
-            "video-export", "made", of: camera, receipt, purpose: grant?.purpose, reason: reason, by: caller)
+            "access", "export-made", of: camera, receipt, purpose: grant?.purpose, reason: reason, by: caller)
         }
       }
     } catch {
@@ -107,7 +110,7 @@ extension VideoDesk {
     let caller = Caller.current
     try await asCity { () throws(Problem) in
       try await self.hub.transact(as: CameraStation.name, in: .default) { transaction in
-        transaction.state("video-export", "fetched", of: camera, receipt, purpose: grant?.purpose, by: caller)
+        transaction.state("access", "export-fetched", of: camera, receipt, purpose: grant?.purpose, by: caller)
       }
     }
     return Array(data)

@@ -60,7 +60,7 @@ extension VideoDesk {
           "reason": .string(deletion.reason.rawValue), "at": .string(transaction.time.description),
         ]
         try transaction.keep(what, as: "\(kind) \(name)", in: Self.deletionLog)
-        transaction.state("video-\(kind)", "deleted", of: camera, what)
+        transaction.state("command", kind + "-deleted", of: camera, what)
       }
     }
   }
@@ -89,7 +89,7 @@ extension VideoDesk {
       let (ended, camera) = (JSON.object(view), body["camera"]?.string ?? "")
       try await hub.transact(as: CameraStation.name, in: .default) { transaction in
         try transaction.keep(ended, as: id, in: Self.viewLog)
-        transaction.state("video-view", "close", of: camera, ended)
+        transaction.state("access", "view-close", of: camera, ended)
       }
     }
   }

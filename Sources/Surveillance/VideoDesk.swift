@@ -193,7 +193,10 @@ public final class VideoDesk: Sendable {
   }
 
   private func isGrounded(_ view: View) -> Bool {
-    Caller.$current.withValue(view.caller) { (try? ground(view.camera, for: view.incident)) != nil }
+    Caller.$current.withValue(view.caller) {
+      do throws(Problem) { _ = try ground(view.camera, for: view.incident) } catch { return false }
+      return true
+    }
   }
 
   /// Views that last now.
@@ -225,7 +228,7 @@ public final class VideoDesk: Sendable {
     try await asCity { () throws(Problem) in
       try await self.hub.transact(as: CameraStation.name, in: .default) { transaction in
         try transaction.keep(body, as: id, in: Self.viewLog)
-        transaction.state("video-view", step, of: camera, body, purpose: grant?.purpose, by: caller)
+        transaction.state("access", "view-" + step, of: camera, body, purpose: grant?.purpose, by: caller)
       }
     }
   }
@@ -247,7 +250,7 @@ public final class VideoDesk: Sendable {
     try? await asCity { () throws(Problem) in
       try await self.hub.transact(as: CameraStation.name, in: .default) { transaction in
         try transaction.keep(body, as: id, in: Self.refusalLog)
-        transaction.state("video-view", "refused", of: camera, body, by: caller)
+        transaction.state("access", "view-refused", of: camera, body, by: caller)
       }
     }
   }
@@ -308,7 +311,8 @@ enum LivePlaylist {
       "#EXT-X-MEDIA-SEQUENCE:\(segments.first.flatMap { number(of: $0.name) } ?? 0)", "#EXT-X-MAP:URI=\"\(header)\"",
     ]
     for segment in segments {
-      lines.append("#EXT-X-PROGRAM-DATE-TIME:" + DateTime(secondsSince1970: segment.begin.timeIntervalSince1970).description)
+      lines.append(
+        "#EXT-X-PROGRAM-DATE-TIME:" + DateTime(secondsSince1970: segment.begin.timeIntervalSince1970).description)
       lines.append("#EXTINF:\(segment.seconds),")
       lines.append(segment.name)
     }

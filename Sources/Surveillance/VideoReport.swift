@@ -88,7 +88,9 @@ extension VideoDesk {
     }
     let cameras = Set(station.plan.cameras.map(\.id))
     let unreviewed = try hub.grants(.unreviewed, in: tenant).filter { grant in
-      grant.things.contains { thing in thing.id.map(cameras.contains) ?? (thing.type.map { $0 == Self.cameraType } ?? true) }
+      grant.things.contains { thing in
+        thing.id.map(cameras.contains) ?? (thing.type.map { $0 == Self.cameraType } ?? true)
+      }
     }.map { JSON.object($0.shown(at: hub.time)) }
     let clips = try station.clips { $0.state == .kept }
     let latest = hub.time.adding(seconds: -station.plan.keeping.clips)

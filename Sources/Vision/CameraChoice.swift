@@ -149,6 +149,10 @@ public struct CameraChoice: Sendable, Hashable {
     public var reasons: [Reason]
     /// Whether a picture can be shown now.
     public var isShown: Bool
+
+    public init(camera: String, points: Double, reasons: [Reason], isShown: Bool) {
+      (self.camera, self.points, self.reasons, self.isShown) = (camera, points, reasons, isShown)
+    }
   }
 
   public var weights: Weights

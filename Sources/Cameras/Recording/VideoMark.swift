@@ -9,7 +9,8 @@ public struct VideoMark: Sendable {
   /// - Parameter lines: at most eight are drawn; of each the first 120 characters of ASCII.
   public init(lines: [String]) {
     self.lines = lines.prefix(8).map { line in
-      String(line.filter { $0.isASCII && !$0.isNewline && $0.asciiValue.map { $0 >= 32 && $0 < 127 } ?? false }.prefix(120))
+      String(
+        line.filter { $0.isASCII && !$0.isNewline && $0.asciiValue.map { $0 >= 32 && $0 < 127 } ?? false }.prefix(120))
     }
   }
 

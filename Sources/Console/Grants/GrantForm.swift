@@ -26,15 +26,23 @@ struct GrantForm: Sendable {
   private let sent: Query?
   private let defaults: [String: String]
 
-  /// An empty form.
-  init(isBreakGlass: Bool, isCommand: Bool = false, offer: GrantOffer, now: DateTime, time: CityTime) {
+  /// What a page that leads here may fill in.
+  private static let led = ["incident", "id0", "type0", "attributes", "purpose", "legalBasis"]
+
+  /// A form that is empty but for what the page that led here filled in.
+  init(
+    isBreakGlass: Bool, isCommand: Bool = false, offer: GrantOffer, now: DateTime, time: CityTime,
+    led: Query = Query(nil)
+  ) {
     (self.isBreakGlass, self.isCommand) = (isBreakGlass, isCommand)
     (rows, asksForRows, sent) = (isBreakGlass ? 1 : 2, false, nil)
     let most = Self.minutes(upTo: offer.longestBreakGlass)
+    var filled: [String: String] = [:]
+    for name in Self.led { filled[name] = led[name].map { String($0.prefix(Self.longestText)) } }
     defaults = [
       "grantee": "self", "a-read": "1", "to": time.field(now.adding(seconds: min(offer.longest, 8 * 3600))),
       "minutes": "\(most.last { $0 <= 60 } ?? most[0])",
-    ]
+    ].merging(filled) { $1 }
   }
 
   init(isBreakGlass: Bool, isCommand: Bool = false, sent: Query) {

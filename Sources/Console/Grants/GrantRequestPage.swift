@@ -9,7 +9,7 @@ enum GrantRequestPage {
     do throws(GrantRefusal) { offer = try await source.offer() } catch { return GrantsPage.refused(visit, error) }
     let form = GrantForm(
       isBreakGlass: isBreakGlass(visit), isCommand: isCommand(visit), offer: offer, now: visit.now,
-      time: visit.room.time)
+      time: visit.room.time, led: visit.query)
     return await page(visit, form, offer)
   }
 

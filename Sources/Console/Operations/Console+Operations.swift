@@ -30,6 +30,7 @@ extension Console {
         number: context.parameters.get("number") ?? "")
     }
     addOperationsEvents(to: router)
+    addVideo(to: router)
   }
 
   /// Calls for help, which everybody may make.

@@ -6,6 +6,7 @@ import Safety
 /// `/operations/incidents/{id}`: all of one incident, and everything that can be done about it.
 enum IncidentPage {
   private static let camerasShown = 6
+  private static let picturesShown = 4
   private static let unitsShown = 8
 
   private struct Fault {
@@ -84,6 +85,15 @@ enum IncidentPage {
     content["units"] = incident.dispatches.map { unit(visit, $0) }
     content["hasUnits"] = !incident.dispatches.isEmpty
     content["reportRows"] = incident.reports.suffix(20).reversed().map { report(visit, $0, plan) }
+    if let video = visit.room.source.video {
+      let sights = try? await visit.room.source.asReader { () throws(Problem) in
+        try video.sights(for: id, most: Self.picturesShown)
+      }
+      content["csrf"] = visit.room.source.reader?.csrf ?? ""
+      content["sights"] = (sights ?? []).map { VideoWords.tile(visit, $0) }
+      content["hasSights"] = sights?.isEmpty == false
+      content["hasVideo"] = true
+    }
     if visit.seesCity, let position = incident.position {
       let near = Nearby(await visit.room.board.items, around: position)
       content["cameras"] = near.cameras.prefix(camerasShown).map { place(visit, $0) }

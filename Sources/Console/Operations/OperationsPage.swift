@@ -32,7 +32,7 @@ enum OperationsPage {
       "unownedCount": NumberText.short(Double(queue.count { $0.incident.owner == nil })),
       "unitCount": NumberText.short(
         Double(queue.reduce(0) { $0 + $1.incident.dispatches.count(where: \.status.isOut) })),
-      "hasAlarms": !alarming.isEmpty, "hasLate": late > 0,
+      "hasVideo": visit.room.source.video != nil, "hasAlarms": !alarming.isEmpty, "hasLate": late > 0,
       "alarmSeverity": alarming.map(\.incident.severity).max()?.rawValue ?? "",
       "alarmIds": alarming.prefix(50).map(\.incident.id).joined(separator: " "),
       "revision": "\(safety.revision(in: .default))",

@@ -7,7 +7,7 @@ enum Answer {
   /// Nothing from another origin, nothing inline. MapLibre and ECharts set styles through the object model, which a
   /// policy leaves alone; `data:` images are the icons in MapLibre's style sheet.
   static let contentSecurityPolicy =
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; media-src 'self' blob:; "
     + "worker-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
   static func html(_ text: String, _ visit: Visit, status: HTTPResponse.Status = .ok) -> Response {

@@ -126,7 +126,8 @@ struct GrantParser {
   private func recorded(_ json: JSON?) throws(Problem) -> Grant.Recorded? {
     guard let json else { return nil }
     guard let object = json.object, object.members.allSatisfy({ ["from", "to"].contains($0.key) }),
-      let from = object["from"]?.string.flatMap({ DateTime($0) }), let to = object["to"]?.string.flatMap({ DateTime($0) }),
+      let from = object["from"]?.string.flatMap({ DateTime($0) }),
+      let to = object["to"]?.string.flatMap({ DateTime($0) }),
       from < to
     else { throw .badRequest("'recorded' has the times 'from' and 'to', the first before the second") }
     return Grant.Recorded(from: from, to: to)

@@ -8,7 +8,8 @@ import NIOHTTP1
 /// 영상정보 열람 기록: who saw and took what, on what ground.
 struct VideoReportCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "video-report", abstract: "Writes what a privacy officer needs to know of the city's video in a period.",
+    commandName: "video-report",
+    abstract: "Writes what a privacy officer needs to know of the city's video in a period.",
     discussion: """
       Views, exports, refusals and deletions with person, incident, grant and legal basis; grants that were taken and not \
       reviewed; cameras that show heads. The exit code is 0 when nothing is amiss, 1 when the city refuses, 2 when something is to \
@@ -36,7 +37,9 @@ struct VideoReportCommand: AsyncParsableCommand {
     let end = to.flatMap { DateTime($0) } ?? RealTime.now
     let begin = from.flatMap { DateTime($0) } ?? end.adding(seconds: -31 * 86_400)
     if let to, DateTime(to) == nil { throw ValidationError("\(to) is no time; write it as 2026-11-01T00:00:00Z.") }
-    if let from, DateTime(from) == nil { throw ValidationError("\(from) is no time; write it as 2026-11-01T00:00:00Z.") }
+    if let from, DateTime(from) == nil {
+      throw ValidationError("\(from) is no time; write it as 2026-11-01T00:00:00Z.")
+    }
     let report = try await fetch(begin, end)
     Terminal.print(json ? JSONWriter.text(report) : VideoReportText(report).text)
     if VideoReportText(report).isAmiss { throw ExitCode(2) }
@@ -127,6 +130,7 @@ struct VideoReportText {
 
   /// What others wrote cannot end a line, nor steer a terminal.
   private static func plain(_ text: String) -> String {
-    String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 32 || (127..<160).contains($0.value) ? " " : $0 }))
+    String(
+      String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 32 || (127..<160).contains($0.value) ? " " : $0 }))
   }
 }

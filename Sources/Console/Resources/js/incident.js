@@ -7,6 +7,7 @@ import { refreshLive } from "./live.js";
 import { tickClocks } from "./op-clock.js";
 import { startOperationsMap } from "./op-map.js";
 import { followOperations } from "./op-stream.js";
+import { startCameras } from "./video.js";
 
 // After a form was taken its result is told once.
 if (new URLSearchParams(location.search).has("done")) history.replaceState(null, "", location.pathname + location.hash);
@@ -18,6 +19,8 @@ const refresh = throttle(700, async () => {
 });
 
 startKeys();
+const sights = byId("sights");
+if (sights) startCameras(sights, sights.dataset.csrf);
 const view = startOperationsMap({
   onIncident: (id) => location.assign(`/operations/incidents/${encodeURIComponent(id)}`),
 });
