@@ -32,6 +32,8 @@ public final class CameraWatch {
     /// What the detector said; `nil` where it was not asked.
     public var detections: [Detection]?
     public var events: [ZoneEvent]
+    /// By what people are hidden in this picture.
+    public var known: PrivacyPlan.Known
     public var times: Times
   }
 
@@ -103,7 +105,10 @@ public final class CameraWatch {
       events = watch?.advance(tracks, still: objects, at: time) ?? []
     }
     times.rules = (ContinuousClock.now - tracked) / .seconds(1)
-    return Seen(tracks: tracks, detections: detections, events: events, times: times)
+    let known = PrivacyPlan.Known(
+      tracks: tracks, maybe: tracker.expected(at: time) + (detections ?? []).map(\.box), moving: blobs.map(\.box),
+      usualHeight: usualHeight)
+    return Seen(tracks: tracks, detections: detections, events: events, known: known, times: times)
   }
 
   private var usualHeight: Double? {

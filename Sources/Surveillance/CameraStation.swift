@@ -235,7 +235,7 @@ private struct Teller: Sendable {
 
   func look(_ id: String, _ moment: CameraStream.Moment, _ seen: CameraWatch.Seen) {
     guard let post = posts[id] else { return }
-    post.recorder.show(moment, people: seen.tracks.map(\.box))
+    post.recorder.show(moment, known: seen.known)
     for event in seen.events {
       let at = now().adding(seconds: event.time - post.stream.now)
       let clip =

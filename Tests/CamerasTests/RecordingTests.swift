@@ -60,14 +60,20 @@ import Vision
     let picture = try #require(Picture(size: size, pixels: pixels))
     let mask = Polygon([(0.0, 0.0), (0.25, 0.0), (0.25, 1.0), (0.0, 1.0)].map { Point(x: $0.0, y: $0.1) })
     let person = Box(x: 36, y: 20, width: 16, height: 40)
+    let track = Track(id: 1, box: person, velocity: Point(x: 0, y: 0), score: 1, unseen: 0, age: 1)
+    let stranger = Box(x: 56, y: 20, width: 8, height: 40)
+    let known = PrivacyPlan.Known(tracks: [track], moving: [person, stranger], usualHeight: 40)
     let filter = PrivacyFilter(PrivacyPlan(masks: [mask]), cascade: nil)
-    let made = try #require(filter.filtered(picture, people: [person]))
+    let made = try #require(filter.filtered(picture, known: known))
     func value(_ x: Int, _ y: Int) -> UInt8 { made.pixels[3 * (64 * y + x)] }
     #expect((0..<64).allSatisfy { y in (0..<16).allSatisfy { value($0, y) == 64 } })
     #expect((38..<50).allSatisfy { x in (100...155).contains(value(x, 22)) })
-    #expect(value(58, 50) == picture.pixels[3 * (64 * 50 + 58)] && value(40, 50) == picture.pixels[3 * (64 * 50 + 40)])
+    // The body is seen, although it moves; what moves and is nobody's is not, and what does not move is.
+    #expect((32..<58).allSatisfy { value(40, $0) == picture.pixels[3 * (64 * $0 + 40)] })
+    #expect((24..<58).allSatisfy { (100...155).contains(value(60, $0)) })
+    #expect(value(24, 50) == picture.pixels[3 * (64 * 50 + 24)])
     let open = PrivacyFilter(PrivacyPlan(hidesHeads: false))
-    #expect(open.filtered(picture, people: [person]) == picture)
+    #expect(open.filtered(picture, known: known) == picture)
   }
 
   @Test func debiansCascadeIsUsedWhereItIs() throws {
@@ -78,7 +84,7 @@ import Vision
     #expect(PrivacyFilter(PrivacyPlan()).findsFaces)
     #expect(!PrivacyFilter(PrivacyPlan(), cascade: #filePath).findsFaces)
     let grey = try #require(TestVideo.plain(200, 100, 80, 80, 80))
-    #expect(PrivacyFilter(PrivacyPlan()).filtered(grey, people: []) == grey)
+    #expect(PrivacyFilter(PrivacyPlan()).filtered(grey, known: PrivacyPlan.Known(tracks: [])) == grey)
   }
 
   @Test func whatIsTooOldIsDeletedAndNothingElse() throws {
@@ -127,7 +133,7 @@ import Vision
       let blue = try #require(TestVideo.plain(160, 120, 250, 10, 10))
       for index in 0..<100 {
         let time = Double(index) / 5
-        recorder.show(CameraStream.Moment(picture: blue, time: time), people: [])
+        recorder.show(CameraStream.Moment(picture: blue, time: time), known: PrivacyPlan.Known(tracks: []))
         if index == 40 {
           #expect(recorder.keep("../outside", at: time) == nil)
           #expect(recorder.keep("event-1", at: time) == "event-1")

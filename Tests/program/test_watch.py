@@ -68,6 +68,7 @@ def test_people_and_what_they_do_are_found(watch, truth, tmp_path):
     assert (figures["firstPicture"], figures["lastPicture"]) == (1, 400)
     assert figures["f1"] >= 0.86 and figures["precision"] >= 0.85 and figures["recall"] >= 0.8
     assert figures["idf1"] >= 0.65
+    assert figures["headsHidden"] >= 0.95 and figures["bodiesShown"] >= 0.85
     # Few people stay for long: each that is missed is a fifteenth.
     for rule, least in {"intrusion": 0.88, "lineCrossing": 0.95, "loitering": 0.8}.items():
         assert figures["events"][rule]["f1"] >= least, (rule, figures["events"])

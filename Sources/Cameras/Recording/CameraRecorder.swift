@@ -56,11 +56,9 @@ public final class CameraRecorder: Sendable {
   public var failure: LiveOutput.Failure? { state.withLock { $0.failure } }
 
   /// Shows and keeps a picture. What goes wrong is told by ``failure``; the camera is watched all the same.
-  ///
-  /// - Parameter people: boxes of everybody in it.
-  public func show(_ moment: CameraStream.Moment, people: [Box]) {
+  public func show(_ moment: CameraStream.Moment, known: PrivacyPlan.Known) {
     let due = state.withLock { state -> [ClipRequest] in
-      guard !state.isStopped, let picture = state.filter.filtered(moment.picture, people: people) else { return [] }
+      guard !state.isStopped, let picture = state.filter.filtered(moment.picture, known: known) else { return [] }
       if state.size != picture.size { stop(&state) }
       do throws(LiveOutput.Failure) {
         if state.output == nil {

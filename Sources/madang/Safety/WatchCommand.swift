@@ -28,6 +28,9 @@ struct WatchCommand: ParsableCommand {
   @Option(help: "Stop after so many pictures.")
   var pictures: Int?
 
+  @Option(help: "Ask the detector at every so manieth picture, as a city with many cameras does.")
+  var every = 1
+
   @Flag(help: "Print JSON.")
   var json = false
 
@@ -35,6 +38,7 @@ struct WatchCommand: ParsableCommand {
 
   func validate() throws {
     if let pictures, pictures < 1 { throw ValidationError("--pictures must be at least 1, not \(pictures).") }
+    if every < 1 { throw ValidationError("--every must be at least 1, not \(every).") }
   }
 
   func run() throws {
@@ -49,7 +53,10 @@ struct WatchCommand: ParsableCommand {
         zones: plan.zones,
         truth: truth)
       let begin = ContinuousClock.now
-      try watch(try VideoReader(source, probe: probe), try CameraWatch(zones: plan.zones), detector, &report)
+      var settings = CameraWatch.Settings()
+      settings.detectEvery = every
+      let camera = try CameraWatch(zones: plan.zones, settings: settings)
+      try watch(try VideoReader(source, probe: probe), camera, detector, &report)
       report.finish(seconds: (ContinuousClock.now - begin) / .seconds(1))
       Terminal.print(json ? try report.json() : report.text)
     } catch let error as VideoError {

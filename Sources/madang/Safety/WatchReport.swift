@@ -52,6 +52,10 @@ struct WatchReport: Encodable {
     var ignoredRows: Int
     var found, wrong, missed: Int
     var precision, recall, f1, idf1: Double
+    /// The share of true heads (upper eighth, middle two fifths) that nine tenths or more of were hidden, ignored rows included.
+    var headsHidden: Double
+    /// The share of people's area below the head that was shown.
+    var bodiesShown: Double
     /// The rules over the true tracks against the rules over ours, within `eventTolerance` seconds.
     var events: [String: EventFigures]?
     var eventTolerance: Double?
@@ -73,6 +77,7 @@ struct WatchReport: Encodable {
   private var score = DetectionScore()
   private var identity = IdentityScore()
   private var ignored = 0
+  private var privacy = PrivacyScore()
   private var told: [ZoneEvent] = []
   private var trueEvents: [ZoneEvent] = []
   private var trueWatch: ZoneWatch?
@@ -115,6 +120,8 @@ struct WatchReport: Encodable {
     score.add(seen.tracks.map(\.box), truth: real.map(\.box), ignored: left)
     identity.add(
       seen.tracks.map { (id: $0.id, box: $0.box) }, truth: real.map { (id: $0.id, box: $0.box) }, ignored: left)
+    let size = PictureSize(width: width, height: height)
+    privacy.add(PrivacyPlan().treatment(seen.known, faces: [], in: size), truth: all.map(\.box), in: size)
     // Whoever is left out of the truth walks through zones all the same.
     let tracks = all.map {
       Track(id: $0.id, box: $0.box, velocity: Point(x: 0, y: 0), score: 1, unseen: 0, age: 0)
@@ -133,7 +140,7 @@ struct WatchReport: Encodable {
     var made = Truth(
       firstPicture: measured.lowerBound, lastPicture: min(measured.upperBound, pictures), ignoredRows: ignored,
       found: score.found, wrong: score.wrong, missed: score.missed, precision: score.precision, recall: score.recall,
-      f1: score.f1, idf1: identity.idf1)
+      f1: score.f1, idf1: identity.idf1, headsHidden: privacy.headsHidden, bodiesShown: privacy.bodiesShown)
     if trueWatch != nil {
       let (begin, end) = (Double(measured.lowerBound - 1) / rate, Double(measured.upperBound - 1) / rate)
       let within = told.filter { (begin...max(begin, end)).contains($0.told) }
@@ -174,6 +181,8 @@ struct WatchReport: Encodable {
         "# truth, pictures \(truth.firstPicture) to \(truth.lastPicture), \(truth.ignoredRows) rows ignored: precision "
           + "\(number(truth.precision)), recall \(number(truth.recall)), F1 \(number(truth.f1)) at IoU 0.5; IDF1 "
           + number(truth.idf1))
+      lines.append(
+        "# privacy: \(number(truth.headsHidden)) of true heads hidden, \(number(truth.bodiesShown)) of bodies shown")
       for (rule, count) in (truth.events ?? [:]).sorted(by: { $0.key < $1.key }) {
         lines.append(
           "# \(rule): F1 \(number(count.f1)) (\(count.found) found, \(count.wrong) wrong, \(count.missed) missed, within "
