@@ -98,8 +98,10 @@ public struct PrivacyPlan: Sendable, Hashable {
       let box = blob.grown(across: cell, down: cell).clipped(to: size)
       return box.isEmpty ? nil : Coarse(box: box, cells: max(1, Int(max(box.width, box.height) / cell)))
     }
-    treatment.bodies = known.tracks.filter { $0.unseen <= Self.freshness }.map { Self.body(of: $0.box).clipped(to: size) }
-      .filter { !$0.isEmpty }
+    treatment.bodies = known.tracks.filter { $0.unseen <= Self.freshness }.map {
+      Self.body(of: $0.box).clipped(to: size)
+    }
+    .filter { !$0.isEmpty }
     let followed = known.tracks.map { track in
       // Where somebody is who was not seen for a while is less certain by the second.
       let doubt = 0.15 * min(track.unseen, 2) * track.box.height
